@@ -1,0 +1,1 @@
+"""tchap-bridges: bridges and bots for Matrix and Tchap."""
