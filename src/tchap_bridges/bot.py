@@ -1,0 +1,82 @@
+"""The whole contract that the author of a bot reads.
+
+A bot is one class in one file::
+
+    class Echo(Bot):
+        \"\"\"Répète ce qu'on lui dit.\"\"\"
+
+        @command("echo", "répète")
+        async def echo(self, room: Room, words: str) -> str:
+            return words
+
+The class docstring is its help text, a command's docstring the command's; what a handler returns is said in the room,
+in reply. A handler is called only in rooms where an admin has switched the bot on.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, ClassVar, Protocol, TypeVar
+
+from tchap_bridges.events import Author
+from tchap_bridges.ids import RoomId
+
+
+class Power(IntEnum):
+    """Who may call a command: the level that the caller's own user must reach in the room."""
+
+    MEMBER = 0
+    MODERATOR = 50
+    ADMIN = 100
+
+
+class Room(Protocol):
+    """The room a handler is called for."""
+
+    @property
+    def id(self) -> RoomId: ...
+    @property
+    def caller(self) -> Author: ...
+    async def say(self, text: str) -> None:
+        """Say something, in order with everything else said in the room, and not lost when we stop."""
+        ...
+
+
+Handler = Callable[..., Awaitable[str | None]]
+HandlerT = TypeVar("HandlerT", bound=Handler)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A word that calls a handler; the first of ``words`` is shown in help."""
+
+    words: tuple[str, ...]
+    who: Power
+    handler: str
+    help: str
+
+
+def command(*words: str, who: Power = Power.MEMBER) -> Callable[[HandlerT], HandlerT]:
+    """Make a method answer ``!word``. Called as ``method(room, words)``, words being what followed the command."""
+    if not words:
+        raise TypeError("@command needs at least one word: @command('echo')")
+
+    def mark(handler: HandlerT) -> HandlerT:
+        doc = (handler.__doc__ or "").strip().split("\n")[0]
+        found = Command(words=words, who=who, handler=handler.__name__, help=doc)
+        vars(handler)["__command__"] = found
+        return handler
+
+    return mark
+
+
+class Bot:
+    """Inherit, give it a name, write commands."""
+
+    name: ClassVar[str]
+    commands: ClassVar[tuple[Command, ...]] = ()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        own = (vars(member).get("__command__") for member in vars(cls).values() if callable(member))
+        cls.commands = (*cls.commands, *(found for found in own if found))

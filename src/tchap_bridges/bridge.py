@@ -1,0 +1,368 @@
+"""The whole contract that the author of a bridge reads.
+
+Three things make a bridge: `Bridge.open`, `Connection.run` and `Connection.send`. Everything else is an ability that
+a connection declares by inheriting it (`Edits`, `Deletes`, `Reacts` …); what is not declared is told to the room as
+unsupported and never dropped in silence. ``tchap_bridge_echo`` is a complete example.
+
+Who owes what
+    A bridge turns the network's words into `events` and back. It keeps no message, retries nothing, orders nothing:
+    the core stores what `Host.accept` or `Host.receive` was given before they return, and calls `send` for one
+    message of a chat at a time, in order, until it returns or raises one of `errors`.
+    A bridge never blocks the event loop, and starts no task outside `Connection.run`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+from pydantic import BaseModel
+
+from tchap_bridges.events import Author, Event, Form, Text
+from tchap_bridges.ids import ChatId, ConnectionName, FileRef, MessageId, UserId
+
+ConfigT = TypeVar("ConfigT", bound=BaseModel)
+Logger = Any
+"""A structlog logger, bound to the connection. Never log a body, an address or a secret."""
+
+
+class Direction(StrEnum):
+    """Which way a link carries."""
+
+    BOTH = "both"
+    IN = "in"
+    REPLIES = "replies"  # in, and out only what answers inside a thread that came from there
+    OUT = "out"
+
+
+class Destination(StrEnum):
+    """Where what leaves comes to rest, in the words of the State's doctrine on data."""
+
+    STATE = "état"
+    SECNUMCLOUD = "secnumcloud"
+    ABROAD = "hors-ue"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the network can carry. Sizes in bytes, ``edit_age`` in seconds; None: no limit known.
+
+    ``repeatable``: sending one `Outgoing.key` twice shows it once. Where that is not so, a send whose end is unknown
+    is reported as uncertain and never repeated.
+    ``patience``: for how many seconds a message is tried again before its author is told that it failed.
+    """
+
+    text_bytes: int | None = None
+    file_bytes: int | None = None
+    edit_age: float | None = None
+    repeatable: bool = True
+    patience: float = 24 * 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """Bytes as the network gave them, with what it said around them (an envelope, a time of arrival)."""
+
+    key: str
+    raw: bytes
+    meta: Mapping[str, str]
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chat:
+    """A conversation that a command named and the bridge found.
+
+    ``aliases``: other names under which its events arrive. ``proof``: an address to which the core mails, through
+    `Proves`, a code that must come back before the link is made; None when the operator's rules already allow it.
+    ``moderated``: a first message from somebody unknown waits until a member lets them in.
+    ``waiting``: what has to happen elsewhere before it lives, told in the room.
+    """
+
+    id: ChatId
+    name: str
+    destination: Destination
+    direction: Direction
+    aliases: tuple[ChatId, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
+    proof: str | None = None
+    moderated: bool = False
+    waiting: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
+    """Who typed a command, and where: for a rule or for a name, never for a permission (the core has asked)."""
+
+    user: UserId
+    name: str
+    room_name: str
+
+
+class Attachment(Protocol):
+    """A file on its way out, whatever network it came from."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def mime(self) -> str: ...
+    @property
+    def size(self) -> int | None: ...
+    def open(self) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """The bytes, streamed. Can be opened again, for a retry. Raises `Undeliverable` when they are gone."""
+        ...
+
+
+class Steps(Protocol):
+    """What of this message is done already. Survives a crash: a second `send` goes on from there."""
+
+    def get(self, step: str) -> str | None: ...
+    async def done(self, step: str, result: str) -> None:
+        """On disk when it returns."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """One message to show in a chat, every id already the target network's own.
+
+    ``key`` is the same at each retry and unlike that of any other thing ever sent: derive request ids from it.
+    ``author`` is None when the bridge itself speaks. ``network`` is where it was said, in words ("Tchap", "courriel").
+    ``thread`` is the conversation, root first, parent last; ``reply_to`` the message answered, if it is known there.
+    ``late``: it belongs before messages that are already shown.
+    """
+
+    key: str
+    chat: ChatId
+    author: Author | None
+    network: str
+    at: datetime
+    text: Text
+    steps: Steps
+    files: tuple[Attachment, ...] = ()
+    thread: tuple[MessageId, ...] = ()
+    reply_to: MessageId | None = None
+    title: str | None = None
+    form: Form = Form.TEXT
+    late: bool = False
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingEdit:
+    """New words for ``target``, a message that we showed."""
+
+    key: str
+    chat: ChatId
+    author: Author | None
+    network: str
+    at: datetime
+    target: MessageId
+    text: Text
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingDeletion:
+    """``target``, which we showed (a message with all its parts, or a reaction), is to go."""
+
+    key: str
+    chat: ChatId
+    author: Author | None
+    network: str
+    target: MessageId
+    parts: tuple[MessageId, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingReaction:
+    """``symbol`` set on ``target`` by ``author``, or taken back: then ``reaction`` is what setting it had returned."""
+
+    key: str
+    chat: ChatId
+    author: Author | None
+    network: str
+    target: MessageId
+    symbol: str
+    removed: bool = False
+    reaction: MessageId | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+class Connection(ABC):
+    """A live session with a network.
+
+    Everything may be called while `run` is not running: raise `NotReady` then. Calls for different chats overlap.
+    """
+
+    limits: Limits = Limits()
+
+    @abstractmethod
+    async def run(self) -> None:
+        """Serve until cancelled. Call `Host.up` once the network answers. Raises `BridgeError`; the core comes back."""
+
+    @abstractmethod
+    async def send(self, message: Outgoing) -> Sequence[MessageId]:
+        """Show it; return the ids it got, the main one first (empty where the network has none).
+
+        A file that can never pass is told in the text and does not hold the text back.
+        """
+
+
+class Edits(ABC):
+    """Messages can be reworded."""
+
+    @abstractmethod
+    async def edit(self, edit: OutgoingEdit) -> None: ...
+
+
+class Deletes(ABC):
+    """Messages can be withdrawn."""
+
+    @abstractmethod
+    async def delete(self, deletion: OutgoingDeletion) -> None: ...
+
+
+class Reacts(ABC):
+    """Messages can carry reactions. Returns the reaction's id where it has one."""
+
+    @abstractmethod
+    async def react(self, reaction: OutgoingReaction) -> MessageId | None: ...
+
+
+class ShowsTyping(ABC):
+    """It can be seen that somebody is writing."""
+
+    @abstractmethod
+    async def typing(self, chat: ChatId, author: Author, *, active: bool) -> None: ...
+
+
+class NamesChats(ABC):
+    """Chats are linked by a command: ``!pont <word> <argument> [option=value …]``."""
+
+    @abstractmethod
+    async def find(self, argument: str, options: Mapping[str, str], asker: Asker) -> Chat:
+        """The chat that these words mean. Raises `Misconfigured` with a remedy when there is none or it may not be."""
+
+    async def leave(self, chat: ChatId, options: Mapping[str, str]) -> None:
+        """The last link to this chat is gone: give back what `find` reserved."""
+
+
+class Proves(ABC):
+    """Ownership of an address can be shown by a code sent to it."""
+
+    @abstractmethod
+    async def challenge(self, address: str, code: str, asker: Asker, *, key: str) -> None:
+        """Send the code, with words that say who asked and what it allows."""
+
+
+class OpensFiles(ABC):
+    """The bytes of files named by `Host.receive`d events are fetched from the network."""
+
+    @abstractmethod
+    def open_file(self, ref: FileRef) -> AbstractAsyncContextManager[AsyncIterator[bytes]]: ...
+
+
+class Bridge(ABC, Generic[ConfigT]):
+    """What an entry point of the group ``tchap_bridges.bridges`` names: one class for one kind of network."""
+
+    name: ClassVar[str]
+    words: ClassVar[tuple[str, ...]]  # how commands call it, the French word first
+    label: ClassVar[str]  # the visible origin of its ghosts: "Jean Dupont (courriel)"
+    Config: type[ConfigT]
+    hostile: ClassVar[bool] = False  # read() meets bytes that strangers wrote: it runs in a process that can be killed
+
+    @abstractmethod
+    def open(self, config: ConfigT, host: "Host") -> AbstractAsyncContextManager[Connection]: ...
+
+    @classmethod
+    def read(cls, item: Item, config: ConfigT) -> Iterable[Event]:
+        """The events that the accepted bytes mean. Pure: no clock, no network, no disk. Only for `Host.accept`."""
+        raise NotImplementedError(f"{cls.__name__} accepts raw items and does not read them")
+
+    @classmethod
+    def file_bytes(cls, item: Item, ref: FileRef) -> bytes:
+        """The bytes of one file inside accepted bytes. Pure."""
+        raise NotImplementedError(f"{cls.__name__} names files in raw items and does not open them")
+
+    async def check(self, config: ConfigT) -> AsyncIterator["Finding"]:
+        """What ``tchap-bridges check`` should tell about this network, from the least deep to the deepest."""
+        for none in ():
+            yield none
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One line of ``check``: what was looked at, how it is, and how to mend it."""
+
+    subject: str
+    level: "Level"
+    detail: str
+    remedy: str = ""
+
+
+class Level(StrEnum):
+    """How grave a `Finding` is; ``FAIL`` alone makes ``check`` fail."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linked:
+    """A chat that some room is linked to."""
+
+    chat: ChatId
+    direction: Direction
+    options: Mapping[str, str]
+
+
+class Store(Protocol):
+    """A small durable dictionary of the connection's own (a UID, a cursor)."""
+
+    async def get(self, key: str) -> str | None: ...
+    async def set(self, key: str, value: str) -> None: ...
+
+
+class Host(Protocol):
+    """What the core gives to a connection."""
+
+    @property
+    def connection(self) -> ConnectionName: ...
+    @property
+    def log(self) -> Logger: ...
+    @property
+    def kv(self) -> Store: ...
+    @property
+    def secret(self) -> bytes:
+        """32 bytes that belong to this connection and never change: for opaque ids that nobody can guess."""
+        ...
+
+    async def accept(self, key: str, raw: bytes, meta: Mapping[str, str]) -> bool:
+        """Keep the bytes; when this returns they are on disk and it is safe to acknowledge them.
+
+        ``key`` is the transport's own: a second call with it is answered False and changes nothing. `Bridge.read` is
+        called later. Raises `NotReady` when the inbox is full or the disk refuses: do not acknowledge then.
+        """
+        ...
+
+    async def receive(self, event: Event, key: str) -> bool:
+        """The same for an event that has meaning only in this session's state. `Passing` events are not kept."""
+        ...
+
+    async def chats(self) -> Sequence[Linked]:
+        """Every chat of this connection that is linked. May be long: ask once, at start."""
+        ...
+
+    async def linked(self, chat: ChatId) -> Linked | None:
+        """The link of this chat or alias, paused ones too; None when no room has it."""
+        ...
+
+    def up(self, note: str = "") -> None:
+        """The network answers: the connection is shown as up, and what waited for it leaves."""
+        ...

@@ -1,0 +1,181 @@
+"""What happens in a conversation, said the same way for every network.
+
+Events are data and nothing else: frozen, comparable, picklable, so that a hostile mail can be read in another
+process and an IRC line can wait on disk. Handle them with ``match``; mypy checks that no kind is forgotten.
+Ids are the network's own. Times are aware. Text is Unicode without control characters but tab and newline.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from tchap_bridges.ids import ChatId, FileRef, MessageId, PersonId
+
+
+class Form(StrEnum):
+    """How a message is meant: said, done (``/me``), or told by a machine."""
+
+    TEXT = "text"
+    EMOTE = "emote"
+    NOTICE = "notice"
+
+
+class Outcome(StrEnum):
+    """What became of something that had already left."""
+
+    DELIVERED = "delivered"
+    DELAYED = "delayed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A file named by an event. ``size`` is in bytes, None when the network does not say.
+
+    ``ref`` is handed back to the bridge that made it when the bytes are wanted.
+    """
+
+    name: str
+    mime: str
+    ref: FileRef
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Author:
+    """Who speaks. ``name`` is for eyes only: identity is ``person`` alone.
+
+    ``remark`` is shown beside the name when the identity deserves a doubt.
+    """
+
+    person: PersonId
+    name: str
+    avatar: File | None = None
+    remark: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """The words: always readable as ``plain``; ``html`` is a safe fragment of the Matrix subset, or None."""
+
+    plain: str = ""
+    html: str | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.plain or self.html)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """Something said in a chat.
+
+    ``thread`` lists the ids of the conversation it belongs to, root first and parent last, as far as the network
+    tells; any of them may never have been seen here. ``reply_to`` is the one message it answers. ``also`` names the
+    chat in other ways (a mail has a recipient, a List-Id and a List-Post): the first that is linked decides.
+    """
+
+    id: MessageId
+    chat: ChatId
+    author: Author
+    at: datetime
+    text: Text = Text()
+    files: tuple[File, ...] = ()
+    thread: tuple[MessageId, ...] = ()
+    reply_to: MessageId | None = None
+    title: str | None = None
+    form: Form = Form.TEXT
+    also: tuple[ChatId, ...] = ()
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """``target`` now reads ``text``. The whole new text, never a difference."""
+
+    id: MessageId
+    chat: ChatId
+    author: Author
+    at: datetime
+    target: MessageId
+    text: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deletion:
+    """``target``, a message or a reaction, is withdrawn."""
+
+    id: MessageId
+    chat: ChatId
+    author: Author
+    at: datetime
+    target: MessageId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reaction:
+    """``key`` (an emoji, or a short text) is set on ``target``, or taken back when ``removed``."""
+
+    id: MessageId
+    chat: ChatId
+    author: Author
+    at: datetime
+    target: MessageId
+    key: str
+    removed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Typing:
+    """Somebody writes, or stopped. Has meaning only now: never kept, never late."""
+
+    chat: ChatId
+    author: Author
+    active: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """Somebody has read up to ``target``. Has meaning only now."""
+
+    chat: ChatId
+    author: Author
+    target: MessageId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Membership:
+    """Somebody is, or no longer is, in the chat."""
+
+    chat: ChatId
+    author: Author
+    present: bool
+    at: datetime
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatChanged:
+    """The chat's name or topic is another one; None leaves it as it was."""
+
+    chat: ChatId
+    author: Author
+    at: datetime
+    name: str | None = None
+    topic: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """News, often late, of ``target`` that we sent: a bounce, an echo, a refusal. ``detail`` is for people."""
+
+    chat: ChatId
+    target: MessageId
+    outcome: Outcome
+    recipient: str | None = None
+    detail: str = ""
+
+
+Event = Message | Edit | Deletion | Reaction | Typing | Read | Membership | ChatChanged | Delivery
+Passing = Typing | Read
+"""Events that are worthless a minute later: they never touch the disk."""
