@@ -248,9 +248,6 @@ class NamesChats(ABC):
     async def find(self, argument: str, options: Mapping[str, str], asker: Asker) -> Chat:
         """The chat that these words mean. Raises `Misconfigured` with a remedy when there is none or it may not be."""
 
-    async def leave(self, chat: ChatId, options: Mapping[str, str]) -> None:
-        """The last link to this chat is gone: give back what `find` reserved."""
-
 
 class Proves(ABC):
     """Ownership of an address can be shown by a code sent to it."""
@@ -289,10 +286,11 @@ class Bridge(ABC, Generic[ConfigT]):
         """The bytes of one file inside accepted bytes. Pure."""
         raise NotImplementedError(f"{cls.__name__} names files in raw items and does not open them")
 
-    async def check(self, config: ConfigT) -> AsyncIterator["Finding"]:
-        """What ``tchap-bridges check`` should tell about this network, from the least deep to the deepest."""
-        for none in ():
-            yield none
+    @classmethod
+    async def check(cls, config: ConfigT) -> "Sequence[Finding]":
+        """What ``tchap-bridges check`` should tell about this network, from the nearest to the farthest."""
+        del config
+        return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
