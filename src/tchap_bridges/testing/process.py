@@ -1,0 +1,140 @@
+"""A server run as a child process: started, watched, stopped, and never outliving us.
+
+Nothing here is bound to an event loop, so that a server can be shared by tests that each have their own.
+"""
+
+import asyncio
+import contextlib
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+
+# Below the range from which the kernel takes ports for outgoing connections: a server that is killed and started
+# again finds its port still free.
+_PORTS = range(20_000, 32_000)
+
+
+class ServerFailedError(RuntimeError):
+    """A server did not start or stopped by itself; the message ends with the end of its log."""
+
+
+class MissingServerError(RuntimeError):
+    """A program that a test or the demo needs is not installed; the message says how to install it."""
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A TCP port of `host` on which nothing listens now."""
+    for _ in range(200):
+        port = random.choice(_PORTS)  # noqa: S311 (no secret)
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+            return port
+    raise ServerFailedError(f"no free port on {host} in {_PORTS.start} to {_PORTS.stop}")
+
+
+async def eventually(check: Callable[[], Awaitable[bool]], *, timeout: float, every: float = 0.05) -> bool:  # noqa: ASYNC109
+    """Ask `check` until it says yes; False when `timeout` seconds have passed."""
+    end = time.monotonic() + timeout
+    while not await check():
+        if time.monotonic() > end:
+            return False
+        await asyncio.sleep(every)
+    return True
+
+
+async def listens(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether something accepts connections there."""
+    try:
+        _, writer = await asyncio.open_connection(host, port)
+    except OSError:
+        return False
+    writer.close()
+    with contextlib.suppress(OSError):  # it accepted, that is all we asked
+        await writer.wait_closed()
+    return True
+
+
+def tail(log: Path, *, lines: int = 30) -> str:
+    """The end of a log, for an error message."""
+    if not log.exists():
+        return "(no log)"
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
+
+
+class Process:
+    """One child process in its own process group, its output in a log file.
+
+    The kernel kills it when our process dies (PR_SET_PDEATHSIG, through setpriv of util-linux).
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        log: Path,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+    ) -> None:
+        self.name, self.log = name, log
+        guard = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+        with log.open("ab") as output:
+            self._popen = subprocess.Popen(  # noqa: S603 (commands are ours)
+                [*guard, *command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=None if env is None else dict(env),
+                cwd=cwd,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    @property
+    def running(self) -> bool:
+        return self._popen.poll() is None
+
+    async def ready(self, check: Callable[[], Awaitable[bool]], *, timeout: float) -> None:  # noqa: ASYNC109
+        """Wait until `check` says yes. Raises ServerFailedError, with the log's end, when it ends or takes too long."""
+
+        async def ready_or_dead() -> bool:
+            return not self.running or await check()
+
+        if not await eventually(ready_or_dead, timeout=timeout):
+            await self.kill()
+            raise ServerFailedError(
+                f"{self.name} was not ready after {timeout:.0f} s. The end of its log:\n{tail(self.log)}"
+            )
+        if not self.running:
+            raise ServerFailedError(
+                f"{self.name} stopped at once with code {self._popen.returncode}. The end of its log:\n{tail(self.log)}"
+            )
+
+    async def stop(self, *, timeout: float = 10) -> None:  # noqa: ASYNC109
+        """SIGTERM, and SIGKILL to the whole group when it is still there after `timeout` seconds."""
+        if self.running:
+            self._popen.send_signal(signal.SIGTERM)
+            await eventually(self._ended, timeout=timeout, every=0.01)
+        await self.kill()
+
+    async def kill(self) -> None:
+        """SIGKILL to the process and what it started; returns once it is gone."""
+        with contextlib.suppress(ProcessLookupError):
+            # The group outlives its leader while a child of it is still there.
+            os.killpg(self.pid, signal.SIGKILL)
+        await eventually(self._ended, timeout=10, every=0.005)
+
+    async def _ended(self) -> bool:
+        return not self.running
