@@ -1,0 +1,157 @@
+"""What the core needs from the outside, and nothing of how it is done.
+
+`Database` is implemented by ``store/``, `Homeserver` by ``matrix/``. A room is a destination like any other: the
+homeserver offers it as a `bridge.Connection` whose chats are rooms.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from tchap_bridges.bridge import Connection, Item
+from tchap_bridges.events import Event
+from tchap_bridges.ids import MessageId, RoomId, UserId
+
+Row = Mapping[str, Any]
+
+
+class Tx(Protocol):
+    """One transaction. Queries are named; their text is in ``store/queries``."""
+
+    async def run(self, name: str, **values: Any) -> int: ...
+    async def run_many(self, name: str, values: Sequence[Mapping[str, Any]]) -> int: ...
+    async def one(self, name: str, **values: Any) -> Row | None: ...
+    async def all(self, name: str, **values: Any) -> Sequence[Row]: ...
+    async def value(self, name: str, **values: Any) -> Any: ...
+    def savepoint(self) -> AbstractAsyncContextManager[None]: ...
+    def after_commit(self, call: Callable[[], object]) -> None: ...
+
+
+class Database(Protocol):
+    """Either of the two databases."""
+
+    def transaction(self) -> AbstractAsyncContextManager[Tx]: ...
+    def snapshot(self) -> AbstractAsyncContextManager[Tx]: ...
+
+
+class Sealer(Protocol):
+    """Content at rest is sealed; ``place`` binds the bytes to their column."""
+
+    def seal(self, data: bytes, *, place: str) -> bytes: ...
+    def open(self, sealed: bytes, *, place: str) -> bytes: ...
+
+
+# What a room's traffic says beside conversation. All of it is read from events, in order.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invited:
+    """The bot is asked into a room. ``encrypted`` as far as the invite tells."""
+
+    room: RoomId
+    by: UserId
+    encrypted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gone:
+    """The bot is no longer in the room: kicked, banned, or it left."""
+
+    room: RoomId
+    by: UserId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomChanged:
+    """State that a permission or a voice may hang on. ``by`` changed it."""
+
+    room: RoomId
+    what: Literal["encryption", "access", "power", "join", "create"]
+    by: UserId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upgraded:
+    """A tombstone: the room says that ``to`` replaces it. To be believed only if ``to`` says so too."""
+
+    room: RoomId
+    to: RoomId
+    by: UserId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GhostMoved:
+    """A ghost's membership changed by somebody else's hand (a kick, a ban) or ours."""
+
+    room: RoomId
+    ghost: UserId
+    present: bool
+
+
+RoomFact = Invited | Gone | RoomChanged | Upgraded | GhostMoved
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomFacts:
+    """What policy looks at, read from the room's current state.
+
+    ``tchap``: the homeserver keeps Tchap's access rules. ``rule`` is the ``im.vector.room.access_rules`` value:
+    '' when the room has none, 'malformed' when it cannot be understood. ``levels`` are those of the users named;
+    a version 12 creator counts as 2**53. ``predecessor`` is what the create event names.
+    """
+
+    room: RoomId
+    name: str
+    encrypted: bool
+    tchap: bool
+    rule: str
+    public: bool
+    users_default: int
+    levels: Mapping[UserId, int]
+    invite_level: int
+    version: str
+    predecessor: RoomId | None = None
+    federates: bool = True
+
+    def level(self, user: UserId) -> int:
+        return self.levels.get(user, self.users_default)
+
+
+class Homeserver(Protocol):
+    """The Matrix side. Every method raises `errors.BridgeError` and nothing else."""
+
+    @property
+    def rooms(self) -> Connection:
+        """All rooms, as one connection: ``chat`` is the room id; edits, deletions, reactions and typing supported."""
+        ...
+
+    @property
+    def bot(self) -> UserId: ...
+
+    def read(self, item: Item) -> Sequence[Event | RoomFact]:
+        """What one room event means. Pure. Events of our own ghosts and bot mean nothing, but for membership."""
+        ...
+
+    def is_ours(self, user: UserId) -> bool:
+        """The user is the bot or one of its ghosts."""
+        ...
+
+    async def facts(self, room: RoomId) -> RoomFacts: ...
+    async def display_name(self, room: RoomId, user: UserId) -> str: ...
+    async def join(self, room: RoomId) -> None:
+        """Idempotent."""
+        ...
+
+    async def leave(self, room: RoomId, reason: str) -> None:
+        """Leave, or refuse an invite; the reason is seen in the room, encrypted or not. Ghosts leave with the bot."""
+        ...
+
+    async def wear(self, room: RoomId, name: str | None) -> None:
+        """Show ``name`` as the bot's name in this one room (a state, never a message); None takes it off."""
+        ...
+
+    async def mark_read(self, room: RoomId, event: MessageId) -> None: ...
+    def forget_voice(self, room: RoomId) -> None:
+        """Powers or join rules changed: ask again whether ghosts can enter."""
+        ...
