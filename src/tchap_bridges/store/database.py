@@ -19,7 +19,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib import resources
 from importlib.resources.abc import Traversable
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 from urllib.parse import urlsplit
 
 from . import migrations as migrating
@@ -65,7 +65,20 @@ class Transaction:
         self._session = session
         self._queries = queries
         self._callbacks: list[Callable[[], object]] = []
-        self._failure: BaseException | None = None
+        self._over: str | None = None  # why no more can be asked of it
+        self._cause: BaseException | None = None
+
+    async def __aenter__(self) -> Self:
+        """The database's own business, as is the exit: see Database.transaction."""
+        return self
+
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Commit, and see it through, when the block was left in peace."""
+        try:
+            if error is None:
+                await settle(self._commit())
+        finally:
+            self._over = "the block of this transaction has been left"
 
     async def run(self, name: str, /, **parameters: Any) -> int:
         """Run a query for its effect; returns how many rows it touched."""
@@ -129,7 +142,7 @@ class Transaction:
         try:
             return await work
         except BaseException as error:
-            self._failure = error
+            self._condemn(error)
             raise
 
     async def _undo_part(self) -> None:
@@ -137,9 +150,16 @@ class Transaction:
             await self._session.execute("ROLLBACK TO SAVEPOINT part")
             await self._session.execute("RELEASE SAVEPOINT part")
         except StoreError as error:
-            self._failure = error  # what failed inside is what the caller hears of; the transaction is lost with it
+            self._condemn(error)  # the caller hears of what failed in the part; all the rest is lost with it
         else:
-            self._failure = None
+            self._over = self._cause = None
+
+    def _condemn(self, error: BaseException) -> None:
+        self._cause = error
+        self._over = (
+            "a statement of this transaction has failed, nothing of it will be committed: "
+            "let the exception leave the block, or put what may fail in a savepoint"
+        )
 
     def _query(self, name: str) -> Query:
         self._assert_sound()
@@ -149,11 +169,8 @@ class Transaction:
             raise QueryMisused(f"there is no query named {name}") from None
 
     def _assert_sound(self) -> None:
-        if self._failure is not None:
-            raise QueryMisused(
-                "a statement of this transaction has failed, nothing of it will be committed: "
-                "let the exception leave the block, or put what may fail in a savepoint"
-            ) from self._failure
+        if self._over is not None:
+            raise QueryMisused(self._over) from self._cause
 
 
 class Database:
@@ -195,10 +212,8 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         """A read-write transaction: on SQLite alone of its kind, on PostgreSQL READ COMMITTED."""
-        async with self._engine.writing() as session:
-            transaction = Transaction(session, self._queries)
+        async with self._engine.writing() as session, Transaction(session, self._queries) as transaction:
             yield transaction
-            await settle(transaction._commit())  # noqa: SLF001
 
     def snapshot(self) -> AbstractAsyncContextManager[Reader]:
         """A read-only view of one moment, which waits for no writer."""

@@ -1,21 +1,24 @@
 """SQLite behind the store: one writer, a few readers, all in write-ahead mode.
 
-Where the work runs is measured, not guessed. A statement that goes by an index takes 10 to 50 µs, less than handing it
-to a thread and back, so statements run on the event loop. What waits for the disk does not: COMMIT (an fsync, 0.3 ms
-on a good disk, tens on a bad one), queries marked `[slow]`, and all of a migration run in a worker thread. A busy
-database (another process is writing: `queue retry` beside the running bridge) is waited for on the loop, without a
-thread and open to cancellation, by asking again.
+Where the work runs is measured, not guessed. A statement that goes by an index takes about 10 µs, handing it to a
+thread and back ten times that: statements run on the event loop. What waits for the disk does not: COMMIT (an fsync,
+0.3 ms on a good disk, tens on a bad one), queries marked `[slow]`, and all of a migration run in a worker thread. A
+busy database (another process is writing: `queue retry` beside the running bridge) is waited for on the loop, without
+a thread and open to cancellation, by asking again.
 
-Writers take turns under a fair lock, because SQLite has one anyway and its own queue is a lottery. Readers have their
-connections, and in write-ahead mode see the last commit without waiting.
+Writers take turns under a fair lock, because SQLite has one anyway and its own queue is a lottery. Whoever has written
+queues once more to commit, and then commits for all those who wrote in between: under load many transactions share one
+fsync, at rest none waits for another. (So no constraint may be DEFERRED: it would fail a whole batch.) Readers have
+their own connections, and in write-ahead mode see the last commit without waiting.
 """
 
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -78,6 +81,15 @@ def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
     return connection
 
 
+@dataclass(slots=True)
+class _Batch:
+    """Transactions that one COMMIT puts on disk together. The first is the batch itself, the others savepoints."""
+
+    connection: sqlite3.Connection
+    members: int = 0  # those that are written, and wait for the commit
+    failure: StoreError | None = None
+
+
 class SQLiteEngine:
     """One database file."""
 
@@ -86,9 +98,10 @@ class SQLiteEngine:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._turn = asyncio.Lock()
+        self._batch: _Batch | None = None  # the one that is open on the writer; all its members queue for a turn
+        self._writer: sqlite3.Connection | None = None
         self._seats = asyncio.Semaphore(READERS)
         self._readers: list[sqlite3.Connection] = []
-        self._writer: sqlite3.Connection | None = None
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store-writer")
         self._closed = False
 
@@ -98,8 +111,7 @@ class SQLiteEngine:
         engine = cls(path_of(url))
         try:
             await engine._in_worker(engine._create)
-            async with engine._turn:
-                await engine._writing_connection()
+            await engine._writing_connection()
         except BaseException:
             await engine.close()
             raise
@@ -107,9 +119,9 @@ class SQLiteEngine:
 
     async def close(self) -> None:
         """Close every connection, once those in use are back; the last one folds the log into the file."""
-        async with self._turn:
+        async with self._alone(), AsyncExitStack() as seats:
             for _ in range(READERS):
-                await self._seats.acquire()
+                await seats.enter_async_context(self._seats)
             connections = [*self._readers, self._writer] if self._writer else self._readers
             self._writer, self._readers = None, []
             for connection in connections:
@@ -117,25 +129,41 @@ class SQLiteEngine:
                     await self._in_worker(connection.close)
             self._closed = True
             self._worker.shutdown(wait=False)
-            for _ in range(READERS):
-                self._seats.release()
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator["SQLiteSession"]:
         """A transaction that holds the write lock from its start: it never fails half-way for want of it."""
-        async with self._turn:
-            connection = await self._writing_connection()
-            await _begin_immediate(connection, BUSY_SECONDS)
-            try:
-                yield SQLiteSession(connection, self._worker)
-            finally:
-                self._end(connection)
+        await self._turn.acquire()
+        at_turn = True
+
+        async def commit() -> None:
+            nonlocal at_turn
+            with _translated():
+                if batch.members:
+                    batch.connection.execute("RELEASE SAVEPOINT member")
+            batch.members += 1
+            at_turn = False
+            self._turn.release()
+            # The lock is fair: those who waited write now, into our batch, and one COMMIT will serve us all.
+            async with self._turn:
+                await self._flush(batch)
+
+        try:
+            batch = self._batch or await self._begin_batch()
+            with _translated():
+                if batch.members:
+                    batch.connection.execute("SAVEPOINT member")
+            yield SQLiteSession(batch.connection, self._worker, commit)
+        finally:
+            if at_turn:
+                self._undo_turn()
+                self._turn.release()
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator["SQLiteSession"]:
         """A transaction on the last commit."""
         async with self._seats:
-            connection = self._readers.pop() if self._readers else await self._open(readonly=True)
+            connection = self._readers.pop() if self._readers else await self._connect(readonly=True)
             try:
                 with _translated():
                     connection.execute("BEGIN")
@@ -150,34 +178,81 @@ class SQLiteEngine:
 
         https://www.sqlite.org/lang_altertable.html#otheralter
         """
-        async with self._turn:
+        async with self._alone():
             connection = await self._writing_connection()
+
+            def check_and_commit() -> None:
+                if broken := connection.execute("PRAGMA foreign_key_check").fetchone():
+                    raise IntegrityViolation(f"rows of {broken[0]} would refer to nothing in {broken[2]}")
+                connection.execute("COMMIT")
+
             with _translated():
                 connection.execute("PRAGMA foreign_keys = OFF")
             try:
                 await _begin_immediate(connection, MIGRATION_BUSY_SECONDS)
-                yield SQLiteSession(connection, self._worker, migrating=True)
+                yield SQLiteSession(connection, self._worker, lambda: self._in_worker(check_and_commit), slow=True)
             finally:
                 self._end(connection)
                 if self._writer is not None:
                     with _translated():
                         connection.execute("PRAGMA foreign_keys = ON")
 
-    async def _writing_connection(self) -> sqlite3.Connection:
-        if self._writer is None:
-            self._writer = await self._open(readonly=False)
-        return self._writer
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        async with self._turn:
+            if self._batch is not None:
+                with suppress(StoreError):  # its members will hear of it
+                    await self._flush(self._batch)
+            yield
 
-    async def _open(self, *, readonly: bool) -> sqlite3.Connection:
-        connection = await self._in_worker(lambda: connect(self._path, readonly=readonly))
-        # From here on nobody blocks the loop by waiting for a lock; see _begin_immediate.
-        connection.execute("PRAGMA busy_timeout = 0")
-        return connection
+    async def _begin_batch(self) -> _Batch:
+        connection = await self._writing_connection()
+        await _begin_immediate(connection, BUSY_SECONDS)
+        self._batch = _Batch(connection)
+        return self._batch
+
+    async def _flush(self, batch: _Batch) -> None:
+        """Commit the batch unless another member has; raises what became of it. The caller is at turn."""
+        if self._batch is batch:
+            self._batch = None
+            try:
+                await self._in_worker(lambda: batch.connection.execute("COMMIT"))
+            except StoreError as error:
+                batch.failure = error
+            finally:
+                self._end(batch.connection)
+        if batch.failure is not None:
+            raise type(batch.failure)(*batch.failure.args) from batch.failure
+
+    def _undo_turn(self) -> None:
+        """Undo what the task at turn has written, and nothing of those that wait for their commit."""
+        if (batch := self._batch) is None:
+            return
+        if batch.members:
+            try:
+                batch.connection.execute("ROLLBACK TO SAVEPOINT member")
+                batch.connection.execute("RELEASE SAVEPOINT member")
+            except sqlite3.Error as error:  # the disk is full or broken, and SQLite has undone all of the batch
+                batch.failure = StoreUnavailable(f"SQLite: a transaction in the same commit failed: {error}")
+            else:
+                return
+        self._batch = None
+        self._end(batch.connection)
 
     def _end(self, connection: sqlite3.Connection) -> None:
         """Roll back what was not committed; a connection that cannot even do that is replaced."""
         if not _rolled_back(connection):
             self._writer = None
+
+    async def _writing_connection(self) -> sqlite3.Connection:
+        if self._writer is None:
+            self._writer = await self._connect(readonly=False)
+        return self._writer
+
+    async def _connect(self, *, readonly: bool) -> sqlite3.Connection:
+        connection = await self._in_worker(lambda: connect(self._path, readonly=readonly))
+        connection.execute("PRAGMA busy_timeout = 0")  # nobody blocks the loop waiting; see _begin_immediate
+        return connection
 
     def _create(self) -> None:
         try:
@@ -199,15 +274,21 @@ class SQLiteSession:
     """One transaction on one connection."""
 
     def __init__(
-        self, connection: sqlite3.Connection, worker: ThreadPoolExecutor | None, *, migrating: bool = False
+        self,
+        connection: sqlite3.Connection,
+        worker: ThreadPoolExecutor | None,
+        commit: Callable[[], Awaitable[object]] | None = None,
+        *,
+        slow: bool = False,
     ) -> None:
         self._connection = connection
         self._worker = worker  # None: the loop's own threads, which delay no commit
-        self._migrating = migrating
+        self._commit = commit  # None: a snapshot, which has nothing to commit
+        self._slow = slow
 
     async def execute(self, statement: str) -> None:
         """Run one statement without parameters."""
-        await self._do(self._run, statement, (), slow=self._migrating)
+        await self._do(self._run, statement, (), slow=False)
 
     async def run(self, query: Query, values: Sequence[Any]) -> int:
         """Run the query and return how many rows it touched."""
@@ -223,16 +304,15 @@ class SQLiteSession:
 
     async def commit(self) -> None:
         """Return once the write-ahead log is on disk."""
-        if self._migrating:
-            await self._do(self._check_foreign_keys, "PRAGMA foreign_key_check", (), slow=True)
-        await self._do(self._run, "COMMIT", (), slow=True)
+        if self._commit is not None:
+            await self._commit()
 
     async def _do(self, work: Callable[[str, Sequence[Any]], T], text: str, values: Sequence[Any], *, slow: bool) -> T:
         with _translated():
             # Some errors (disk full, I/O) roll the whole transaction back; what followed would commit by itself.
             if not self._connection.in_transaction:
-                raise StoreUnavailable("the database has rolled this transaction back")
-            if slow:
+                raise StoreUnavailable("SQLite has rolled this transaction back")
+            if slow or self._slow:
                 loop = asyncio.get_running_loop()
                 return await settle(loop.run_in_executor(self._worker, work, text, values))
             return work(text, values)
@@ -254,10 +334,6 @@ class SQLiteSession:
         names = [column[0] for column in cursor.description or ()]
         cursor.close()
         return None if row is None else dict(zip(names, row, strict=True))
-
-    def _check_foreign_keys(self, text: str, values: Sequence[Any]) -> None:
-        if broken := self._connection.execute(text, values).fetchone():
-            raise IntegrityViolation(f"the migration leaves rows of {broken[0]} that refer to nothing in {broken[2]}")
 
 
 async def _begin_immediate(connection: sqlite3.Connection, patience: float) -> None:
