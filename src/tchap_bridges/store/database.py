@@ -26,6 +26,7 @@ from . import migrations as migrating
 from . import sql
 from .engine import Engine, Row, Session, settle
 from .errors import IntegrityViolation, QueryMisused, StoreCorrupt, StoreError, StoreUnavailable
+from .postgres import PostgresEngine
 from .sql import Dialect, Query
 from .sqlite import SQLiteEngine
 
@@ -229,6 +230,8 @@ async def _engine(url: str) -> Engine:
     match urlsplit(url).scheme:
         case "sqlite":
             return await SQLiteEngine.open(url)
+        case "postgresql" | "postgres":
+            return await PostgresEngine.open(url)
         case scheme:
             raise StoreError(
                 f"unknown database {scheme!r}: write sqlite:////path/file.db or postgresql://user@host/name"
