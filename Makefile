@@ -1,0 +1,41 @@
+# Short names for what one does here; each makes what it needs first. `make` alone tells them.
+
+export PYTHONUTF8 := 1
+python := .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench faults setup synapse servers
+.NOTPARALLEL:
+
+help: ## tell what can be done
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@echo
+	@echo '  ARGS="…" is handed on, as in: make demo ARGS=--once'
+
+demo: synapse ## see a mailing list live in a room: a real Synapse, a real list conversation
+	@scripts/setup email
+	@.venv/bin/tchap-bridges demo $(ARGS)
+
+test: setup synapse servers check ## everything that must pass, against real servers
+	$(python) -m pytest $(ARGS)
+
+check: setup ## style, types and the borders between the parts
+	$(python) -m ruff check
+	$(python) -m ruff format --check
+	$(python) -m mypy
+	.venv/bin/lint-imports
+
+bench: setup synapse ## measure, and print a table
+	$(python) -m bench $(ARGS)
+
+faults: setup synapse ## kill, cut and repeat at random; lost=0 dup=0 disorder=0
+	$(python) tests/faults/run.py $(ARGS)
+
+setup: ## .venv, with what developers need
+	@scripts/setup dev
+
+synapse: ## .venv-synapse, with the homeserver that demo and tests use
+	@scripts/setup-synapse
+
+servers: ## PostgreSQL, Postfix and Dovecot for the tests, from Debian
+	@scripts/setup-servers
