@@ -5,7 +5,7 @@ more. Later than that, the transaction fails with StoreUnavailable, as it does w
 """
 
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 import asyncpg
@@ -43,6 +43,8 @@ _BY_SQLSTATE: dict[str, type[StoreError]] = {
     "XX001": StoreCorrupt,
     "XX002": StoreCorrupt,
 }
+
+_DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 
 
 class PostgresEngine:
@@ -108,7 +110,7 @@ class PostgresEngine:
             for statement in beginning:
                 await session.execute(statement)
         except BaseException as error:
-            connection.terminate()
+            connection.terminate()  # nothing is lost with it, and it may be in any state
             await settle(self._take_back(connection))
             if not again or not isinstance(error, StoreUnavailable):
                 raise
@@ -121,12 +123,13 @@ class PostgresEngine:
     async def _take_back(self, connection: Any) -> None:
         """End what was not committed; a connection that cannot even do that is replaced."""
         try:
-            if connection.is_in_transaction() and not connection.is_closed():
+            if connection.is_in_transaction():
                 await connection.execute("ROLLBACK", timeout=CLEANUP_SECONDS)
+        except _DRIVER_ERRORS:
+            with suppress(asyncpg.InterfaceError):  # it was lost, and the pool knows
+                connection.terminate()
+        with suppress(*_DRIVER_ERRORS):  # the pool then throws it away by itself
             await self._pool.release(connection, timeout=CLEANUP_SECONDS)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
-            connection.terminate()
-            await self._pool.release(connection)
 
 
 class PostgresSession:
@@ -175,8 +178,9 @@ def _translated() -> Iterator[None]:
     except asyncpg.PostgresError as error:
         raise _translation(error) from error
     except (asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
-        kind = StoreUnavailable if "clos" in str(error) else StoreError
-        raise kind(f"PostgreSQL: {error}") from error
+        # The bare class is said of connections that are gone; its children, of what was asked of them.
+        gone = type(error) is asyncpg.InterfaceError and "another operation is in progress" not in str(error)
+        raise (StoreUnavailable if gone else StoreError)(f"PostgreSQL: {error}") from error
     except OSError as error:  # TimeoutError is one
         raise StoreUnavailable(f"PostgreSQL does not answer: {error!r}") from error
 
