@@ -227,12 +227,16 @@ class Database:
 
 
 async def _engine(url: str) -> Engine:
-    match urlsplit(url).scheme:
+    try:
+        scheme = urlsplit(url).scheme
+    except ValueError as error:
+        raise StoreError(f"the database's URL cannot be read: {error}") from error
+    match scheme:
         case "sqlite":
             return await SQLiteEngine.open(url)
         case "postgresql" | "postgres":
             return await PostgresEngine.open(url)
-        case scheme:
+        case _:
             raise StoreError(
                 f"unknown database {scheme!r}: write sqlite:////path/file.db or postgresql://user@host/name"
             )

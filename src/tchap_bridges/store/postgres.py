@@ -110,7 +110,7 @@ class PostgresEngine:
             for statement in beginning:
                 await session.execute(statement)
         except BaseException as error:
-            connection.terminate()  # nothing is lost with it, and it may be in any state
+            _drop(connection)  # nothing is lost with it, and it may be in any state
             await settle(self._take_back(connection))
             if not again or not isinstance(error, StoreUnavailable):
                 raise
@@ -126,8 +126,7 @@ class PostgresEngine:
             if connection.is_in_transaction():
                 await connection.execute("ROLLBACK", timeout=CLEANUP_SECONDS)
         except _DRIVER_ERRORS:
-            with suppress(asyncpg.InterfaceError):  # it was lost, and the pool knows
-                connection.terminate()
+            _drop(connection)
         with suppress(*_DRIVER_ERRORS):  # the pool then throws it away by itself
             await self._pool.release(connection, timeout=CLEANUP_SECONDS)
 
@@ -165,6 +164,11 @@ class PostgresSession:
     async def commit(self) -> None:
         """Return once the server has the transaction on disk."""
         await self.execute("COMMIT")
+
+
+def _drop(connection: Any) -> None:
+    with suppress(asyncpg.InterfaceError):  # the pool has noticed before us
+        connection.terminate()
 
 
 async def _keep_as_is(_connection: Any) -> None:

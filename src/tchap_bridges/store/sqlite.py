@@ -15,70 +15,22 @@ their own connections, and in write-ahead mode see the last commit without waiti
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import unquote, urlsplit
 
 from .engine import Row, settle
-from .errors import IntegrityViolation, StoreCorrupt, StoreError, StoreUnavailable
+from .errors import IntegrityViolation, StoreError, StoreUnavailable
 from .sql import Dialect, Query
+from .sqlite_file import BUSY_SECONDS, connect, path_of, translated, translation
 
 T = TypeVar("T")
 
-BUSY_SECONDS = 10.0
 MIGRATION_BUSY_SECONDS = 300.0
 READERS = 4
-
-# https://www.sqlite.org/rescode.html, primary codes
-_UNAVAILABLE = {
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_NOMEM,
-    sqlite3.SQLITE_READONLY,
-    sqlite3.SQLITE_INTERRUPT,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_PROTOCOL,
-}
-_CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-
-
-def path_of(url: str) -> Path:
-    """The file that `sqlite:////absolute/path` (or `sqlite:///relative/path`) names. Raises StoreError."""
-    parts = urlsplit(url)
-    path = unquote(parts.path).removeprefix("/")
-    if parts.netloc or path in {"", ":memory:"}:
-        raise StoreError(f"{url}: write sqlite:////absolute/path/of/the/file.db (four slashes)")
-    return Path(path)
-
-
-def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
-    """A connection with our settings. Blocks; raises sqlite3.Error and StoreError."""
-    # Autocommit is ours to control: sqlite3 would otherwise open transactions by guessing at the statement.
-    connection = sqlite3.connect(
-        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=512
-    )
-    try:
-        (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
-        if mode != "wal":
-            raise StoreError(  # noqa: TRY301
-                f"{path} cannot have a write-ahead log (mode {mode}): put it on a local disk"
-            )
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA temp_store = MEMORY")
-        connection.execute("PRAGMA journal_size_limit = 67108864")
-        if readonly:
-            connection.execute("PRAGMA query_only = ON")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
 
 
 @dataclass(slots=True)
@@ -138,7 +90,7 @@ class SQLiteEngine:
 
         async def commit() -> None:
             nonlocal at_turn
-            with _translated():
+            with translated():
                 if batch.members:
                     batch.connection.execute("RELEASE SAVEPOINT member")
             batch.members += 1
@@ -150,7 +102,7 @@ class SQLiteEngine:
 
         try:
             batch = self._batch or await self._begin_batch()
-            with _translated():
+            with translated():
                 if batch.members:
                     batch.connection.execute("SAVEPOINT member")
             yield SQLiteSession(batch.connection, self._worker, commit)
@@ -165,7 +117,7 @@ class SQLiteEngine:
         async with self._seats:
             connection = self._readers.pop() if self._readers else await self._connect(readonly=True)
             try:
-                with _translated():
+                with translated():
                     connection.execute("BEGIN")
                 yield SQLiteSession(connection, None)
             finally:
@@ -186,7 +138,7 @@ class SQLiteEngine:
                     raise IntegrityViolation(f"rows of {broken[0]} would refer to nothing in {broken[2]}")
                 connection.execute("COMMIT")
 
-            with _translated():
+            with translated():
                 connection.execute("PRAGMA foreign_keys = OFF")
             try:
                 await _begin_immediate(connection, MIGRATION_BUSY_SECONDS)
@@ -194,7 +146,7 @@ class SQLiteEngine:
             finally:
                 self._end(connection)
                 if self._writer is not None:
-                    with _translated():
+                    with translated():
                         connection.execute("PRAGMA foreign_keys = ON")
 
     @asynccontextmanager
@@ -266,7 +218,7 @@ class SQLiteEngine:
     async def _in_worker(self, work: Callable[[], T]) -> T:
         if self._closed:
             raise StoreUnavailable(f"the database {self._path} has been closed")
-        with _translated():
+        with translated():
             return await settle(asyncio.get_running_loop().run_in_executor(self._worker, work))
 
 
@@ -308,7 +260,7 @@ class SQLiteSession:
             await self._commit()
 
     async def _do(self, work: Callable[[str, Sequence[Any]], T], text: str, values: Sequence[Any], *, slow: bool) -> T:
-        with _translated():
+        with translated():
             # Some errors (disk full, I/O) roll the whole transaction back; what followed would commit by itself.
             if not self._connection.in_transaction:
                 raise StoreUnavailable("SQLite has rolled this transaction back")
@@ -344,9 +296,9 @@ async def _begin_immediate(connection: sqlite3.Connection, patience: float) -> N
             connection.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or asyncio.get_running_loop().time() > deadline:
-                raise _translation(error) from error
+                raise translation(error) from error
         except sqlite3.Error as error:
-            raise _translation(error) from error
+            raise translation(error) from error
         else:
             return
         await asyncio.sleep(pause)
@@ -363,22 +315,3 @@ def _rolled_back(connection: sqlite3.Connection) -> bool:
             connection.close()
         return False
     return True
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except (sqlite3.Error, OverflowError) as error:  # the latter for an integer beyond 64 bits
-        raise _translation(error) from error
-
-
-def _translation(error: Exception) -> StoreError:
-    code = getattr(error, "sqlite_errorcode", -1) & 0xFF
-    if code in _UNAVAILABLE:
-        return StoreUnavailable(f"SQLite: {error}")
-    if code in _CORRUPT:
-        return StoreCorrupt(f"SQLite: {error}; keep the file for an inquiry and restore a backup")
-    if code == sqlite3.SQLITE_CONSTRAINT:
-        return IntegrityViolation(f"SQLite: {error}")
-    return StoreError(f"SQLite: {error}")
