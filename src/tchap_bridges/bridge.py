@@ -287,6 +287,18 @@ class Bridge(ABC, Generic[ConfigT]):
         raise NotImplementedError(f"{cls.__name__} names files in raw items and does not open them")
 
     @classmethod
+    def grace(cls, config: ConfigT) -> float:
+        """For how many seconds a message waits before it leaves, so that corrections can still go into it."""
+        del config
+        return 0.0
+
+    @classmethod
+    def read_seconds(cls, config: ConfigT) -> float:
+        """After how many seconds `read` of one item is given up, where it is ``hostile``."""
+        del config
+        return 20.0
+
+    @classmethod
     async def check(cls, config: ConfigT) -> "Sequence[Finding]":
         """What ``tchap-bridges check`` should tell about this network, from the nearest to the farthest."""
         del config

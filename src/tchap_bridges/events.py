@@ -5,8 +5,7 @@ process and an IRC line can wait on disk. Handle them with ``match``; mypy check
 Ids are the network's own. Times are aware. Text is Unicode without control characters but tab and newline.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -73,6 +72,7 @@ class Message:
     ``thread`` lists the ids of the conversation it belongs to, root first and parent last, as far as the network
     tells; any of them may never have been seen here. ``reply_to`` is the one message it answers. ``also`` names the
     chat in other ways (a mail has a recipient, a List-Id and a List-Post): the first that is linked decides.
+    ``echo``: the network shows us our own sending; it confirms a delivery and is never a new message.
     """
 
     id: MessageId
@@ -86,7 +86,7 @@ class Message:
     title: str | None = None
     form: Form = Form.TEXT
     also: tuple[ChatId, ...] = ()
-    extra: Mapping[str, str] = field(default_factory=dict)
+    echo: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,6 +46,7 @@ CREATE TABLE message (
     symbol  TEXT,                             -- of a reaction
     body    {blob}                            -- the event; emptied when final and old enough
 );
+CREATE INDEX message_room ON message (room, origin, id);
 CREATE INDEX message_parent ON message (parent) WHERE parent IS NOT NULL;
 CREATE INDEX message_age ON message (sent_at) WHERE body IS NOT NULL;
 

@@ -1,0 +1,133 @@
+"""Bots: which are switched on in a room, and how their commands reach them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tchap_bridges.bot import Bot, Command
+from tchap_bridges.core import clock, policy
+from tchap_bridges.core.commands import Apply, Call, Topic
+from tchap_bridges.core.outbox import Outbox
+from tchap_bridges.core.ports import Database, Homeserver, Tx
+from tchap_bridges.errors import Misconfigured
+from tchap_bridges.events import Author, Text
+from tchap_bridges.i18n import Language, Translator, _
+from tchap_bridges.ids import PersonId, RoomId
+
+WORDS: Mapping[str, Language] = {"bot": "fr", "bots": "en"}
+ENABLE = {"activer", "enable"}
+DISABLE = {"desactiver", "désactiver", "disable"}
+
+
+@dataclass(slots=True)
+class CallRoom:
+    """`bot.Room` for one call of one command: what is said goes out with the command's own end."""
+
+    id: RoomId
+    caller: Author
+    said: list[str]
+
+    async def say(self, text: str) -> None:
+        self.said.append(text)
+
+
+class Bots:
+    """Answers ``!bot``, and each bot's own commands where it is switched on."""
+
+    def __init__(self, *, db: Database, homeserver: Homeserver, outbox: Outbox, bots: Mapping[str, Bot]) -> None:
+        self._db = db
+        self._homeserver = homeserver
+        self._outbox = outbox
+        self._bots = bots
+        self._commands: dict[str, tuple[str, Command]] = {
+            word: (name, command) for name, bot in bots.items() for command in bot.commands for word in command.words
+        }
+
+    @property
+    def topics(self) -> Sequence[Topic]:
+        return (
+            Topic(words=WORDS, help=self._help, answer=self._switch),
+            Topic(words=dict.fromkeys(self._commands, "fr"), help=self._commands_help, answer=self._call),
+        )
+
+    def _help(self, language: Language) -> Sequence[tuple[str, str]]:
+        t = Translator(language)
+        return (
+            (t(_("!bot")), t(_("les robots, et ceux qui sont actifs ici"))),
+            (t(_("!bot activer echo")), t(_("active un robot dans ce salon (« desactiver » l'arrête)"))),
+        )
+
+    def _commands_help(self, language: Language) -> Sequence[tuple[str, str]]:
+        del language
+        return tuple((f"!{word}", command.help) for word, (_name, command) in self._commands.items())
+
+    async def _switch(self, call: Call) -> Apply:
+        async with self._db.snapshot() as tx:
+            on = {row["bot"] for row in await tx.all("room_bots", room=call.room)}
+        if not call.arguments:
+            t = call.translator
+            lines = [
+                f"{'●' if name in on else '○'} {name} — {(type(bot).__doc__ or '').strip().splitlines()[0]}"
+                for name, bot in self._bots.items()
+            ]
+            return _said("\n".join(lines) or t(_("Aucun robot n'est installé.")))
+        verb, name = call.arguments[0].lower(), (call.arguments[1] if len(call.arguments) > 1 else "")
+        if verb not in ENABLE | DISABLE or name not in self._bots:
+            raise Misconfigured(
+                _("je ne connais pas ce robot ou cette commande"),
+                remedy=_("Robots : {bots}. Exemple : !bot activer echo", bots=", ".join(self._bots) or "—"),
+            )
+        decision = policy.may_command(await self._homeserver.facts(call.room), call.user)
+        if not decision.allowed:
+            raise Misconfigured(decision.reason)
+
+        async def apply(tx: Tx) -> str:
+            if verb in ENABLE:
+                await tx.run("room_bot_add", room=call.room, bot=name, by=call.user)
+            else:
+                await tx.run("room_bot_remove", room=call.room, bot=name)
+            await tx.run(
+                "audit_add",
+                at=clock.now(),
+                who=call.user,
+                what=f"bot {'on' if verb in ENABLE else 'off'}",
+                room=call.room,
+                detail=name,
+                rule=decision.rule,
+            )
+            return call.translator(
+                _("✓ {bot} est actif dans ce salon.", bot=name)
+                if verb in ENABLE
+                else _("✓ {bot} est arrêté dans ce salon.", bot=name)
+            )
+
+        return apply
+
+    async def _call(self, call: Call) -> Apply:
+        name, command = self._commands[call.word]
+        async with self._db.snapshot() as tx:
+            on = {row["bot"] for row in await tx.all("room_bots", room=call.room)}
+        if name not in on:
+            raise Misconfigured(
+                _("le robot {bot} n'est pas actif dans ce salon", bot=name),
+                remedy=_("Un modérateur peut l'activer : !bot activer {bot}", bot=name),
+            )
+        decision = policy.may_command(await self._homeserver.facts(call.room), call.user, needed=int(command.who))
+        if not decision.allowed:
+            raise Misconfigured(decision.reason)
+        room = CallRoom(call.room, Author(person=PersonId(call.user), name=call.user_name), [])
+        answer = await getattr(self._bots[name], command.handler)(room, call.rest)
+
+        async def apply(tx: Tx) -> str | None:
+            for ordinal, text in enumerate(room.said, 1):
+                await self._outbox.notice(tx, call.room, Text(plain=text), cause=call.key, ordinal=ordinal)
+            return answer  # type: ignore[no-any-return]
+
+        return apply
+
+
+def _said(text: str) -> Apply:
+    async def apply(tx: Tx) -> str:
+        del tx
+        return text
+
+    return apply

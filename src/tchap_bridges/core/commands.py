@@ -1,0 +1,65 @@
+"""Words that begin with ``!``: who is meant by them, in which language, and what is said back.
+
+The language of the answer is that of the word: ``!pont`` is answered in French, ``!bridge`` in English.
+"""
+
+import shlex
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tchap_bridges.core.ports import Tx
+from tchap_bridges.errors import Misconfigured
+from tchap_bridges.i18n import Language, Translator, _
+from tchap_bridges.ids import RoomId, UserId
+
+Apply = Callable[[Tx], Awaitable[str | None]]
+"""Changes what the command changes and returns what is said; runs in the transaction that ends the command."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One command as somebody typed it. ``key`` is the same when the command runs again after a crash."""
+
+    key: str
+    room: RoomId
+    user: UserId
+    user_name: str
+    word: str
+    arguments: tuple[str, ...]
+    options: Mapping[str, str]
+    rest: str
+    translator: Translator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic:
+    """A family of commands: its words by language, how it is shown in help, and who answers it."""
+
+    words: Mapping[str, Language]
+    help: Callable[[Language], Sequence[tuple[str, str]]]
+    answer: Callable[[Call], Awaitable[Apply]]
+
+
+def split(text: str) -> tuple[str, tuple[str, ...], dict[str, str], str] | None:
+    """``!word argument … key=value``: the word, the arguments, the options, and all that followed the word.
+
+    None when the text is no command. Quotes keep words together. Raises `Misconfigured` for a quote left open.
+    """
+    if not text.startswith("!") or len(text) < 2 or not text[1].isalpha():
+        return None
+    head, _sep, rest = text[1:].partition(" ")
+    word = head.split("\n")[0].lower()
+    try:
+        tokens = shlex.split(rest.replace("’", "'").replace("'", "\\'"))
+    except ValueError:
+        raise Misconfigured(
+            _("il manque un guillemet fermant"), remedy=_('Écrivez par exemple "Direction du numérique".')
+        ) from None
+    arguments, options = [], {}
+    for token in tokens:
+        name, equals, value = token.partition("=")
+        if equals and name.isidentifier():
+            options[name.lower()] = value
+        else:
+            arguments.append(token)
+    return word, tuple(arguments), options, rest.strip()

@@ -1,0 +1,441 @@
+"""Takes one outbox row to its destination and writes down what became of it.
+
+Ids, authors and files are resolved here, at the last moment, against the target's own copies. An attempt ends in one of
+four ways: it is there, it is tried again, it is dead (its author is told), or it has become pointless.
+"""
+
+import json
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import structlog
+
+from tchap_bridges.bridge import (
+    Connection,
+    Deletes,
+    Edits,
+    Outgoing,
+    OutgoingDeletion,
+    OutgoingEdit,
+    OutgoingReaction,
+    Reacts,
+)
+from tchap_bridges.core import clock, codec
+from tchap_bridges.core.desk import Desk
+from tchap_bridges.core.files import Files
+from tchap_bridges.core.lanes import Lane
+from tchap_bridges.core.links import Link, Links
+from tchap_bridges.core.outbox import CANCELLED, DESK, FAILED, THERE, Outbox
+from tchap_bridges.core.ports import Database, Homeserver, Meter, Row, Sealer, Tx
+from tchap_bridges.errors import BadCredentials, BridgeError, NotReady, Undeliverable, Unsupported
+from tchap_bridges.events import Author, Deletion, Edit, Event, Message, Reaction, Text
+from tchap_bridges.i18n import Translator, _
+from tchap_bridges.ids import ChatId, ConnectionName, MessageId, RoomId, UserId
+
+BACK_OFF = (1.0, 30.0)  # seconds: the first wait, and the longest
+OLD = 20 * 3600 * 1000  # milliseconds after which a homeserver has forgotten what it was asked
+
+log = structlog.get_logger(__name__)
+
+
+class Pointless(Exception):
+    """There is nothing left to do: what the row was about is gone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """Where a lane leads: the connection, the chat on it, and what it can do."""
+
+    connection: Connection
+    chat: ChatId
+    link: Link | None
+    limits_patience: float
+
+
+class RowSteps:
+    """`bridge.Steps` of one outbox row."""
+
+    def __init__(self, db: Database, sealer: Sealer, row: Row) -> None:
+        self._db = db
+        self._sealer = sealer
+        self._row = row
+        self._steps: dict[str, str] = (
+            json.loads(sealer.open(row["steps"], place="outbox.steps")) if row["steps"] else {}
+        )
+
+    def get(self, step: str) -> str | None:
+        return self._steps.get(step)
+
+    def note(self, step: str, result: str) -> None:
+        """For this attempt only."""
+        self._steps[step] = result
+
+    async def done(self, step: str, result: str) -> None:
+        self._steps[step] = result
+        sealed = self._sealer.seal(json.dumps(self._steps).encode(), place="outbox.steps")
+        async with self._db.transaction() as tx:
+            await tx.run("outbox_begin", lane=self._row["lane"], seq=self._row["seq"], steps=sealed)
+
+
+class Courier:
+    """``connection_of`` gives a live connection or raises `NotReady`."""
+
+    def __init__(
+        self,
+        *,
+        db: Database,
+        sealer: Sealer,
+        homeserver: Homeserver,
+        links: Links,
+        outbox: Outbox,
+        files: Files,
+        desk: Desk,
+        connection_of: Callable[[ConnectionName], Connection],
+        labels: Mapping[ConnectionName, str],
+        home: str,
+        meter: Meter,
+        settled: Callable[[RoomId], None],
+        words: Translator,
+        release: Callable[[Tx, str], Awaitable[None]],
+    ) -> None:
+        self._db = db
+        self._sealer = sealer
+        self._homeserver = homeserver
+        self._links = links
+        self._outbox = outbox
+        self._files = files
+        self._desk = desk
+        self._connection_of = connection_of
+        self._labels = labels
+        self._home = home
+        self._meter = meter
+        self._settled = settled
+        self._words = words
+        self._release = release
+
+    async def pool_of(self, room: RoomId, target: str) -> str:
+        """The pool a lane belongs to: its connection's name, ``matrix`` or ``desk``."""
+        if target == DESK:
+            return DESK
+        if target == room or not target.startswith("link:"):
+            return "matrix"
+        async with self._db.snapshot() as tx:
+            link = await self._links.get(tx, int(target.removeprefix("link:")))
+        return link.connection if link else DESK
+
+    async def deliver(self, lane: Lane, row: Row) -> float | None:
+        """Returns the seconds until the row is due again, or None when it is final."""
+        patience = 24 * 3600.0
+        try:
+            if lane.target == DESK:
+                await self._at_desk(lane, row)
+                return None
+            way = await self._way(lane)
+            patience = way.limits_patience
+            ids = await self._attempt(lane, row, way)
+            await self._there(lane, row, way, ids)
+        except Pointless as why:
+            await self._cancel(lane, row, str(why))
+        except Undeliverable as error:
+            await self._dead(lane, row, error)
+        except (NotReady, BadCredentials) as error:
+            return await self._again(lane, row, error, patience)
+        except BridgeError as error:
+            await self._dead(lane, row, Undeliverable(str(error)))
+        except Exception:
+            log.exception("courier.dead", lane=lane.id, seq=row["seq"])
+            await self._dead(lane, row, Undeliverable(_("erreur interne ; l'exploitant peut retenter l'envoi")))
+        return None
+
+    # Attempts
+
+    async def _way(self, lane: Lane) -> Way:
+        if not lane.target.startswith("link:"):
+            rooms = self._homeserver.rooms
+            return Way(connection=rooms, chat=ChatId(lane.room), link=None, limits_patience=rooms.limits.patience)
+        async with self._db.snapshot() as tx:
+            link = await self._links.get(tx, int(lane.target.removeprefix("link:")))
+        if link is None or link.state == "gone":
+            raise Pointless("the link is gone")
+        if link.state == "suspended":
+            raise Undeliverable(link.reason or _("le pont est suspendu"))
+        connection = self._connection_of(link.connection)
+        return Way(connection=connection, chat=link.chat, link=link, limits_patience=connection.limits.patience)
+
+    async def _attempt(self, lane: Lane, row: Row, way: Way) -> Sequence[MessageId]:
+        async with self._db.snapshot() as tx:
+            message = await tx.one("message_get", id=row["message"])
+        if message is None or message["body"] is None:
+            raise Pointless("its content is gone")
+        event = codec.load(self._sealer.open(message["body"], place="message.body"))
+        steps = RowSteps(self._db, self._sealer, row)
+        if not way.connection.limits.repeatable:
+            if steps.get("begun"):
+                raise Undeliverable(_("le programme s'est arrêté pendant l'envoi"), certain=False)
+            await steps.done("begun", "1")
+        if clock.now() - row["created_at"] > OLD:
+            steps.note("suspect", "1")
+        match row["action"], event:
+            case "send", Message():
+                return await way.connection.send(await self._outgoing(row, way, message, event, steps))
+            case "edit", Edit():
+                await self._edit(row, way, message, event)
+            case "delete", Deletion() | Reaction():
+                await self._delete(row, way, message, event)
+            case "react", Reaction():
+                return await self._react(row, way, message, event)
+            case action, _:
+                raise Undeliverable(f"{action}: no such action on {type(event).__name__}")
+        return ()
+
+    async def _outgoing(self, row: Row, way: Way, message: Row, event: Message, steps: RowSteps) -> Outgoing:
+        target = way.link.target if way.link else way.chat
+        async with self._db.snapshot() as tx:
+            lineage = await self._lineage(tx, message, target) if message["root"] or message["parent"] else ()
+            parent = await self._remote(tx, message["parent"], target)
+            title = await self._title(tx, message, event) if way.link else event.title
+        network, author = await self._speaker(message, event.author, event.chat)
+        return Outgoing(
+            key=row["key"],
+            chat=way.chat,
+            author=author,
+            network=network,
+            at=event.at,
+            text=event.text,
+            steps=steps,
+            files=self._files.of(message, event),
+            thread=lineage,
+            reply_to=parent,
+            title=title,
+            form=event.form,
+            late=bool(message["late"]),
+            options=way.link.options if way.link else {},
+        )
+
+    async def _lineage(self, tx: Tx, message: Row, target: str) -> tuple[MessageId, ...]:
+        """The thread in the target's own ids, root first, parent last; what it told us itself comes before."""
+        if message["root"] is None:
+            return () if target == message["room"] else await self._ancestors(tx, message, target)
+        root = await self._remote(tx, message["root"], target)
+        if root is None:
+            return ()
+        if target == message["room"]:
+            return (root,)
+        return tuple(dict.fromkeys((root, *await self._ancestors(tx, message, target))))
+
+    async def _ancestors(self, tx: Tx, message: Row, target: str) -> tuple[MessageId, ...]:
+        chain: list[MessageId] = []
+        for row in await tx.all("ancestry", message=message["id"], target=target):
+            if row["state"] == 4:  # it came from there: it knows more of its own past than we have seen
+                told = await self._event(tx, row["id"])
+                chain += told.thread if isinstance(told, Message) else ()
+            chain.append(MessageId(row["remote"]))
+        return tuple(dict.fromkeys(chain))
+
+    async def _title(self, tx: Tx, message: Row, event: Message) -> str | None:
+        if event.title is not None or message["root"] is None:
+            return event.title
+        root = await self._event(tx, message["root"])
+        return root.title if isinstance(root, Message) else None
+
+    async def _event(self, tx: Tx, message: int) -> Event | None:
+        row = await tx.one("message_get", id=message)
+        if row is None or row["body"] is None:
+            return None
+        return codec.load(self._sealer.open(row["body"], place="message.body"))
+
+    @staticmethod
+    async def _remote(tx: Tx, message: int | None, target: str) -> MessageId | None:
+        if message is None:
+            return None
+        found = await tx.one("copy_on", message=message, target=target)
+        return MessageId(found["remote"]) if found and found["remote"] else None
+
+    async def _speaker(self, message: Row, author: Author, chat: ChatId) -> tuple[str, Author | None]:
+        """The network's name for people, and who speaks; nobody when the bridge does."""
+        origin = message["origin"]
+        if origin == "core":
+            return "", None
+        if origin.startswith("link:"):
+            async with self._db.snapshot() as tx:
+                link = await self._links.get(tx, int(origin.removeprefix("link:")))
+            return (self._labels.get(link.connection, link.connection) if link else ""), author
+        if not author.name:
+            author = replace(author, name=await self._homeserver.display_name(RoomId(chat), UserId(author.person)))
+        return self._home, author
+
+    async def _about(self, message: Row, way: Way) -> Sequence[MessageId]:
+        """The copies, on this target, of what an edit, a deletion or a reaction speaks of."""
+        target = way.link.target if way.link else way.chat
+        async with self._db.snapshot() as tx:
+            copies = await tx.all("copies_on", message=message["parent"], target=target)
+        if not copies:
+            raise Pointless("it was never seen there")
+        return [MessageId(copy["remote"]) for copy in copies]
+
+    async def _edit(self, row: Row, way: Way, message: Row, event: Edit) -> None:
+        parts = await self._about(message, way)
+        if not isinstance(way.connection, Edits):
+            raise Unsupported(
+                "Edits",
+                _("ce qui est parti ne peut plus y être modifié"),
+                remedy=_("envoyez un nouveau message pour corriger"),
+            )
+        network, author = await self._speaker(message, event.author, event.chat)
+        await way.connection.edit(
+            OutgoingEdit(
+                key=row["key"],
+                chat=way.chat,
+                author=author,
+                network=network,
+                at=event.at,
+                target=parts[0],
+                text=event.text,
+                options=way.link.options if way.link else {},
+            )
+        )
+
+    async def _delete(self, row: Row, way: Way, message: Row, event: Deletion | Reaction) -> None:
+        parts = await self._about(message, way)
+        async with self._db.snapshot() as tx:
+            about = await tx.one("message_get", id=message["parent"])
+        options = way.link.options if way.link else {}
+        network, author = await self._speaker(message, event.author, event.chat)
+        if about is not None and about["kind"] == "reaction" and isinstance(way.connection, Reacts):
+            target = way.link.target if way.link else way.chat
+            async with self._db.snapshot() as tx:
+                reacted = await self._remote(tx, about["parent"], target)
+            if reacted is None:
+                raise Pointless("what was reacted to was never seen there")
+            await way.connection.react(
+                OutgoingReaction(
+                    key=row["key"],
+                    chat=way.chat,
+                    author=author,
+                    network=network,
+                    target=reacted,
+                    symbol=about["symbol"],
+                    removed=True,
+                    reaction=parts[0],
+                    options=options,
+                )
+            )
+            return
+        if not isinstance(way.connection, Deletes):
+            raise Unsupported(
+                "Deletes",
+                _("ce qui est parti ne peut plus y être supprimé"),
+                remedy=_("prévenez les destinataires si c'est nécessaire"),
+            )
+        await way.connection.delete(
+            OutgoingDeletion(
+                key=row["key"],
+                chat=way.chat,
+                author=author,
+                network=network,
+                target=parts[0],
+                parts=tuple(parts),
+                options=options,
+            )
+        )
+
+    async def _react(self, row: Row, way: Way, message: Row, event: Reaction) -> Sequence[MessageId]:
+        parts = await self._about(message, way)
+        if not isinstance(way.connection, Reacts):
+            raise Pointless("this network has no reactions")  # a notice for each 👍 would be worse than none
+        network, author = await self._speaker(message, event.author, event.chat)
+        id_ = await way.connection.react(
+            OutgoingReaction(
+                key=row["key"],
+                chat=way.chat,
+                author=author,
+                network=network,
+                target=parts[0],
+                symbol=event.key,
+                options=way.link.options if way.link else {},
+            )
+        )
+        return () if id_ is None else (id_,)
+
+    # Ends
+
+    async def _at_desk(self, lane: Lane, row: Row) -> None:
+        apply = await self._desk.handle(lane.room, row)
+        async with self._db.transaction() as tx:
+            await tx.run("outbox_done", lane=lane.id, seq=row["seq"])
+            await apply(tx)
+
+    async def _there(self, lane: Lane, row: Row, way: Way, ids: Sequence[MessageId]) -> None:
+        async with self._db.transaction() as tx:
+            await tx.run("outbox_done", lane=lane.id, seq=row["seq"])
+            if row["action"] in {"send", "react"}:
+                for part, id_ in enumerate(ids or (None,)):
+                    await tx.run(
+                        "copy_add", message=row["message"], target=lane.target, part=part, remote=id_, state=THERE
+                    )
+                    if id_ is not None:
+                        await self._release(tx, f"{lane.target} {id_}")
+            if way.link is not None:
+                await tx.run("link_left", id=way.link.id, now=clock.now())
+                tx.after_commit(lambda: self._settled(lane.room))
+        self._meter.count("out", way.link.connection if way.link else "matrix")
+
+    async def _cancel(self, lane: Lane, row: Row, why: str) -> None:
+        log.info("courier.pointless", lane=lane.id, seq=row["seq"], reason=why)
+        async with self._db.transaction() as tx:
+            await tx.run("outbox_cancel", lane=lane.id, seq=row["seq"])
+            if row["action"] in {"send", "react"}:
+                await tx.run("copy_state", message=row["message"], target=lane.target, state=CANCELLED)
+            tx.after_commit(lambda: self._settled(lane.room))
+
+    async def _again(self, lane: Lane, row: Row, error: NotReady | BadCredentials, patience: float) -> float | None:
+        if clock.now() - row["created_at"] > patience * 1000:
+            await self._dead(lane, row, Undeliverable(error.reason))
+            return None
+        first, longest = BACK_OFF
+        wait: float = min(longest, first * 2 ** min(row["attempts"], 10)) * random.uniform(0.8, 1.2)  # noqa: S311
+        if isinstance(error, NotReady) and error.retry_after is not None:
+            wait = error.retry_after
+        log.info(
+            "courier.again",
+            lane=lane.id,
+            seq=row["seq"],
+            attempts=row["attempts"],
+            wait=round(wait, 1),
+            reason=error.reason,
+        )
+        self._meter.count("retry", lane.pool.name)
+        async with self._db.transaction() as tx:
+            await tx.run(
+                "outbox_retry",
+                lane=lane.id,
+                seq=row["seq"],
+                due_at=clock.now() + int(wait * 1000),
+                error=error.reason[:500],
+            )
+        return wait
+
+    async def _dead(self, lane: Lane, row: Row, error: Undeliverable) -> None:
+        log.warning("courier.dead_letter", lane=lane.id, seq=row["seq"], action=row["action"], reason=error.reason)
+        self._meter.count("dead", lane.pool.name)
+        async with self._db.transaction() as tx:
+            await tx.run("outbox_dead", lane=lane.id, seq=row["seq"], error=error.reason[:500])
+            if row["action"] in {"send", "react"}:
+                await tx.run("copy_state", message=row["message"], target=lane.target, state=FAILED)
+            message = await tx.one("message_get", id=row["message"])
+            if message is None or message["origin"] == "core" or lane.target == DESK:
+                return  # a notice about a notice would never end
+            where: str = _("ce salon")
+            if lane.target.startswith("link:"):
+                link = await self._links.get(tx, int(lane.target.removeprefix("link:")))
+                where = link.name if link else lane.target
+            if error.certain:
+                words = self._words(_("⚠ Non remis à {where} : {why}.", where=where, why=error.reason))
+            else:
+                words = self._words(_("⚠ Peut-être non remis à {where} : {why}.", where=where, why=error.reason))
+            if error.remedy:
+                words = f"{words} {self._words(error.remedy)}"
+            about = row["message"] if row["action"] == "send" else message["parent"]
+            await self._outbox.notice(tx, lane.room, Text(plain=words), cause=row["key"], about=about)
+            tx.after_commit(lambda: self._settled(lane.room))

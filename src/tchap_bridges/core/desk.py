@@ -1,0 +1,268 @@
+"""The bridge's own work for a room, one thing at a time: answer a command, join, leave, look at the rules again.
+
+Each piece is a row of the room's desk lane, so that a crash in the middle of a command runs it again. `handle` does
+what has to be asked of others first and returns what has to be written; the courier writes that and ends the row in
+one transaction.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from fnmatch import fnmatchcase
+
+import structlog
+
+from tchap_bridges.core import clock, codec, policy
+from tchap_bridges.core.commands import Apply, Call, Topic, split
+from tchap_bridges.core.links import Links
+from tchap_bridges.core.outbox import Outbox
+from tchap_bridges.core.ports import Database, Homeserver, RoomFacts, Row, Sealer, Tx
+from tchap_bridges.core.roomfacts import RoomDesk
+from tchap_bridges.errors import Misconfigured, Undeliverable
+from tchap_bridges.events import Message, Text
+from tchap_bridges.i18n import Translator, _
+from tchap_bridges.ids import RoomId, UserId
+
+log = structlog.get_logger(__name__)
+
+Written = Callable[[Tx], Awaitable[None]]
+
+
+class Desk:
+    """Answers for the bridge itself. ``topics`` are asked in order for the one that knows a command's word."""
+
+    def __init__(
+        self,
+        *,
+        db: Database,
+        sealer: Sealer,
+        homeserver: Homeserver,
+        links: Links,
+        outbox: Outbox,
+        rooms: RoomDesk,
+        rules: policy.Rules,
+        users: Sequence[str],
+        words: Translator,
+    ) -> None:
+        self._db = db
+        self._sealer = sealer
+        self._homeserver = homeserver
+        self._links = links
+        self._outbox = outbox
+        self._rooms = rooms
+        self._rules = rules
+        self._users = users
+        self._words = words
+        self._topics: list[Topic] = []
+
+    def add(self, topic: Topic) -> None:
+        self._topics.append(topic)
+
+    def is_command(self, text: str) -> bool:
+        """Whether some topic answers this text."""
+        if not text.startswith("!"):
+            return False
+        word = text[1:].partition(" ")[0].split("\n")[0].lower()
+        return any(word in topic.words for topic in self._topics)
+
+    def allowed(self, user: UserId) -> bool:
+        """Whether the operator lets this user use the bridge at all."""
+        return not self._homeserver.is_ours(user) and any(fnmatchcase(user, pattern) for pattern in self._users)
+
+    async def handle(self, room: RoomId, row: Row) -> Written:
+        async with self._db.snapshot() as tx:
+            message = await tx.one("message_get", id=row["message"])
+        if message is None or message["body"] is None:
+            return _nothing
+        body = self._sealer.open(message["body"], place="message.body")
+        match row["action"]:
+            case "command":
+                event = codec.load(body)
+                assert isinstance(event, Message)
+                return await self._command(room, row, event)
+            case "join":
+                return await self._join(room, row, json.loads(body))
+            case "gone":
+                return await self._gone(room, json.loads(body))
+            case "follow":
+                return await self._follow(room, row, json.loads(body))
+            case "refresh":
+                return await self._refresh(room, row)
+            case action:
+                raise Undeliverable(f"the desk knows no {action}")
+
+    # Commands
+
+    async def _command(self, room: RoomId, row: Row, event: Message) -> Written:
+        user = UserId(event.author.person)
+        words = self._words
+        try:
+            parts = split(event.text.plain)
+            assert parts is not None
+            word, arguments, options, rest = parts
+            topic = next(topic for topic in self._topics if word in topic.words)
+            words = Translator(topic.words[word])
+            if not self.allowed(user):
+                raise Misconfigured(
+                    _("ce pont n'est pas ouvert à votre compte"), remedy=_("Demandez à l'exploitant (policy.users).")
+                )
+            name = event.author.name or await self._homeserver.display_name(room, user)
+            call = Call(
+                key=row["key"],
+                room=room,
+                user=user,
+                user_name=name,
+                word=word,
+                arguments=arguments,
+                options=options,
+                rest=rest,
+                translator=words,
+            )
+            apply = await topic.answer(call)
+        except (Misconfigured, Undeliverable) as error:
+            apply = _say(_refusal(error, words))
+
+        async def written(tx: Tx) -> None:
+            try:
+                async with tx.savepoint():
+                    said = await apply(tx)
+            except Misconfigured as error:
+                said = _refusal(error, words)
+            if said:
+                await self._outbox.notice(tx, room, Text(plain=said), cause=row["key"], about=row["message"])
+
+        return written
+
+    # Rooms
+
+    async def _join(self, room: RoomId, row: Row, fact: Mapping[str, object]) -> Written:
+        by = UserId(str(fact["by"]))
+        if not self.allowed(by):
+            await self._homeserver.leave(room, self._words(_("Ce pont n'est pas ouvert à votre compte.")))
+            return self._audited("refused invite", by, room)
+        if fact["encrypted"]:
+            await self._homeserver.leave(
+                room,
+                self._words(_("Ce salon est chiffré et le pont ne sait pas encore chiffrer : il n'y entre pas.")),
+            )
+            return self._audited("refused invite", by, room, "encrypted")
+        await self._homeserver.join(room)
+        facts = await self._homeserver.facts(room)
+
+        async def written(tx: Tx) -> None:
+            await tx.run("room_joined", id=room, joined=1)
+            if facts.encrypted:
+                await self._rooms.encrypted(tx, room)
+                return
+            await self._outbox.notice(tx, room, Text(plain=self._words(self._greeting())), cause=row["key"])
+            await self._audit(tx, "joined", by, room)
+
+        if facts.encrypted:
+            await self._homeserver.leave(
+                room,
+                self._words(_("Ce salon est chiffré et le pont ne sait pas encore chiffrer : il n'y entre pas.")),
+            )
+        return written
+
+    @staticmethod
+    def _greeting() -> str:
+        return _(
+            "Bonjour ! Je relie ce salon à des listes de diffusion et à d'autres messageries.\n"
+            "Pour commencer : !pont courriel liste@exemple.fr — toutes les commandes : !aide (in English: !help)",
+        )
+
+    async def _gone(self, room: RoomId, fact: Mapping[str, object]) -> Written:
+        await self._homeserver.leave(room, "")  # the bot is out already; its ghosts follow
+
+        async def written(tx: Tx) -> None:
+            await tx.run("room_joined", id=room, joined=0)
+            for link in await self._links.of_room(tx, room):
+                await self._links.set_state(tx, link, "gone")
+                await self._audit(tx, "unlinked", UserId(str(fact["by"])), room, link.name)
+
+        return written
+
+    async def _follow(self, room: RoomId, row: Row, fact: Mapping[str, object]) -> Written:
+        """A tombstone is believed only when the new room says that it replaces this one (CVE-2021-32659)."""
+        new = RoomId(str(fact["to"]))
+        try:
+            await self._homeserver.join(new)
+            facts = await self._homeserver.facts(new)
+        except Undeliverable as error:
+            log.warning("desk.not_followed", room=room, reason=error.reason)
+            return _nothing
+        if facts.predecessor != room:
+            await self._homeserver.leave(new, self._words(_("Ce salon ne remplace pas celui qui y renvoie.")))
+            return _nothing
+
+        async def written(tx: Tx) -> None:
+            await tx.run("room_joined", id=new, joined=1)
+            await tx.run("room_replaced", id=room, to=new)
+            await self._links.move(tx, room, new)
+            await self._audit(tx, "followed upgrade", UserId(str(fact["by"])), room, new)
+            await self._review(tx, facts, row)
+
+        return written
+
+    async def _refresh(self, room: RoomId, row: Row) -> Written:
+        facts = await self._homeserver.facts(room)
+        async with self._db.snapshot() as tx:
+            links = await self._links.of_room(tx, room)
+        if facts.encrypted and any(link.state == "active" for link in links):
+            await self._homeserver.wear(room, self._words(_("Pont suspendu : salon chiffré")))
+
+        async def written(tx: Tx) -> None:
+            await self._review(tx, facts, row)
+
+        return written
+
+    async def _review(self, tx: Tx, facts: RoomFacts, row: Row) -> None:
+        """Suspend what is no longer allowed, resume what is allowed again; say so where it can be said."""
+        for ordinal, link in enumerate(await self._links.of_room(tx, facts.room)):
+            decision = policy.may_link(facts, link.destination, self._rules)
+            if link.state in {"active", "paused"} and not decision.allowed:
+                await self._links.set_state(tx, link, "suspended", self._words(decision.reason))
+                text = _("Le pont vers {name} est suspendu : {why}.", name=link.name, why=decision.reason)
+            elif link.state == "suspended" and decision.allowed:
+                await self._links.set_state(tx, link, "active")
+                text = _("Le pont vers {name} reprend.", name=link.name)
+            else:
+                continue
+            await self._audit(tx, "reviewed", self._homeserver.bot, facts.room, link.name, decision.rule)
+            if not facts.encrypted:
+                await self._outbox.notice(
+                    tx, facts.room, Text(plain=self._words(text)), cause=row["key"], ordinal=ordinal
+                )
+
+    # The record
+
+    def _audited(self, what: str, who: UserId, room: RoomId, detail: str = "") -> Written:
+        async def written(tx: Tx) -> None:
+            await self._audit(tx, what, who, room, detail)
+
+        return written
+
+    @staticmethod
+    async def _audit(tx: Tx, what: str, who: UserId, room: RoomId, detail: str = "", rule: str = "") -> None:
+        await tx.run("audit_add", at=clock.now(), who=who, what=what, room=room, detail=detail, rule=rule)
+
+
+async def _nothing(tx: Tx) -> None:
+    """There is nothing to write."""
+
+
+def _say(text: str) -> Apply:
+    async def apply(tx: Tx) -> str | None:
+        del tx
+        return text
+
+    return apply
+
+
+def _refusal(error: Misconfigured | Undeliverable, words: Translator) -> str:
+    """A refusal as the room reads it: what is wrong, and how to mend it."""
+    reason = words(error.reason)
+    where = words(error.where) if isinstance(error, Misconfigured) and error.where else ""
+    said = f"✗ {where} : {reason}" if where else f"✗ {reason}"
+    if not said.endswith((".", "!", "?")):
+        said += "."
+    return f"{said} {words(error.remedy)}" if error.remedy else said

@@ -1,0 +1,53 @@
+"""Files on their way: whatever network named one, its bytes are opened the same way, again for each attempt."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+
+from tchap_bridges.bridge import OpensFiles
+from tchap_bridges.core.ports import Row
+from tchap_bridges.events import File, Message
+from tchap_bridges.ids import FileRef
+
+CHUNK = 1 << 16
+OpenBytes = Callable[[Row, FileRef], Awaitable["bytes | OpensFiles"]]
+
+
+@dataclass(frozen=True, slots=True)
+class SentFile:
+    """`bridge.Attachment`: opened through the place where the message came from."""
+
+    name: str
+    mime: str
+    size: int | None
+    opener: Callable[[], AbstractAsyncContextManager[AsyncIterator[bytes]]]
+
+    def open(self) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        return self.opener()
+
+
+class Files:
+    """``find`` gives the bytes of a file that lies in the inbox, or the connection that can fetch it."""
+
+    def __init__(self, find: OpenBytes) -> None:
+        self._find = find
+
+    def of(self, message: Row, event: Message) -> tuple[SentFile, ...]:
+        return tuple(SentFile(file.name, file.mime, file.size, self._opener(message, file)) for file in event.files)
+
+    def _opener(self, message: Row, file: File) -> Callable[[], AbstractAsyncContextManager[AsyncIterator[bytes]]]:
+        @asynccontextmanager
+        async def opened() -> AsyncIterator[AsyncIterator[bytes]]:
+            found = await self._find(message, file.ref)
+            if isinstance(found, OpensFiles):
+                async with found.open_file(file.ref) as chunks:
+                    yield chunks
+            else:
+                yield _chunks(found)
+
+        return opened
+
+
+async def _chunks(data: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(data), CHUNK):
+        yield data[start : start + CHUNK]

@@ -1,0 +1,240 @@
+"""All that arrives, kept before it is acknowledged and routed afterwards, in order for each source.
+
+``take`` and ``accept`` end with one commit. ``run`` then reads what is new (`bridge.Bridge.read`, or the homeserver's
+``read``) and routes it; the row and everything it caused become durable together, so it is routed once. A row that
+cannot be read or routed becomes a dead letter with its bytes still there, and the next one passes.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+import structlog
+
+from tchap_bridges.bridge import Item
+from tchap_bridges.core import clock, codec
+from tchap_bridges.core.pieces import Pieces
+from tchap_bridges.core.ports import Database, RoomFact, Row, Tx
+from tchap_bridges.core.secrets import Secrets
+from tchap_bridges.errors import NotReady, RemoteViolation
+from tchap_bridges.events import Event
+
+MATRIX = "matrix"
+BATCH = 32
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One row of the inbox while it is routed."""
+
+    id: int
+    source: str
+    key: str
+    received_at: datetime
+
+
+class Await(Exception):
+    """What was routed refers to ``remote`` on ``target``, which is not here yet: put it aside for ``seconds``."""
+
+    def __init__(self, what: str, seconds: float) -> None:
+        super().__init__(what)
+        self.what = what
+        self.seconds = seconds
+
+
+class Hold(Exception):
+    """Somebody has to decide before this goes on; the row waits under this name."""
+
+    def __init__(self, what: str, then: Callable[[Tx], Awaitable[None]]) -> None:
+        super().__init__(what)
+        self.what = what
+        self.then = then
+
+
+Read = Callable[[Item], Awaitable[Sequence[Event | RoomFact]]]
+Route = Callable[[Tx, Arrival, int, Event | RoomFact], Awaitable[None]]
+
+
+class Inbox:
+    """One queue for everything that comes in, on disk."""
+
+    def __init__(
+        self, db: Database, pieces: Pieces, secrets: Secrets, route: Route, *, high: int = 10_000, low: int = 8_000
+    ) -> None:
+        self._db = db
+        self._pieces = pieces
+        self._secrets = secrets
+        self._route = route
+        self._high = high
+        self._low = low
+        self._full = False
+        self._waiting = 0
+        self._news: dict[str, asyncio.Event] = {}
+        self._large = asyncio.Semaphore(1)  # rows in several pieces are read one at a time: memory stays bounded
+
+    @property
+    def waiting(self) -> int:
+        """How many rows are not routed yet."""
+        return self._waiting
+
+    async def open(self) -> None:
+        """Count what an earlier run left."""
+        async with self._db.snapshot() as tx:
+            self._waiting = int(await tx.value("inbox_waiting") or 0)
+
+    async def take(self, events: Sequence[tuple[str, bytes]]) -> int:
+        """Keep room events, (event id, JSON) each; returns how many are new. The homeserver is never refused."""
+        moment = clock.now()
+        new = 0
+        async with self._db.transaction() as tx:
+            for key, raw in events:
+                new += await self._add(tx, MATRIX, key, "raw", raw, {}, moment)
+            tx.after_commit(lambda: self._added(MATRIX, new))
+        return new
+
+    async def accept(self, source: str, key: str, raw: bytes, meta: Mapping[str, str]) -> bool:
+        """Keep bytes to be read. Raises `NotReady` above the high-water mark or when the store refuses."""
+        return await self._keep(source, key, "raw", raw, meta)
+
+    async def receive(self, source: str, key: str, event: Event) -> bool:
+        """Keep an event. Raises as `accept` does."""
+        return await self._keep(source, key, "event", codec.dump(event), {})
+
+    async def _keep(self, source: str, key: str, kind: str, raw: bytes, meta: Mapping[str, str]) -> bool:
+        self._full = self._waiting >= (self._low if self._full else self._high)
+        if self._full:
+            raise NotReady("the inbox is above its high-water mark", retry_after=10)
+        async with self._db.transaction() as tx:
+            new = await self._add(tx, source, key, kind, raw, meta, clock.now())
+            tx.after_commit(lambda: self._added(source, new))
+        return new > 0
+
+    async def _add(self, tx: Tx, source: str, key: str, kind: str, raw: bytes, meta: Mapping[str, str], at: int) -> int:
+        hashed = self._secrets.arrival(source, key)
+        first, rest = self._pieces.cut(raw)
+        id_ = await tx.value(
+            "inbox_add",
+            source=source,
+            key=hashed,
+            kind=kind,
+            received_at=at,
+            meta=self._pieces.seal_meta(key, meta),
+            raw=first,
+            pieces=1 + len(rest),
+        )
+        if id_ is None:
+            return 0
+        for n, data in enumerate(rest, 1):
+            await tx.run("inbox_piece_add", inbox=id_, n=n, data=data)
+        return 1
+
+    def _added(self, source: str, count: int) -> None:
+        self._waiting += count
+        self.wake(source)
+
+    def wake(self, source: str) -> None:
+        """Look for new rows of this source now."""
+        self._news.setdefault(source, asyncio.Event()).set()
+
+    async def run(self, source: str, read: Read) -> None:
+        """Route this source's rows for ever, oldest first."""
+        news = self._news.setdefault(source, asyncio.Event())
+        while True:
+            news.clear()
+            try:
+                busy = await self._turn(source, read)
+            except NotReady as error:  # the store is away: what was acknowledged waits on its disk
+                log.warning("inbox.waits", source=source, reason=error.reason)
+                await asyncio.sleep(error.retry_after or 1)
+                continue
+            if not busy:
+                await news.wait()
+
+    async def _turn(self, source: str, read: Read) -> bool:
+        async with self._db.snapshot() as tx:
+            rows = await tx.all("inbox_new", source=source, limit=BATCH)
+        if not rows:
+            return False
+        readings: list[tuple[Row, asyncio.Task[Sequence[Event | RoomFact]]]] = []
+        async with asyncio.TaskGroup() as group:
+            for row in rows:
+                readings.append((row, group.create_task(self._read(row, read))))
+            start = 0
+            while start < len(readings):
+                await asyncio.wait([readings[start][1]])
+                end = start + 1
+                while end < len(readings) and readings[end][1].done():
+                    end += 1
+                await self._settle(readings[start:end])
+                start = end
+        return True
+
+    async def _read(self, row: Row, read: Read) -> Sequence[Event | RoomFact]:
+        """What the row says. Its failure is its own: a row that cannot be read says ``Unreadable``."""
+        try:
+            if row["kind"] == "event":
+                return (codec.load(await self._pieces.raw(row)),)
+            if row["pieces"] == 1:
+                return await read(await self._pieces.item(row))
+            async with self._large:
+                return await read(await self._pieces.item(row))
+        except NotReady:
+            raise
+        except Exception as error:  # noqa: BLE001 - a stranger's bytes may break any reader; the row keeps them
+            return (Unreadable(error),)  # type: ignore[return-value]
+
+    async def _settle(self, readings: Sequence[tuple[Row, asyncio.Task[Sequence[Event | RoomFact]]]]) -> None:
+        async with self._db.transaction() as tx:
+            settled = 0
+            for row, reading in readings:
+                settled += await self._settle_row(tx, row, reading.result())
+            tx.after_commit(lambda: self._settled(settled))
+
+    def _settled(self, count: int) -> None:
+        self._waiting -= count
+
+    async def _settle_row(self, tx: Tx, row: Row, events: Sequence[Event | RoomFact]) -> int:
+        arrival = Arrival(row["id"], row["source"], row["key"], clock.moment(row["received_at"]))
+        try:
+            async with tx.savepoint():
+                for ordinal, event in enumerate(events):
+                    if isinstance(event, Unreadable):
+                        raise event.error
+                    await self._route(tx, arrival, ordinal, event)
+                return await tx.run("inbox_done", id=arrival.id)
+        except Await as wait:
+            return await tx.run(
+                "inbox_await", id=arrival.id, what=wait.what, due_at=clock.now() + int(wait.seconds * 1000)
+            )
+        except Hold as hold:
+            await hold.then(tx)
+            return await tx.run("inbox_hold", id=arrival.id, what=hold.what)
+        except NotReady:
+            raise
+        except RemoteViolation as error:
+            log.warning("inbox.violation", source=arrival.source, inbox=arrival.id, reason=str(error))
+            return await tx.run("inbox_dead", id=arrival.id, error=str(error)[:500])
+        except Exception as error:
+            log.exception("inbox.dead", source=arrival.source, inbox=arrival.id)
+            return await tx.run("inbox_dead", id=arrival.id, error=f"{type(error).__name__}: {error}"[:500])
+
+    async def release(self, tx: Tx, what: str) -> None:
+        """What rows were put aside for has come: route them after this transaction."""
+        for row in await tx.all("inbox_release", what=what):
+            tx.after_commit(partial(self._added, row["source"], 1))
+
+    async def give_up(self) -> int:
+        """Let go of rows that have waited long enough for a message that never came; returns how many."""
+        async with self._db.transaction() as tx:
+            return await tx.run("inbox_give_up", now=clock.now())
+
+
+class Unreadable:
+    """The place of events in a row that could not be read."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error

@@ -1,0 +1,180 @@
+"""Which room is tied to which chat: the rows, and a memory of those in use."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from tchap_bridges.bridge import Chat, Destination, Direction
+from tchap_bridges.core import clock
+from tchap_bridges.core.ports import Database, Row, Sealer, Tx
+from tchap_bridges.ids import ChatId, ConnectionName, RoomId, UserId
+
+REMEMBERED = 5_000
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A room and a chat. ``state``: proof, active, paused, suspended, gone; ``reason`` says why it is suspended."""
+
+    id: int
+    room: RoomId
+    connection: ConnectionName
+    chat: ChatId
+    name: str
+    direction: Direction
+    destination: Destination
+    state: str
+    reason: str
+    waiting: str
+    options: Mapping[str, str]
+    moderated: bool
+    created_by: UserId
+    created_at: int
+    last_in: int | None
+    last_out: int | None
+
+    @property
+    def target(self) -> str:
+        return f"link:{self.id}"
+
+    @property
+    def brings_in(self) -> bool:
+        return self.direction is not Direction.OUT
+
+    @property
+    def carries_out(self) -> bool:
+        return self.direction is not Direction.IN
+
+
+class Links:
+    """Reads through a bounded memory; what changes is forgotten once the change is committed."""
+
+    def __init__(self, db: Database, sealer: Sealer) -> None:
+        self._db = db
+        self._sealer = sealer
+        self._by_id: dict[int, Link] = {}
+        self._by_room: dict[RoomId, tuple[Link, ...]] = {}
+
+    async def get(self, tx: Tx, id_: int) -> Link | None:
+        if id_ not in self._by_id:
+            row = await tx.one("link_get", id=id_)
+            if row is None:
+                return None
+            self._remember(self._by_id, id_, self._link(row))
+        return self._by_id[id_]
+
+    async def of_room(self, tx: Tx, room: RoomId) -> tuple[Link, ...]:
+        """Every link of the room that is not gone."""
+        if room not in self._by_room:
+            self._remember(self._by_room, room, tuple(map(self._link, await tx.all("links_of_room", room=room))))
+        return self._by_room[room]
+
+    async def named(self, tx: Tx, connection: ConnectionName, names: Sequence[ChatId]) -> Sequence[Link]:
+        """The links of the first of these names that has any."""
+        for name in dict.fromkeys(names):
+            rows = await tx.all("links_named", connection=connection, name=name)
+            if rows:
+                return [self._link(row) for row in rows]
+        return ()
+
+    async def of_connection(self, connection: ConnectionName) -> Sequence[Link]:
+        async with self._db.snapshot() as tx:
+            return [self._link(row) for row in await tx.all("links_of_connection", connection=connection)]
+
+    async def add(
+        self,
+        tx: Tx,
+        room: RoomId,
+        connection: ConnectionName,
+        chat: Chat,
+        *,
+        direction: Direction,
+        state: str,
+        by: UserId,
+        rule: str,
+    ) -> int:
+        """Returns the new link's id."""
+        id_ = int(
+            await tx.value(
+                "link_add",
+                room=room,
+                connection=connection,
+                chat=chat.id,
+                name=chat.name,
+                direction=direction.value,
+                destination=chat.destination.value,
+                state=state,
+                waiting=chat.waiting,
+                created_by=by,
+                rule_then=rule,
+                options=self._sealer.seal(json.dumps(dict(chat.options)).encode(), place="link.options"),
+                moderated=int(chat.moderated),
+                created_at=clock.now(),
+            )
+        )
+        for name in dict.fromkeys((chat.id, *chat.aliases)):
+            await tx.run("link_name_add", connection=connection, name=name, link=id_)
+        self._forget_after(tx)
+        return id_
+
+    async def set_state(self, tx: Tx, link: Link, state: str, reason: str = "") -> None:
+        await tx.run("link_state", id=link.id, state=state, reason=reason)
+        if state == "gone":
+            await tx.run("link_names_remove", link=link.id)
+        self._forget_after(tx)
+
+    async def arrived(self, tx: Tx, link: Link) -> None:
+        """Something came in: it no longer waits for its first message."""
+        await tx.run("link_arrived", id=link.id, now=clock.now())
+        if link.waiting:
+            self._forget_after(tx)
+
+    async def seal_proof(self, tx: Tx, id_: int, proof: Mapping[str, object]) -> None:
+        await tx.run("link_proof", id=id_, proof=self._sealer.seal(json.dumps(proof).encode(), place="link.proof"))
+
+    async def proof(self, tx: Tx, id_: int) -> dict[str, object]:
+        sealed = await tx.value("link_proof_get", id=id_)
+        found: dict[str, object] = json.loads(self._sealer.open(sealed, place="link.proof")) if sealed else {}
+        return found
+
+    async def move(self, tx: Tx, old: RoomId, new: RoomId) -> None:
+        """The room was upgraded: its links follow."""
+        await tx.run("links_move", old=old, new=new)
+        self._forget_after(tx)
+
+    def _forget_after(self, tx: Tx) -> None:
+        self.forget()  # nobody may read a stale row while the change is under way …
+        tx.after_commit(self.forget)  # … and what was read meanwhile is stale now
+
+    def forget(self) -> None:
+        self._by_id.clear()
+        self._by_room.clear()
+
+    @staticmethod
+    def _remember(memory: dict[K, V], key: K, value: V) -> None:
+        if len(memory) >= REMEMBERED:
+            memory.pop(next(iter(memory)))
+        memory[key] = value
+
+    def _link(self, row: Row) -> Link:
+        return Link(
+            id=row["id"],
+            room=RoomId(row["room"]),
+            connection=ConnectionName(row["connection"]),
+            chat=ChatId(row["chat"]),
+            name=row["name"],
+            direction=Direction(row["direction"]),
+            destination=Destination(row["destination"]),
+            state=row["state"],
+            reason=row["reason"],
+            waiting=row["waiting"],
+            options=json.loads(self._sealer.open(row["options"], place="link.options")),
+            moderated=bool(row["moderated"]),
+            created_by=UserId(row["created_by"]),
+            created_at=row["created_at"],
+            last_in=row["last_in"],
+            last_out=row["last_out"],
+        )

@@ -1,0 +1,118 @@
+"""Rows that leave: added in the transaction that caused them, so that cause and effect are durable together."""
+
+from collections.abc import Callable
+
+from tchap_bridges.core import clock, codec
+from tchap_bridges.core.ports import Sealer, Tx
+from tchap_bridges.core.secrets import request_key
+from tchap_bridges.events import Author, Event, Form, Message, Text
+from tchap_bridges.ids import ChatId, MessageId, PersonId, RoomId
+
+DESK = "desk"
+"""The target of what the bridge has to do itself for a room: answer a command, join, leave, look again."""
+
+PENDING, THERE, FAILED, CANCELLED, ORIGIN = range(5)  # copy.state
+
+
+class Outbox:
+    """Adds messages and the rows that show them. ``wake(lane, room, target)`` is called once they are committed."""
+
+    def __init__(self, sealer: Sealer, wake: Callable[[int, RoomId, str], None]) -> None:
+        self._sealer = sealer
+        self._wake = wake
+
+    def seal(self, event: Event) -> bytes:
+        return self._sealer.seal(codec.dump(event), place="message.body")
+
+    async def message(
+        self,
+        tx: Tx,
+        room: RoomId,
+        origin: str,
+        kind: str,
+        body: bytes | None,
+        *,
+        author: str | None = None,
+        sent_at: int | None = None,
+        inbox: int | None = None,
+        parent: int | None = None,
+        root: int | None = None,
+        late: bool = False,
+        symbol: str | None = None,
+    ) -> int:
+        """One thing that happened; returns its id."""
+        return int(
+            await tx.value(
+                "message_add",
+                room=room,
+                origin=origin,
+                kind=kind,
+                author=author,
+                sent_at=sent_at or clock.now(),
+                inbox=inbox,
+                parent=parent,
+                root=root,
+                late=int(late),
+                symbol=symbol,
+                body=body,
+            )
+        )
+
+    async def add(
+        self,
+        tx: Tx,
+        room: RoomId,
+        target: str,
+        message: int,
+        action: str,
+        *,
+        cause: str,
+        ordinal: int = 0,
+        wait: float = 0.0,
+    ) -> None:
+        """At the end of its lane: ``action`` on ``message``, not before ``wait`` seconds. ``cause`` makes its key."""
+        lane = await tx.one("lane_next", room=room, target=target)
+        assert lane is not None
+        now = clock.now()
+        await tx.run(
+            "outbox_add",
+            lane=lane["id"],
+            seq=lane["last_seq"],
+            key=request_key(cause, ordinal, action, room + target),
+            message=message,
+            action=action,
+            created_at=now,
+            due_at=now + int(wait * 1000),
+        )
+        tx.after_commit(lambda: self._wake(lane["id"], room, target))
+
+    async def show(
+        self, tx: Tx, room: RoomId, target: str, message: int, *, cause: str, ordinal: int = 0, wait: float = 0.0
+    ) -> None:
+        """A copy of the message is to be seen on the target."""
+        await tx.run("copy_add", message=message, target=target, part=0, remote=None, state=PENDING)
+        await self.add(tx, room, target, message, "send", cause=cause, ordinal=ordinal, wait=wait)
+
+    async def notice(
+        self, tx: Tx, room: RoomId, text: Text, *, cause: str, about: int | None = None, ordinal: int = 0
+    ) -> None:
+        """Something the bridge itself has to say, in reply to the message ``about``."""
+        root = await tx.value("message_root", id=about) if about is not None else None
+        body = self._sealer.seal(notice_body(text), place="message.body")
+        id_ = await self.message(tx, room, "core", "message", body, parent=about, root=root)
+        await self.show(tx, room, room, id_, cause=cause, ordinal=ordinal)
+
+
+def notice_body(text: Text) -> bytes:
+    """A notice as an event: only its words and its form matter, the bridge has no person."""
+
+    return codec.dump(
+        Message(
+            id=MessageId(""),
+            chat=ChatId(""),
+            author=Author(person=PersonId(""), name=""),
+            at=clock.moment(clock.now()),
+            text=text,
+            form=Form.NOTICE,
+        )
+    )

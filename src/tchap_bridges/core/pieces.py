@@ -1,0 +1,54 @@
+"""The inbox's bytes, sealed; large ones in pieces, so that no step holds a second whole copy."""
+
+import json
+from collections.abc import Mapping
+
+from tchap_bridges.bridge import Item
+from tchap_bridges.core import clock
+from tchap_bridges.core.ports import Database, Row, Sealer
+
+PIECE = 1 << 20
+
+
+class Pieces:
+    """Seals on the way in, joins on the way out."""
+
+    def __init__(self, db: Database, sealer: Sealer) -> None:
+        self._db = db
+        self._sealer = sealer
+
+    def cut(self, raw: bytes) -> tuple[bytes, list[bytes]]:
+        """The first piece, for the row itself, and the rest."""
+        sealed = [
+            self._sealer.seal(raw[start : start + PIECE], place="inbox.raw") for start in range(0, len(raw) or 1, PIECE)
+        ]
+        return sealed[0], sealed[1:]
+
+    def seal_meta(self, key: str, meta: Mapping[str, str]) -> bytes:
+        return self._sealer.seal(json.dumps([key, dict(meta)]).encode(), place="inbox.meta")
+
+    async def raw(self, row: Row) -> bytes:
+        """The row's bytes, whole. Raises ValueError when retention has emptied it."""
+        if row["raw"] is None:
+            raise ValueError("the content of this row has been erased")
+        first = self._sealer.open(row["raw"], place="inbox.raw")
+        if row["pieces"] == 1:
+            return first
+        whole = bytearray(first)
+        for n in range(1, row["pieces"]):
+            async with self._db.snapshot() as tx:
+                data = await tx.value("inbox_piece", inbox=row["id"], n=n)
+            whole += self._sealer.open(data, place="inbox.raw")
+        return bytes(whole)
+
+    async def item(self, row: Row) -> Item:
+        key, meta = json.loads(self._sealer.open(row["meta"], place="inbox.meta"))
+        return Item(key=key, raw=await self.raw(row), meta=meta, received_at=clock.moment(row["received_at"]))
+
+    async def fetch(self, inbox: int) -> Item:
+        """The item of an inbox row by its id. Raises ValueError when it is gone."""
+        async with self._db.snapshot() as tx:
+            row = await tx.one("inbox_get", id=inbox)
+        if row is None:
+            raise ValueError("this row is gone")
+        return await self.item(row)

@@ -1,0 +1,140 @@
+"""Reads bytes that strangers wrote, in processes that can be killed.
+
+A bridge that is ``hostile`` has its pure ``read`` and ``file_bytes`` called in `reader_worker`: a process of its own,
+with bounded memory, that is killed when one item takes longer than its limit. The item is then the inbox's dead letter;
+the next one gets a fresh process.
+"""
+
+import asyncio
+import pickle
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+from pydantic import BaseModel
+
+from tchap_bridges.bridge import Bridge, Item
+from tchap_bridges.errors import RemoteViolation
+from tchap_bridges.events import Event
+from tchap_bridges.ids import FileRef
+
+START = 30.0  # seconds a worker may take to start
+
+log = structlog.get_logger(__name__)
+
+
+class ReadFailed(RemoteViolation):
+    """The item broke its reader, or took too long."""
+
+
+class Reader:
+    """A few workers for one connection, started when they are first needed and kept."""
+
+    def __init__(self, bridge: type[Bridge[Any]], config: BaseModel, *, workers: int = 1) -> None:
+        self._bridge = bridge
+        self._config = config
+        self._seconds = bridge.read_seconds(config)
+        self._free: asyncio.LifoQueue[asyncio.subprocess.Process | None] = asyncio.LifoQueue()
+        for _ in range(workers):
+            self._free.put_nowait(None)
+
+    async def read(self, item: Item) -> Sequence[Event]:
+        """`Bridge.read`. Raises `ReadFailed`."""
+        if not self._bridge.hostile:
+            return tuple(self._bridge.read(item, self._config))
+        events: Sequence[Event] = await self._ask(("read", item))
+        return events
+
+    async def file_bytes(self, item: Item, ref: FileRef) -> bytes:
+        """`Bridge.file_bytes`. Raises `ReadFailed`."""
+        if not self._bridge.hostile:
+            return self._bridge.file_bytes(item, ref)
+        data: bytes = await self._ask(("file", item, ref))
+        return data
+
+    async def close(self) -> None:
+        while not self._free.empty():
+            worker = self._free.get_nowait()
+            if worker is not None:
+                await _end(worker)
+
+    async def warm(self) -> None:
+        """Start a worker ahead of the first item."""
+        if self._bridge.hostile:
+            async with self._worker():
+                pass
+
+    async def _ask(self, question: tuple[Any, ...]) -> Any:
+        async with self._worker() as worker:
+            assert worker.stdin is not None
+            assert worker.stdout is not None
+            try:
+                async with asyncio.timeout(self._seconds):
+                    await _send(worker.stdin, pickle.dumps(question, protocol=5))
+                    good, answer = pickle.loads(await _receive(worker.stdout))  # noqa: S301 - our own process
+            except TimeoutError:
+                worker.kill()
+                raise ReadFailed(f"reading took more than {self._seconds:g} s") from None
+            except (ConnectionError, asyncio.IncompleteReadError):
+                raise ReadFailed("the reading process died (memory bound, or a crash)") from None
+            except BaseException:
+                worker.kill()  # an answer nobody waits for would be taken for the next one's
+                raise
+        if not good:
+            raise ReadFailed(answer)
+        return answer
+
+    @asynccontextmanager
+    async def _worker(self) -> AsyncIterator[asyncio.subprocess.Process]:
+        worker = await self._free.get()
+        try:
+            if worker is None or worker.returncode is not None:
+                worker = await self._start()
+            yield worker
+        finally:
+            if worker is not None and worker.returncode is None and getattr(worker, "_transport", None) is not None:
+                self._free.put_nowait(worker)
+            else:
+                self._free.put_nowait(None)
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        worker = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "tchap_bridges.core.reader_worker",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            limit=1 << 20,
+        )
+        assert worker.stdin is not None
+        assert worker.stdout is not None
+        name = f"{self._bridge.__module__}:{self._bridge.__qualname__}"
+        async with asyncio.timeout(START):
+            await _send(worker.stdin, pickle.dumps((name, self._config), protocol=5))
+            await _receive(worker.stdout)
+        return worker
+
+
+async def _end(worker: asyncio.subprocess.Process) -> None:
+    if worker.returncode is None:
+        assert worker.stdin is not None
+        worker.stdin.close()
+        try:
+            async with asyncio.timeout(2):
+                await worker.wait()
+        except TimeoutError:
+            worker.kill()
+            await worker.wait()
+
+
+async def _send(pipe: asyncio.StreamWriter, data: bytes) -> None:
+    pipe.write(len(data).to_bytes(8))
+    for start in range(0, len(data), 1 << 18):
+        pipe.write(data[start : start + (1 << 18)])
+        await pipe.drain()
+
+
+async def _receive(pipe: asyncio.StreamReader) -> bytes:
+    return await pipe.readexactly(int.from_bytes(await pipe.readexactly(8)))

@@ -1,0 +1,113 @@
+"""Keeps every connection alive: opens it, runs it, and comes back with back-off when it falls.
+
+States: connecting, up, retrying, bad credentials, stopped. One connection's trouble is never another's.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from pydantic import BaseModel
+
+from tchap_bridges.bridge import Bridge, Connection, Host
+from tchap_bridges.core import clock
+from tchap_bridges.core.words import state_words
+from tchap_bridges.errors import BadCredentials, BridgeError, Misconfigured, NotReady
+from tchap_bridges.i18n import Phrase, _
+from tchap_bridges.ids import ConnectionName
+
+FIRST, LONGEST = 1.0, 60.0  # seconds between attempts
+STEADY = 60.0  # seconds up after which a fall is a new one
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class Watched:
+    """One configured connection and how it is."""
+
+    name: ConnectionName
+    bridge: Bridge[Any]
+    config: BaseModel
+    state: str = "connecting"
+    reason: str = ""
+    since: int = field(default_factory=clock.now)
+    live: Connection | None = None
+
+
+class Supervisor:
+    """``opened`` and ``closed`` are told when a connection comes up and goes away."""
+
+    def __init__(
+        self,
+        watched: Mapping[ConnectionName, Watched],
+        *,
+        host_of: Callable[[ConnectionName], Host],
+        opened: Callable[[str], None],
+        closed: Callable[[str], None],
+    ) -> None:
+        self.watched = watched
+        self._host_of = host_of
+        self._opened = opened
+        self._closed = closed
+
+    def connection(self, name: ConnectionName) -> Connection:
+        """The live connection. Raises `NotReady` with its state when it is not up."""
+        watched = self.watched.get(name)
+        if watched is None:
+            raise NotReady(_("la connexion {name} n'est plus configurée", name=name))
+        if watched.live is None or watched.state != "up":
+            raise NotReady(watched.reason or state_words(watched.state))
+        return watched.live
+
+    def state_of(self, name: ConnectionName) -> Phrase:
+        watched = self.watched.get(name)
+        return state_words(watched.state if watched else "stopped")
+
+    def up(self, name: ConnectionName, note: str = "") -> None:
+        """The network answered."""
+        self._note(self.watched[name], "up", note)
+        self._opened(name)
+
+    async def run(self, name: ConnectionName) -> None:
+        """Until cancelled, or until the credentials are refused."""
+        watched = self.watched[name]
+        attempt = 0
+        while True:
+            began = clock.now()
+            try:
+                await self._session(watched)
+                error: BridgeError = NotReady(_("la connexion s'est fermée"))
+            except BridgeError as raised:
+                error = raised
+            except Exception as raised:
+                log.exception("connection.broken", connection=name)
+                error = NotReady(_("erreur interne ({kind})", kind=type(raised).__name__))
+            finally:
+                watched.live = None
+                self._closed(name)
+            if isinstance(error, BadCredentials | Misconfigured):
+                self._note(watched, "bad credentials" if isinstance(error, BadCredentials) else "stopped", str(error))
+                return
+            attempt = 0 if clock.now() - began > STEADY * 1000 else attempt + 1
+            wait = min(LONGEST, FIRST * 2 ** min(attempt, 10)) * random.uniform(0.8, 1.2)  # noqa: S311
+            if isinstance(error, NotReady) and error.retry_after is not None:
+                wait = error.retry_after
+            self._note(watched, "retrying", str(error))
+            await asyncio.sleep(wait)
+
+    async def _session(self, watched: Watched) -> None:
+        self._note(watched, "connecting" if watched.state != "retrying" else "retrying", watched.reason)
+        async with watched.bridge.open(watched.config, self._host_of(watched.name)) as connection:
+            watched.live = connection
+            await connection.run()
+
+    @staticmethod
+    def _note(watched: Watched, state: str, reason: str) -> None:
+        if watched.state != state:
+            log.info("connection.state", connection=watched.name, state=state, reason=reason)
+            watched.since = clock.now()
+        watched.state, watched.reason = state, reason

@@ -1,0 +1,61 @@
+-- Everything about rows that arrive.
+
+-- name: inbox_add
+INSERT INTO inbox (source, key, kind, received_at, meta, raw, pieces)
+VALUES (:source, :key, :kind, :received_at, :meta, :raw, :pieces)
+ON CONFLICT (source, key) DO NOTHING
+RETURNING id
+
+-- name: inbox_piece_add
+INSERT INTO inbox_piece (inbox, n, data) VALUES (:inbox, :n, :data)
+
+-- name: inbox_piece
+SELECT data FROM inbox_piece WHERE inbox = :inbox AND n = :n
+
+-- name: inbox_get
+SELECT id, source, key, kind, received_at, meta, raw, pieces, state, error FROM inbox WHERE id = :id
+
+-- name: inbox_waiting
+SELECT count(*) FROM inbox WHERE state = 0
+
+-- name: inbox_new
+SELECT id, source, key, kind, received_at, meta, raw, pieces
+FROM inbox WHERE source = :source AND state = 0 ORDER BY id LIMIT :limit
+
+-- name: inbox_done
+UPDATE inbox SET state = 1, awaits = NULL, error = NULL WHERE id = :id
+
+-- name: inbox_await
+UPDATE inbox SET state = 2, awaits = :what, due_at = :due_at WHERE id = :id
+
+-- name: inbox_hold
+UPDATE inbox SET state = 3, awaits = :what WHERE id = :id
+
+-- name: inbox_dead
+UPDATE inbox SET state = 4, error = :error WHERE id = :id
+
+-- name: inbox_release
+UPDATE inbox SET state = 0, awaits = NULL WHERE awaits = :what AND state IN (2, 3)
+RETURNING source
+
+-- name: inbox_drop
+UPDATE inbox SET state = 1, awaits = NULL, raw = NULL, error = 'refused' WHERE awaits = :what AND state = 3
+
+-- name: inbox_give_up
+UPDATE inbox SET state = 1, error = 'what it refers to never came' WHERE state = 2 AND due_at < :now
+
+-- name: inbox_dead_list
+SELECT id, source, kind, received_at, error FROM inbox WHERE state = 4 ORDER BY id LIMIT :limit
+
+-- name: inbox_retry
+UPDATE inbox SET state = 0, error = NULL WHERE id = :id AND state = 4
+
+-- name: inbox_discard
+UPDATE inbox SET state = 1, raw = NULL WHERE id = :id AND state = 4
+
+-- name: inbox_empty
+UPDATE inbox SET raw = NULL, meta = NULL
+WHERE received_at < :before AND raw IS NOT NULL AND state = 1
+
+-- name: inbox_pieces_empty
+DELETE FROM inbox_piece WHERE inbox IN (SELECT id FROM inbox WHERE received_at < :before AND raw IS NULL)

@@ -1,0 +1,68 @@
+-- Links, their names, and who may write to them.
+
+-- name: link_get
+SELECT id, room, connection, chat, name, direction, destination, state, reason, waiting, options, moderated,
+       created_by, created_at, last_in, last_out
+FROM link WHERE id = :id
+
+-- name: links_of_room
+SELECT id, room, connection, chat, name, direction, destination, state, reason, waiting, options, moderated,
+       created_by, created_at, last_in, last_out
+FROM link WHERE room = :room AND state <> 'gone' ORDER BY id
+
+-- name: links_of_connection
+SELECT id, room, connection, chat, name, direction, destination, state, reason, waiting, options, moderated,
+       created_by, created_at, last_in, last_out
+FROM link WHERE connection = :connection AND state <> 'gone' ORDER BY id
+
+-- name: links_named
+SELECT link.id, room, link.connection, chat, link.name, direction, destination, state, reason, waiting, options,
+       moderated, created_by, created_at, last_in, last_out
+FROM link_name JOIN link ON link.id = link_name.link
+WHERE link_name.connection = :connection AND link_name.name = :name AND state <> 'gone' ORDER BY link.id
+
+-- name: links_states
+SELECT connection, state, count(*) AS count FROM link WHERE state <> 'gone' GROUP BY connection, state
+
+-- name: link_add
+INSERT INTO link (room, connection, chat, name, direction, destination, state, waiting, options, moderated,
+                  created_by, created_at, rule_then)
+VALUES (:room, :connection, :chat, :name, :direction, :destination, :state, :waiting, :options, :moderated,
+        :created_by, :created_at, :rule_then)
+RETURNING id
+
+-- name: link_name_add
+INSERT INTO link_name (connection, name, link) VALUES (:connection, :name, :link) ON CONFLICT DO NOTHING
+
+-- name: link_names_remove
+DELETE FROM link_name WHERE link = :link
+
+-- name: link_state
+UPDATE link SET state = :state, reason = :reason WHERE id = :id
+
+-- name: link_arrived
+UPDATE link SET last_in = :now, waiting = '' WHERE id = :id
+
+-- name: link_left
+UPDATE link SET last_out = :now WHERE id = :id
+
+-- name: link_proof
+UPDATE link SET proof = :proof WHERE id = :id
+
+-- name: link_proof_get
+SELECT proof FROM link WHERE id = :id
+
+-- name: links_move
+UPDATE link SET room = :new WHERE room = :old AND state <> 'gone'
+
+-- name: sender_get
+SELECT state FROM sender WHERE link = :link AND person = :person
+
+-- name: sender_add
+INSERT INTO sender (link, person, name, state) VALUES (:link, :person, :name, 0) ON CONFLICT DO NOTHING
+
+-- name: sender_state
+UPDATE sender SET state = :state WHERE link = :link AND person = :person
+
+-- name: senders_held
+SELECT link, person, name FROM sender WHERE link = :link AND state = 0

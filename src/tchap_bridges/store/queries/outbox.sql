@@ -1,0 +1,137 @@
+-- Messages, their copies, and the lanes in which they leave.
+
+-- name: message_add
+INSERT INTO message (room, origin, kind, author, sent_at, inbox, parent, root, late, symbol, body)
+VALUES (:room, :origin, :kind, :author, :sent_at, :inbox, :parent, :root, :late, :symbol, :body)
+RETURNING id
+
+-- name: message_get
+SELECT id, room, origin, kind, author, sent_at, inbox, parent, root, late, gone, symbol, body
+FROM message WHERE id = :id
+
+-- name: message_root
+SELECT root FROM message WHERE id = :id
+
+-- name: message_body
+UPDATE message SET body = :body WHERE id = :id
+
+-- name: message_gone
+UPDATE message SET gone = 1, body = NULL WHERE id = :id
+
+-- name: message_reaction
+SELECT id FROM message
+WHERE parent = :parent AND kind = 'reaction' AND author = :author AND symbol = :symbol AND gone = 0
+ORDER BY id DESC LIMIT 1
+
+-- name: message_empty
+UPDATE message SET body = NULL
+WHERE sent_at < :before AND body IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.message = message.id AND outbox.state IN (0, 2))
+
+-- name: copy_add
+INSERT INTO copy (message, target, part, remote, state) VALUES (:message, :target, :part, :remote, :state)
+ON CONFLICT (message, target, part) DO UPDATE SET remote = excluded.remote, state = excluded.state
+
+-- name: copy_find
+SELECT copy.message, copy.part, copy.state, message.origin, message.author, message.kind, message.root, message.room,
+       message.gone, message.parent
+FROM copy JOIN message ON message.id = copy.message
+WHERE copy.target = :target AND copy.remote = :remote
+ORDER BY copy.part LIMIT 1
+
+-- name: copy_state
+UPDATE copy SET state = :state WHERE message = :message AND target = :target
+
+-- name: copy_on
+SELECT remote, state FROM copy WHERE message = :message AND target = :target AND part = 0
+
+-- name: copies_on
+SELECT part, remote FROM copy WHERE message = :message AND target = :target AND remote IS NOT NULL ORDER BY part
+
+-- name: copies_elsewhere
+SELECT target, state FROM copy WHERE message = :message AND part = 0 AND target <> :target AND state IN (0, 1)
+
+-- name: ancestry
+WITH RECURSIVE up (id, parent, depth) AS (
+    SELECT id, parent, 0 FROM message WHERE id = :message
+    UNION ALL
+    SELECT message.id, message.parent, up.depth + 1 FROM up JOIN message ON message.id = up.parent WHERE up.depth < 100
+)
+SELECT up.id, up.depth, copy.remote, copy.state
+FROM up JOIN copy ON copy.message = up.id AND copy.target = :target AND copy.part = 0
+WHERE up.depth > 0 AND copy.remote IS NOT NULL
+ORDER BY up.depth DESC
+
+-- name: thread_ref_add
+INSERT INTO thread_ref (target, remote, root) VALUES (:target, :remote, :root) ON CONFLICT DO NOTHING
+
+-- name: thread_ref_get
+SELECT root FROM thread_ref WHERE target = :target AND remote = :remote
+
+-- name: lane_next
+INSERT INTO lane (room, target, last_seq) VALUES (:room, :target, 1)
+ON CONFLICT (target, room) DO UPDATE SET last_seq = lane.last_seq + 1
+RETURNING id, last_seq
+
+-- name: lanes_pending
+SELECT DISTINCT lane.id, lane.room, lane.target FROM lane JOIN outbox ON outbox.lane = lane.id WHERE outbox.state = 0
+
+-- name: lanes_depth
+SELECT lane.target, count(*) AS depth, min(outbox.created_at) AS oldest
+FROM outbox JOIN lane ON lane.id = outbox.lane WHERE outbox.state = 0 GROUP BY lane.target
+
+-- name: outbox_add
+INSERT INTO outbox (lane, seq, key, message, action, created_at, due_at)
+VALUES (:lane, :seq, :key, :message, :action, :created_at, :due_at)
+ON CONFLICT (key) DO NOTHING
+
+-- name: outbox_head
+SELECT lane, seq, key, message, action, steps, attempts, created_at, due_at
+FROM outbox WHERE lane = :lane AND state = 0 ORDER BY seq LIMIT :limit
+
+-- name: outbox_done
+UPDATE outbox SET state = 1, steps = NULL, error = NULL WHERE lane = :lane AND seq = :seq
+
+-- name: outbox_retry
+UPDATE outbox SET attempts = attempts + 1, due_at = :due_at, error = :error WHERE lane = :lane AND seq = :seq
+
+-- name: outbox_begin
+UPDATE outbox SET steps = :steps WHERE lane = :lane AND seq = :seq
+
+-- name: outbox_dead
+UPDATE outbox SET state = 2, attempts = attempts + 1, error = :error WHERE lane = :lane AND seq = :seq
+
+-- name: outbox_cancel
+UPDATE outbox SET state = 3 WHERE lane = :lane AND seq = :seq
+
+-- name: outbox_in_grace
+SELECT outbox.lane, outbox.seq FROM outbox JOIN lane ON lane.id = outbox.lane
+WHERE outbox.message = :message AND lane.target = :target AND outbox.action = 'send'
+  AND outbox.state = 0 AND outbox.attempts = 0 AND outbox.due_at > :after
+
+-- name: outbox_dead_list
+SELECT outbox.lane, outbox.seq, outbox.action, outbox.message, outbox.attempts, outbox.created_at, outbox.error,
+       lane.room, lane.target
+FROM outbox JOIN lane ON lane.id = outbox.lane WHERE outbox.state = 2 ORDER BY outbox.created_at LIMIT :limit
+
+-- name: outbox_waiting_list
+SELECT outbox.lane, outbox.seq, outbox.action, outbox.message, outbox.attempts, outbox.created_at, outbox.due_at,
+       outbox.error, lane.room, lane.target
+FROM outbox JOIN lane ON lane.id = outbox.lane WHERE outbox.state = 0 ORDER BY outbox.created_at LIMIT :limit
+
+-- name: outbox_revive
+UPDATE outbox SET state = 0, due_at = :now, created_at = :now, attempts = 0 WHERE lane = :lane AND seq = :seq AND state = 2
+
+-- name: outbox_discard
+UPDATE outbox SET state = 3 WHERE lane = :lane AND seq = :seq AND state IN (0, 2)
+
+-- name: outbox_dead_count
+SELECT lane.target, count(*) AS count FROM outbox JOIN lane ON lane.id = outbox.lane
+WHERE outbox.state = 2 GROUP BY lane.target
+
+-- name: outbox_link_counts
+SELECT outbox.state, count(*) AS count FROM outbox JOIN lane ON lane.id = outbox.lane
+WHERE lane.target = :target AND outbox.state IN (0, 2) GROUP BY outbox.state
+
+-- name: outbox_forget
+DELETE FROM outbox WHERE state IN (1, 3) AND created_at < :before
