@@ -1,0 +1,108 @@
+"""Words that people read: written in French in the code, read in French or English.
+
+The French sentence is the message id. A sentence is made where it is known and translated where it is shown, because
+whoever raises an error does not know who will read it::
+
+    raise Undeliverable(_("Le serveur {host} a refusé le message.", host=host))    # a Phrase: French, still translatable
+    Translator("en")(error.reason)                                                 # "The server … refused the message."
+
+So no language is ever held in a global. A `Phrase` is the French text for whoever only wants a ``str``, and can be
+pickled. One sentence, one ``_()``: joining two by hand makes a plain ``str``, which nobody can translate any more.
+"""
+
+from collections.abc import Mapping
+from functools import cached_property
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
+
+if TYPE_CHECKING:
+    from babel.messages.catalog import Catalog
+
+Language = Literal["fr", "en"]
+LANGUAGES: tuple[str, ...] = get_args(Language)
+
+
+class Phrase(str):
+    """A French sentence that remembers its message id and its values.
+
+    Placeholders are `str.format` fields; a phrase without values is taken as it stands, braces included.
+    """
+
+    __slots__ = ("_many", "_msgid", "_n", "_values")
+    _msgid: str
+    _many: str | None
+    _n: int
+    _values: Mapping[str, Any]
+
+    def __new__(cls, msgid: str, many: str | None = None, n: int = 1, /, **values: Any) -> Self:
+        french = many if many is not None and n >= 2 else msgid
+        self = super().__new__(cls, french.format(**values) if values else french)
+        self._msgid, self._many, self._n, self._values = msgid, many, n, values
+        return self
+
+    def __getnewargs_ex__(self) -> tuple[tuple[str, str | None, int], dict[str, Any]]:
+        return (self._msgid, self._many, self._n), dict(self._values)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        # A pickled str subclass would otherwise give its French text for a message id.
+        del protocol
+        return _revive, self.__getnewargs_ex__()
+
+    def read_in(self, translator: "Translator") -> str:
+        """This sentence in the translator's language, the phrases among its values too."""
+        form = translator.form(self._msgid, self._many, self._n)
+        values = {name: translator(value) if isinstance(value, str) else value for name, value in self._values.items()}
+        return form.format(**values) if values else form
+
+
+def _revive(args: tuple[str, str | None, int], values: dict[str, Any]) -> Phrase:
+    return Phrase(*args, **values)
+
+
+def _(msgid: str, /, **values: Any) -> Phrase:
+    """A sentence for people: ``_("Bonjour {name}", name=name)``. The French text is collected for the catalogue."""
+    return Phrase(msgid, **values)
+
+
+def ngettext(one: str, many: str, n: int, /, **values: Any) -> Phrase:
+    """The same for a count; ``{n}`` may stand in both forms."""
+    return Phrase(one, many, n, **{"n": n, **values})
+
+
+class Translator:
+    """Reads phrases in one language. The catalogue is parsed once, at the first phrase that needs it."""
+
+    def __init__(self, language: Language = "fr") -> None:
+        self.language: Language = language
+
+    def __call__(self, text: str) -> str:
+        """A `Phrase` in our language; any other text as it is."""
+        return text.read_in(self) if isinstance(text, Phrase) else text
+
+    def gettext(self, msgid: str, /, **values: Any) -> str:
+        """Make and read a sentence at once; bind it to the name ``_`` so that its text is collected."""
+        return self(Phrase(msgid, **values))
+
+    def ngettext(self, one: str, many: str, n: int, /, **values: Any) -> str:
+        """The same for a count."""
+        return self(Phrase(one, many, n, **{"n": n, **values}))
+
+    def form(self, msgid: str, many: str | None, n: int) -> str:
+        """The wording for this count, placeholders unfilled. French when the catalogue lacks it."""
+        if self._catalog is None:  # French: 0 and 1 are singular
+            return many if many is not None and n >= 2 else msgid
+        found = self._catalog.get(msgid)
+        if found is None or not found.string:
+            return many if many is not None and n >= 2 else msgid
+        if isinstance(found.string, str):
+            return found.string
+        return found.string[0 if n == 1 else 1]
+
+    @cached_property
+    def _catalog(self) -> "Catalog | None":
+        if self.language == "fr":
+            return None
+        from babel.messages.pofile import read_po  # noqa: PLC0415  French, the usual case, never pays for it
+
+        with resources.files(__package__).joinpath("locale", f"{self.language}.po").open("rb") as file:
+            return read_po(file, locale=self.language)
