@@ -1,0 +1,181 @@
+"""A mail and its envelope as events. Pure: the same bytes mean the same, whenever they are read.
+
+The envelope recipient says which conversation a mail is for; what the mail says of itself (`also`) comes after it.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from html import escape
+
+from tchap_bridge_email import addresses, fields
+from tchap_bridge_email.html import place_images
+from tchap_bridge_email.message import BouncedRecipient, Mail, Part
+from tchap_bridge_email.threads import ancestors
+from tchap_bridges.bridge import Item
+from tchap_bridges.errors import RemoteViolation
+from tchap_bridges.events import Author, Delivery, Event, File, Form, Message, Outcome, Text
+from tchap_bridges.ids import ChatId, FileRef, MessageId, PersonId
+
+_HOPS = 50
+_ALSO = 50
+_NAME = 100
+_PAST, _FUTURE = timedelta(days=30), timedelta(hours=1)
+_CID = re.compile(r'src="cid:([^"<>]*)"')
+_NOBODY = PersonId("inconnu")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """What tells our own mail from others': the bridge's address, and the domain of its ids."""
+
+    address: str
+    domain: str
+
+
+def events(mail: Mail, item: Item, home: Home) -> Iterator[Event]:
+    """What the mail says to the conversation of its recipient. A delivery report never speaks in a thread.
+
+    Raises `RemoteViolation` for a mail that runs in circles, and for a report on a mail that nobody here sent.
+    """
+    chat = ChatId(item.meta["recipient"])
+    own = own_id(mail, home)
+    if mail.received_count > _HOPS or (own is None and home.address in map(addresses.normalise, mail.x_loop)):
+        raise RemoteViolation("un courriel tourne en rond")
+    if mail.bounce is not None or mail.automatic == "bounce":
+        yield from _deliveries(mail, chat, home)
+        return
+    yield _message(mail, item, chat, own)
+
+
+def own_id(mail: Mail, home: Home) -> MessageId | None:
+    """The id under which this very mail left from here; None when it did not.
+
+    A list may give its copy another Message-ID: the header of ours then still carries the first.
+    """
+    ours = (value for name, value in mail.headers if name.lower() == "x-tchap-bridges-id")
+    for candidate in (mail.message_id, *ours):
+        if candidate is not None and addresses.is_own_message_id(candidate.strip(), home.domain):
+            return MessageId(candidate.strip())
+    return None
+
+
+def _message(mail: Mail, item: Item, chat: ChatId, own: MessageId | None) -> Message:
+    thread = tuple(MessageId(one) for one in ancestors(mail))
+    files = tuple(_shown(mail))
+    return Message(
+        id=own or MessageId(mail.message_id or _stand_in(item.raw)),
+        chat=chat,
+        author=_author(mail, item),
+        at=moment(mail.date, item.received_at),
+        text=_text(mail, has_files=bool(files)),
+        files=files,
+        thread=thread,
+        reply_to=thread[-1] if thread else None,
+        title=None if thread else mail.subject or None,
+        form=Form.NOTICE if mail.automatic == "auto-reply" else Form.TEXT,
+        also=tuple(also(mail, chat)),
+        extra=_extra(mail),
+    )
+
+
+def _stand_in(raw: bytes) -> str:
+    return f"<{hashlib.sha256(raw).hexdigest()[:40]}@sans-identifiant.invalid>"
+
+
+def moment(date: datetime | None, arrival: datetime) -> datetime:
+    """When it was written, as far as the sender's clock can be believed; when it arrived otherwise."""
+    if date is None or not arrival - _PAST <= date <= arrival + _FUTURE:
+        return arrival
+    return date
+
+
+def _author(mail: Mail, item: Item) -> Author:
+    writer = mail.author or mail.sender
+    person = addresses.normalise(writer.address) if writer else None
+    person = person or addresses.normalise(item.meta.get("sender", ""))
+    name = fields.clean(writer.name, longest=_NAME) if writer else ""
+    if person is None:
+        return Author(person=_NOBODY, name=name or "Expéditeur inconnu", remark="adresse illisible")
+    shown = addresses.other_address(name, person)
+    return Author(
+        person=PersonId(person),
+        name=name or fields.clean(person.rpartition("@")[0], longest=_NAME),
+        remark=f"écrit depuis {person}" if shown else None,
+    )
+
+
+def _text(mail: Mail, *, has_files: bool) -> Text:
+    plain, html = mail.reply, mail.reply_html
+    if mail.calendar is not None and mail.calendar.text not in plain:
+        plain, html = _append(plain, html, mail.calendar.text)
+    if mail.security == "encrypted":
+        plain, html = _append(plain, html, "[Courriel chiffré : son contenu est dans la pièce jointe]")
+    if not plain.strip() and not has_files:
+        plain, html = "(courriel sans texte)", None
+    return Text(plain=plain, html=place_images(html, {}) if html else None)
+
+
+def _append(plain: str, html: str | None, more: str) -> tuple[str, str | None]:
+    joined = f"{plain}\n\n{more}" if plain.strip() else more
+    return joined, html and f"{html}<p>{escape(more, quote=False).replace(chr(10), '<br>')}</p>"
+
+
+def _shown(mail: Mail) -> Iterator[File]:
+    """The files to show: all that was attached, and the pictures of the new text. A quoted logo is not among them."""
+    placed = frozenset(_CID.findall(mail.reply_html or ""))
+    for part in mail.attachments:
+        if not part.inline or mail.html is None or part.content_id is None or escape(part.content_id) in placed:
+            yield _file(part)
+
+
+def _file(part: Part) -> File:
+    return File(name=part.filename, mime=part.mime, size=part.size, ref=FileRef(str(part.index)))
+
+
+def also(mail: Mail, chat: ChatId) -> Iterable[ChatId]:
+    """Other names of the conversation: the list's id and address, then whom else the mail was written to."""
+    names: list[str | None] = []
+    if mail.list_info is not None:
+        names += [mail.list_info.id.lower() or None, addresses.normalise(mail.list_info.post or "")]
+    names += [addresses.normalise(one.address) for one in (*mail.to[:_ALSO], *mail.cc[:_ALSO])]
+    found = dict.fromkeys(ChatId(name) for name in names if name is not None)
+    found.pop(chat, None)
+    return tuple(found)[:_ALSO]
+
+
+def _extra(mail: Mail) -> dict[str, str]:
+    """``answer``: whom an answer is for (RFC 5322 section 3.6.2), ``subject``: as written, also inside a thread."""
+    writers = mail.reply_to or tuple(filter(None, (mail.author or mail.sender,)))
+    answer = filter(None, (addresses.normalise(one.address) for one in writers[:_ALSO]))
+    return {"answer": ",".join(dict.fromkeys(answer)), "subject": mail.subject}
+
+
+def _deliveries(mail: Mail, chat: ChatId, home: Home) -> Iterator[Delivery]:
+    target = mail.bounce.original_message_id if mail.bounce is not None else None
+    if mail.bounce is None or target is None or not addresses.is_own_message_id(target, home.domain):
+        raise RemoteViolation("un avis de remise ne dit pas de quel courriel il parle")
+    for recipient in mail.bounce.recipients:
+        yield Delivery(
+            chat=chat,
+            target=MessageId(target),
+            outcome=_outcome(recipient),
+            recipient=recipient.address or None,
+            detail=fields.clean(" ".join(filter(None, (recipient.status, recipient.diagnostic))), longest=300),
+        )
+
+
+def _outcome(recipient: BouncedRecipient) -> Outcome:
+    match recipient.action, (recipient.status or "")[:1]:
+        case (("delivered" | "relayed" | "expanded"), _):
+            return Outcome.DELIVERED
+        case "delayed", _:
+            return Outcome.DELAYED
+        case None, "2":
+            return Outcome.DELIVERED
+        case None, "4":
+            return Outcome.DELAYED
+        case _:
+            return Outcome.FAILED

@@ -1,0 +1,199 @@
+"""Mail out: one letter to the operator's submission server, one connection for each. Nothing is kept or retried here.
+
+What went wrong is said in the words of `tchap_bridges.errors`: no answer or a 4xx is `NotReady` (tried again after 15
+minutes: MAIL.md point 13), a 5xx is `Undeliverable`, a refused password `BadCredentials`. When the server falls silent
+after the final dot nobody can know the end: that is `Unanswered`, and the same Message-ID will be sent again.
+"""
+
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+
+import aiosmtplib
+
+from tchap_bridge_email import fields
+from tchap_bridge_email.compose import Letter
+from tchap_bridges.errors import BadCredentials, BridgeError, NotReady, Undeliverable
+
+_AGAIN = 15 * 60.0
+_BAD_PASSWORD = frozenset({432, 530, 534, 535, 538})
+_TOO_BIG = frozenset({552, 523})
+
+
+class Security(StrEnum):
+    """How the connection is protected. A server that does not offer what is asked for gets no mail."""
+
+    NONE = "none"
+    STARTTLS = "starttls"
+    TLS = "tls"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relay:
+    """The server that takes our mail. ``tls`` is what decides on its certificate; ``name`` is how we greet it."""
+
+    host: str
+    port: int
+    security: Security
+    name: str
+    user: str | None = None
+    password: str | None = None
+    tls: ssl.SSLContext | None = None
+    connect_seconds: float = 30
+    answer_seconds: float = 300
+
+
+class Unanswered(NotReady):
+    """The whole mail was handed over and no answer came: it may have been taken."""
+
+
+class TooBig(Undeliverable):
+    """The server takes no mail of that size. A smaller one may pass."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handover:
+    """What the server said of each recipient once the mail was taken: one status each."""
+
+    accepted: tuple[str, ...]
+    refused: Mapping[str, Undeliverable]
+    later: Mapping[str, NotReady]
+
+
+async def submit(
+    letter: Letter, recipients: Sequence[str], relay: Relay, *, handing: Callable[[], Awaitable[None]]
+) -> Handover:
+    """Hand the letter over for these recipients. ``handing`` is awaited just before the mail itself leaves.
+
+    Raises `NotReady` (`Unanswered` when it may have been taken), `Undeliverable` (`TooBig`) or `BadCredentials` when
+    nobody was accepted.
+    """
+    async with _session(relay) as server:
+        largest = server.esmtp_extensions.get("size", "")
+        if largest.isdigit() and 0 < int(largest) < len(letter.raw):
+            raise TooBig(
+                f"le serveur d'envoi refuse les courriels de plus de {int(largest) // 1_000_000} Mo",
+                remedy="Envoyez une pièce jointe plus légère, ou un lien.",
+            )
+        accepted, refused, later = await _envelope(server, letter, recipients)
+        if not accepted:
+            raise next(iter(later.values()), None) or next(iter(refused.values()))
+        await handing()
+        try:
+            await server.data(letter.raw, timeout=relay.answer_seconds)
+        except aiosmtplib.SMTPDataError as error:
+            raise _meaning(error.code, error.message) from error
+        except (aiosmtplib.SMTPException, OSError) as error:
+            raise Unanswered("le serveur d'envoi n'a pas confirmé la réception") from error
+        return Handover(accepted=tuple(accepted), refused=refused, later=later)
+
+
+async def _envelope(
+    server: aiosmtplib.SMTP, letter: Letter, recipients: Sequence[str]
+) -> tuple[list[str], dict[str, Undeliverable], dict[str, NotReady]]:
+    wide = not all(one.isascii() for one in (letter.sender, *recipients)) or not letter.raw.isascii()
+    if wide and not server.supports_extension("smtputf8"):
+        raise Undeliverable(
+            "le serveur d'envoi n'accepte pas les adresses accentuées (SMTPUTF8)",
+            remedy="Utilisez une adresse sans accents.",
+        )
+    options = ["SMTPUTF8", "BODY=8BITMIME"] if wide else []
+    if server.supports_extension("size"):
+        options.append(f"SIZE={len(letter.raw)}")
+    encoding = "utf-8" if wide else "ascii"
+    await server.mail(letter.sender, options=options, encoding=encoding)
+    accepted: list[str] = []
+    refused: dict[str, Undeliverable] = {}
+    later: dict[str, NotReady] = {}
+    for recipient in recipients:
+        try:
+            await server.rcpt(recipient, encoding=encoding)
+        except aiosmtplib.SMTPRecipientRefused as error:
+            match _meaning(error.code, error.message):
+                case Undeliverable() as refusal:
+                    refused[recipient] = refusal
+                case NotReady() as delay:
+                    later[recipient] = delay
+                case other:
+                    raise other from error
+        else:
+            accepted.append(recipient)
+    return accepted, refused, later
+
+
+@asynccontextmanager
+async def _session(relay: Relay) -> AsyncIterator[aiosmtplib.SMTP]:
+    """A greeted, protected and authenticated session. All that goes wrong before and around the mail is told here."""
+    server = aiosmtplib.SMTP(
+        hostname=relay.host,
+        port=relay.port,
+        use_tls=relay.security is Security.TLS,
+        start_tls=relay.security is Security.STARTTLS,
+        tls_context=relay.tls or ssl.create_default_context(),
+        local_hostname=relay.name,
+        timeout=relay.connect_seconds,
+    )
+    try:
+        await server.connect()
+        if relay.user is not None:
+            await server.login(relay.user, relay.password or "")
+        else:
+            await server.ehlo()
+        yield server
+        await _leave(server)
+    except aiosmtplib.SMTPAuthenticationError as error:
+        raise _meaning(535 if error.code >= 500 else error.code, error.message) from error
+    except aiosmtplib.SMTPResponseException as error:
+        raise _meaning(error.code, error.message) from error
+    except aiosmtplib.SMTPNotSupported as error:
+        raise NotReady(
+            f"le serveur d'envoi n'offre pas ce que la configuration demande : {_said(error.message)}"
+        ) from error
+    except ssl.SSLError as error:
+        raise _untrusted(error) from error
+    except (aiosmtplib.SMTPException, OSError) as error:
+        if isinstance(error.__cause__, ssl.SSLError):
+            raise _untrusted(error.__cause__) from error
+        raise NotReady("le serveur d'envoi ne répond pas") from error
+    finally:
+        server.close()
+
+
+async def _leave(server: aiosmtplib.SMTP) -> None:
+    """QUIT for good manners: the mail is taken already, and a server that hangs up first changes nothing."""
+    try:
+        await server.quit(timeout=5)
+    except (aiosmtplib.SMTPException, OSError):
+        return
+
+
+def _untrusted(error: ssl.SSLError) -> NotReady:
+    why = error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else error.reason
+    return NotReady(f"la connexion chiffrée au serveur d'envoi a échoué : {_said(why or '')}")
+
+
+def _meaning(code: int, words: str) -> BridgeError:
+    """A reply as the core understands it. RFC 5321 section 4.2.1: the first digit decides."""
+    said = f"{code} {_said(words)}".strip()
+    if code in _BAD_PASSWORD:
+        return BadCredentials(
+            f"le serveur d'envoi refuse notre identification : {said}",
+            remedy="Vérifiez « submission.user » et « submission.password ».",
+        )
+    if code in _TOO_BIG and not words.startswith("5.2"):  # 5.2.2 is a full mailbox (RFC 3463)
+        return TooBig(
+            f"le courriel est trop gros pour le serveur d'envoi : {said}",
+            remedy="Envoyez une pièce jointe plus légère, ou un lien.",
+        )
+    if 500 <= code < 600:
+        return Undeliverable(
+            f"le serveur d'envoi a refusé le courriel : {said}",
+            remedy="Vérifiez l'adresse du destinataire, ou demandez à l'administrateur la cause du refus.",
+        )
+    return NotReady(f"le serveur d'envoi demande d'attendre : {said}", retry_after=None if code == 421 else _AGAIN)
+
+
+def _said(words: str) -> str:
+    return fields.clean(words.encode("utf-8", "replace").decode(), longest=200)
