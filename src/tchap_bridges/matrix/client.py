@@ -1,0 +1,294 @@
+"""One homeserver's client-server API: requests as any of our users, and its errors as ours.
+
+Nothing is retried here: the core's lanes do that, in order. What is kept here is what a retry must respect: a user who
+was told to wait makes no call before its time, and never more than a few sends are in flight at once.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+from mautrix.api import HTTPAPI, Method
+from yarl import URL
+
+from tchap_bridges.errors import BadCredentials, NotReady, Undeliverable
+from tchap_bridges.i18n import _
+from tchap_bridges.ids import UserId
+
+Json = dict[str, Any]
+Observe = Callable[[str, float, bool], None]
+"""Told after each request: what was asked (``send``, ``join`` …), the seconds it took, whether it succeeded."""
+
+SENDS = 16  # more in flight only adds latency (MATRIX.md, "Speed")
+UPLOADS = 4
+_CALL = aiohttp.ClientTimeout(total=60, sock_connect=10)
+_TRANSFER = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=120)
+_WAIT = 1.0  # seconds, where a 429 does not say how long
+_LOCKED_OUT = frozenset(("M_UNKNOWN_TOKEN", "M_MISSING_TOKEN", "ORG_MATRIX_EXPIRED_ACCOUNT"))
+_THIS_USER = frozenset(("M_USER_DEACTIVATED", "M_USER_LOCKED", "M_USER_SUSPENDED"))  # one ghost, not our token
+
+
+class MatrixRefused(Undeliverable):
+    """The homeserver understood, and said no: HTTP ``status`` and ``errcode``. It would say it again."""
+
+    def __init__(self, status: int, errcode: str, words: str) -> None:
+        super().__init__(_("le serveur Matrix a refusé ({errcode})", errcode=errcode))
+        self.status, self.errcode, self.words = status, errcode, words
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.errcode}: {self.words}"
+
+
+class SizeDiffers(Exception):
+    """A file has not the size it was said to have; ``size`` is what was seen, at least."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"{size} bytes at least")
+        self.size = size
+
+
+class MatrixClient(HTTPAPI):
+    """Requests to one homeserver with an appservice's token. Make it where a loop runs; close it.
+
+    ``lost`` is set when the homeserver could not be reached; whoever looks after that clears it.
+    Every call raises `NotReady` (unreachable, 5xx, 408, 429, or no Matrix server behind the address), `BadCredentials`
+    or `MatrixRefused`.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        *,
+        observe: Observe | None = None,
+        sends: int = SENDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        jar = aiohttp.DummyCookieJar()
+        super().__init__(
+            url,
+            token,
+            client_session=aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=sends + 16, keepalive_timeout=30), timeout=_CALL, cookie_jar=jar
+            ),
+            default_retry_count=0,
+        )
+        # A stream cannot be sent twice, so it never goes out on a connection that may have been closed meanwhile.
+        self._media = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=2 * UPLOADS, force_close=True), timeout=_TRANSFER, cookie_jar=jar
+        )
+        self.lost = asyncio.Event()
+        self._observe = observe or _unobserved
+        self._clock = clock
+        self._sends = asyncio.Semaphore(sends)
+        self._uploads = asyncio.Semaphore(UPLOADS)
+        self._not_before: dict[str, float] = {}
+
+    async def close(self) -> None:
+        await self.session.close()
+        await self._media.close()
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        *,
+        name: str,
+        user: UserId | None = None,
+        device: str = "",
+        params: Mapping[str, str] | None = None,
+    ) -> Any:
+        """One request. ``path`` starts with ``/_matrix`` and is quoted already (`path_of`).
+
+        ``name`` is what metrics call it; ``send`` counts among the sends in flight. ``user`` and ``device``: as whom.
+        """
+        query = {**(params or {})}
+        if user is not None:
+            query["user_id"] = user
+            if device:
+                query["device_id"] = device
+        gate: AbstractAsyncContextManager[Any] = self._sends if name == "send" else nullcontext()
+        async with gate:
+            self._hold_back(user)
+            started, done = self._clock(), False
+            try:
+                found = await self.request(Method[method], path, body, query_params=query, sensitive=True)
+                done = True
+            finally:
+                self._observe(name, self._clock() - started, done)
+        return found
+
+    def _log_request(self, *told: Any, **more: Any) -> None:
+        """Nothing: HTTPAPI's lines carry ids, and bodies unless told otherwise."""
+
+    def _log_request_done(self, *told: Any, **more: Any) -> None:
+        """Nothing; `Observe` is told."""
+
+    async def _send(
+        self, method: Method, url: URL, content: Any, query_params: dict[str, str], headers: dict[str, str]
+    ) -> tuple[Any, aiohttp.ClientResponse]:
+        """HTTPAPI's own, with nothing lost of what an error says."""
+        try:
+            async with self.session.request(
+                str(method), url, data=content, params=query_params, headers=headers, allow_redirects=False
+            ) as response:
+                return self._judge(response, await response.read(), query_params.get("user_id", "")), response
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise self._unreachable(error) from error
+
+    # Files
+
+    @asynccontextmanager
+    async def download(self, path: str, *, user: UserId) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The bytes of a GET, streamed."""
+        self._hold_back(user)
+        url = self.base_url.with_path(path, encoded=True)
+        try:
+            response = await self._media.get(url, params={"user_id": user}, headers=self._authorization())
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise self._unreachable(error) from error
+        async with response:
+            if response.status != 200:
+                self._judge(response, await response.content.read(1 << 16), user)
+                raise NotReady(_("le serveur Matrix a répondu par une erreur {status}", status=response.status))
+            yield self._chunks(response)
+
+    async def _chunks(self, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in response.content.iter_chunked(1 << 16):
+                yield chunk
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise self._unreachable(error) from error
+
+    async def upload(
+        self,
+        path: str,
+        chunks: AsyncIterator[bytes],
+        *,
+        size: int,
+        mime: str,
+        user: UserId,
+        device: str = "",
+        filename: str = "",
+    ) -> None:
+        """PUT a stream of ``size`` bytes. Raises `SizeDiffers` when it has not, and whatever the stream raises."""
+        query = {"user_id": user, **({"device_id": device} if device else {})}
+        query |= {"filename": filename} if filename else {}
+        headers = {**self._authorization(), "Content-Type": mime, "Content-Length": str(size)}
+        url = self.base_url.with_path(path, encoded=True)
+        source = _Measured(chunks, size)
+        async with self._uploads:
+            self._hold_back(user)
+            started, done = self._clock(), False
+            try:
+                async with self._media.put(url, data=source.read(), params=query, headers=headers) as response:
+                    self._judge(response, await response.read(), user)
+                done = True
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                raise (source.failure or self._unreachable(error)) from error
+            finally:
+                self._observe("upload", self._clock() - started, done)
+
+    def _authorization(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+    # Errors
+
+    def _hold_back(self, user: str | None) -> None:
+        until = self._not_before.get(user or "")
+        if until is None:
+            return
+        left = until - self._clock()
+        if left > 0:
+            raise NotReady(_("le serveur Matrix demande d'attendre"), retry_after=left)
+        del self._not_before[user or ""]
+
+    def _judge(self, response: aiohttp.ClientResponse, body: bytes, user: str) -> Any:
+        """The answer's JSON. Raises what the class says."""
+        try:
+            said = json.loads(body)
+        except (ValueError, RecursionError):
+            said = None
+        status = response.status
+        if 200 <= status < 300 and isinstance(said, dict | list):
+            return said
+        about = said if isinstance(said, dict) else {}
+        errcode, words = str(about.get("errcode") or ""), str(about.get("error") or "")[:300]
+        if status == 429 or errcode == "M_LIMIT_EXCEEDED":
+            wait = _wait(about, response.headers)
+            self._wait_until(user, self._clock() + wait)
+            raise NotReady(_("le serveur Matrix demande d'attendre"), retry_after=wait)
+        if status == 413:  # a proxy in front says it without an errcode
+            raise MatrixRefused(status, errcode or "M_TOO_LARGE", words)
+        if not errcode or status >= 500 or status == 408 or status < 400:
+            if status >= 500 or status == 408:
+                self.lost.set()
+            raise NotReady(_("le serveur Matrix a répondu par une erreur {status}", status=status))
+        if errcode in _LOCKED_OUT or (status == 401 and errcode not in _THIS_USER):
+            raise BadCredentials(
+                _("le serveur Matrix ne reconnaît pas le jeton du pont ({errcode})", errcode=errcode),
+                remedy=_("Comparez le fichier d'enregistrement à celui que lit le serveur : tchap-bridges check."),
+            )
+        raise MatrixRefused(status, errcode, words)
+
+    def _wait_until(self, user: str, moment: float) -> None:
+        if len(self._not_before) >= 1_000:
+            now = self._clock()
+            self._not_before = {user: until for user, until in self._not_before.items() if until > now}
+        self._not_before[user] = max(moment, self._not_before.get(user, 0.0))
+
+    def _unreachable(self, error: Exception) -> NotReady:
+        self.lost.set()
+        kind = type(error).__name__  # its text may hold an address with a token
+        return NotReady(_("le serveur Matrix est injoignable ({kind})", kind=kind))
+
+
+class _Measured:
+    """A stream that fails when it is not as long as announced, and remembers how it failed: aiohttp hides that."""
+
+    def __init__(self, chunks: AsyncIterator[bytes], size: int) -> None:
+        self._chunks, self._size = chunks, size
+        self.failure: Exception | None = None
+
+    async def read(self) -> AsyncIterator[bytes]:
+        seen = 0
+        try:
+            async for chunk in self._chunks:
+                seen += len(chunk)
+                if seen > self._size:
+                    raise SizeDiffers(seen)  # noqa: TRY301  (it is kept below like any other)
+                yield chunk
+            if seen < self._size:
+                raise SizeDiffers(seen)  # noqa: TRY301
+        except Exception as error:
+            self.failure = error
+            raise
+
+
+def path_of(*parts: str, prefix: str = "/_matrix/client/v3") -> str:
+    """A path with every part quoted."""
+    return "/".join((prefix, *(quote(part, safe="") for part in parts)))
+
+
+def _wait(about: Mapping[str, Any], headers: Mapping[str, str]) -> float:
+    """Seconds. https://spec.matrix.org/v1.17/client-server-api/#rate-limiting: the header is the newer form."""
+    given: list[float] = []
+    for value, unit in ((about.get("retry_after_ms"), 1000), (headers.get("Retry-After"), 1)):
+        try:
+            seconds = float(value) / unit  # type: ignore[arg-type]  # whatever it is, it is tried
+        except (TypeError, ValueError, OverflowError):
+            continue
+        if 0 < seconds < 86_400:
+            given.append(seconds)
+    return max(given, default=_WAIT)
+
+
+def _unobserved(name: str, seconds: float, ok: bool) -> None:
+    """Nobody watches."""
+    del name, seconds, ok

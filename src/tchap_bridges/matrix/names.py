@@ -1,0 +1,61 @@
+"""Who a ghost is, and what it may be called: ids in which no address can be read, names that cannot pass for another.
+
+Pure. A ghost's name ends with its origin, ``Jean Dupont (courriel)``, and never holds what Tchap's clients take for a
+ministry, ``[Finances]`` (TCHAP.md, "Identity").
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+import unicodedata
+
+from tchap_bridges.ids import PersonId, UserId
+
+LONGEST = 100  # characters of a name; Synapse takes 256 with the origin
+_ID_CHARACTERS = 20  # of base32: 100 bits
+
+# Brackets, and what looks like them. NFKC has turned the full-width, small and mathematical forms into these already,
+# or into others of the Unicode classes Ps and Pe, which go whole. At the end, two letters that show nothing.
+_BRACKET_LIKE = str.maketrans(dict.fromkeys("[]{}⎡⎣⎤⎦⎢⎥❲❳⟦⟧ʃʅ꜀꜁|¦│┃▏▕˥˩ᅟᅠ", " "))
+_KEPT_OPEN_CLOSE = frozenset(("(", ")", "‘", "’", "“", "”", "«", "»", "‚", "„"))
+_DROPPED = frozenset(
+    ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+)  # control, format (bidi, zero width), surrogates, private use
+_MARKS = re.compile(r"(?P<keep>[̀-ͯ]{0,3})[̀-ͯ]*")
+
+
+def ghost_localpart(prefix: str, secret: bytes, network: str, person: PersonId) -> str:
+    """``prefix`` and a keyed hash: without the secret nobody can tell, or test, whose it is."""
+    name = f"{network}\0{person}".encode("utf-8", "surrogatepass")
+    digest = hmac.digest(secret, b"ghost\0" + name, hashlib.sha256)
+    return prefix + base64.b32encode(digest).decode().lower()[:_ID_CHARACTERS]
+
+
+def device_id(secret: bytes, user: UserId) -> str:
+    """The one device of a ghost or of the bot, the same after a loss of the database."""
+    digest = hmac.digest(secret, b"device\0" + user.encode(), hashlib.sha256)
+    return "PONT" + base64.b32encode(digest).decode()[:10]
+
+
+def localpart(user: UserId) -> str:
+    return user[1:].partition(":")[0]
+
+
+def shown_name(name: str, origin: str) -> str:
+    """The ghost's display name: what is left of ``name``, and where it comes from."""
+    clean = harmless(name) or "?"
+    return f"{clean} ({harmless(origin)})" if origin else clean
+
+
+def harmless(name: str) -> str:
+    """One line without brackets, bidi controls, invisible characters or piles of accents."""
+    text = unicodedata.normalize("NFKC", name[: 4 * LONGEST]).translate(_BRACKET_LIKE)
+    kept = "".join(
+        " " if category.startswith("Z") or category == "Cc" else character
+        for character in text
+        if (category := unicodedata.category(character)) not in _DROPPED or character in "\t\r\n"
+        if category not in {"Ps", "Pe", "Pi", "Pf"} or character in _KEPT_OPEN_CLOSE
+    )
+    kept = _MARKS.sub(lambda match: match["keep"], kept)
+    return " ".join(kept.split())[:LONGEST].rstrip()
