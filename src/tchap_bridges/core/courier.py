@@ -133,7 +133,7 @@ class Courier:
                 return None
             way = await self._way(lane)
             patience = way.limits_patience
-            ids = await self._attempt(lane, row, way)
+            ids = await self._attempt(row, way)
             await self._there(lane, row, way, ids)
         except Pointless as why:
             await self._cancel(lane, row, str(why))
@@ -163,7 +163,7 @@ class Courier:
         connection = self._connection_of(link.connection)
         return Way(connection=connection, chat=link.chat, link=link, limits_patience=connection.limits.patience)
 
-    async def _attempt(self, lane: Lane, row: Row, way: Way) -> Sequence[MessageId]:
+    async def _attempt(self, row: Row, way: Way) -> Sequence[MessageId]:
         async with self._db.snapshot() as tx:
             message = await tx.one("message_get", id=row["message"])
         if message is None or message["body"] is None:

@@ -96,15 +96,12 @@ class Desk:
         user = UserId(event.author.person)
         words = self._words
         try:
+            self._admit(user)
             parts = split(event.text.plain)
             assert parts is not None
             word, arguments, options, rest = parts
             topic = next(topic for topic in self._topics if word in topic.words)
             words = Translator(topic.words[word])
-            if not self.allowed(user):
-                raise Misconfigured(
-                    _("ce pont n'est pas ouvert à votre compte"), remedy=_("Demandez à l'exploitant (policy.users).")
-                )
             name = event.author.name or await self._homeserver.display_name(room, user)
             call = Call(
                 key=row["key"],
@@ -131,6 +128,12 @@ class Desk:
                 await self._outbox.notice(tx, room, Text(plain=said), cause=row["key"], about=row["message"])
 
         return written
+
+    def _admit(self, user: UserId) -> None:
+        if not self.allowed(user):
+            raise Misconfigured(
+                _("ce pont n'est pas ouvert à votre compte"), remedy=_("Demandez à l'exploitant (policy.users).")
+            )
 
     # Rooms
 

@@ -55,6 +55,7 @@ class Hold(Exception):
         self.then = then
 
 
+Reading = Sequence[Event | RoomFact] | Exception
 Read = Callable[[Item], Awaitable[Sequence[Event | RoomFact]]]
 Route = Callable[[Tx, Arrival, int, Event | RoomFact], Awaitable[None]]
 
@@ -159,10 +160,8 @@ class Inbox:
             rows = await tx.all("inbox_new", source=source, limit=BATCH)
         if not rows:
             return False
-        readings: list[tuple[Row, asyncio.Task[Sequence[Event | RoomFact]]]] = []
         async with asyncio.TaskGroup() as group:
-            for row in rows:
-                readings.append((row, group.create_task(self._read(row, read))))
+            readings = [(row, group.create_task(self._read(row, read))) for row in rows]
             start = 0
             while start < len(readings):
                 await asyncio.wait([readings[start][1]])
@@ -173,8 +172,8 @@ class Inbox:
                 start = end
         return True
 
-    async def _read(self, row: Row, read: Read) -> Sequence[Event | RoomFact]:
-        """What the row says. Its failure is its own: a row that cannot be read says ``Unreadable``."""
+    async def _read(self, row: Row, read: Read) -> Reading:
+        """What the row says, or what broke: a failure is the row's own."""
         try:
             if row["kind"] == "event":
                 return (codec.load(await self._pieces.raw(row)),)
@@ -185,9 +184,9 @@ class Inbox:
         except NotReady:
             raise
         except Exception as error:  # noqa: BLE001 - a stranger's bytes may break any reader; the row keeps them
-            return (Unreadable(error),)  # type: ignore[return-value]
+            return error
 
-    async def _settle(self, readings: Sequence[tuple[Row, asyncio.Task[Sequence[Event | RoomFact]]]]) -> None:
+    async def _settle(self, readings: Sequence[tuple[Row, asyncio.Task[Reading]]]) -> None:
         async with self._db.transaction() as tx:
             settled = 0
             for row, reading in readings:
@@ -197,13 +196,14 @@ class Inbox:
     def _settled(self, count: int) -> None:
         self._waiting -= count
 
-    async def _settle_row(self, tx: Tx, row: Row, events: Sequence[Event | RoomFact]) -> int:
+    async def _settle_row(self, tx: Tx, row: Row, reading: Reading) -> int:
         arrival = Arrival(row["id"], row["source"], row["key"], clock.moment(row["received_at"]))
+        if isinstance(reading, Exception):
+            log.warning("inbox.unreadable", source=arrival.source, inbox=arrival.id, reason=str(reading)[:200])
+            return await tx.run("inbox_dead", id=arrival.id, error=str(reading)[:500])
         try:
             async with tx.savepoint():
-                for ordinal, event in enumerate(events):
-                    if isinstance(event, Unreadable):
-                        raise event.error
+                for ordinal, event in enumerate(reading):
                     await self._route(tx, arrival, ordinal, event)
                 return await tx.run("inbox_done", id=arrival.id)
         except Await as wait:
@@ -231,10 +231,3 @@ class Inbox:
         """Let go of rows that have waited long enough for a message that never came; returns how many."""
         async with self._db.transaction() as tx:
             return await tx.run("inbox_give_up", now=clock.now())
-
-
-class Unreadable:
-    """The place of events in a row that could not be read."""
-
-    def __init__(self, error: Exception) -> None:
-        self.error = error
