@@ -356,6 +356,7 @@ class Host(Protocol):
     async def accept(self, key: str, raw: bytes, meta: Mapping[str, str]) -> bool:
         """Keep the bytes; when this returns they are on disk and it is safe to acknowledge them.
 
+        ``meta["chat"]``, when given, names the chat whose rooms are told when the bytes cannot be read.
         ``key`` is the transport's own: a second call with it is answered False and changes nothing. `Bridge.read` is
         called later. Raises `NotReady` when the inbox is full or the disk refuses: do not acknowledge then.
         """

@@ -58,18 +58,28 @@ class Hold(Exception):
 Reading = Sequence[Event | RoomFact] | Exception
 Read = Callable[[Item], Awaitable[Sequence[Event | RoomFact]]]
 Route = Callable[[Tx, Arrival, int, Event | RoomFact], Awaitable[None]]
+Tell = Callable[[Tx, Arrival, Item], Awaitable[None]]
 
 
 class Inbox:
     """One queue for everything that comes in, on disk."""
 
     def __init__(
-        self, db: Database, pieces: Pieces, secrets: Secrets, route: Route, *, high: int = 10_000, low: int = 8_000
+        self,
+        db: Database,
+        pieces: Pieces,
+        secrets: Secrets,
+        route: Route,
+        tell: Tell,
+        *,
+        high: int = 10_000,
+        low: int = 8_000,
     ) -> None:
         self._db = db
         self._pieces = pieces
         self._secrets = secrets
         self._route = route
+        self._tell = tell
         self._high = high
         self._low = low
         self._full = False
@@ -200,7 +210,7 @@ class Inbox:
         arrival = Arrival(row["id"], row["source"], row["key"], clock.moment(row["received_at"]))
         if isinstance(reading, Exception):
             log.warning("inbox.unreadable", source=arrival.source, inbox=arrival.id, reason=str(reading)[:200])
-            return await tx.run("inbox_dead", id=arrival.id, error=str(reading)[:500])
+            return await self._dead(tx, arrival, row, str(reading))
         try:
             async with tx.savepoint():
                 for ordinal, event in enumerate(reading):
@@ -217,10 +227,15 @@ class Inbox:
             raise
         except RemoteViolation as error:
             log.warning("inbox.violation", source=arrival.source, inbox=arrival.id, reason=str(error))
-            return await tx.run("inbox_dead", id=arrival.id, error=str(error)[:500])
+            return await self._dead(tx, arrival, row, str(error))
         except Exception as error:
             log.exception("inbox.dead", source=arrival.source, inbox=arrival.id)
-            return await tx.run("inbox_dead", id=arrival.id, error=f"{type(error).__name__}: {error}"[:500])
+            return await self._dead(tx, arrival, row, f"{type(error).__name__}: {error}")
+
+    async def _dead(self, tx: Tx, arrival: Arrival, row: Row, error: str) -> int:
+        """Keep the row with its bytes for an admin, and tell whom it concerns."""
+        await self._tell(tx, arrival, await self._pieces.envelope(row))
+        return await tx.run("inbox_dead", id=arrival.id, error=error[:500])
 
     async def release(self, tx: Tx, what: str) -> None:
         """What rows were put aside for has come: route them after this transaction."""

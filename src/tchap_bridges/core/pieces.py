@@ -45,6 +45,12 @@ class Pieces:
         key, meta = json.loads(self._sealer.open(row["meta"], place="inbox.meta"))
         return Item(key=key, raw=await self.raw(row), meta=meta, received_at=clock.moment(row["received_at"]))
 
+    async def envelope(self, row: Row) -> Item:
+        """The item with its first piece only: enough to know whom it concerns."""
+        key, meta = json.loads(self._sealer.open(row["meta"], place="inbox.meta"))
+        first = self._sealer.open(row["raw"], place="inbox.raw")
+        return Item(key=key, raw=first, meta=meta, received_at=clock.moment(row["received_at"]))
+
     async def fetch(self, inbox: int) -> Item:
         """The item of an inbox row by its id. Raises ValueError when it is gone."""
         async with self._db.snapshot() as tx:

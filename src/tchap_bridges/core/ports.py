@@ -141,6 +141,10 @@ class Homeserver(Protocol):
         """What one room event means. Pure. Events of our own ghosts and bot mean nothing, but for membership."""
         ...
 
+    def room_of(self, item: Item) -> RoomId | None:
+        """The room of an event that could not be read, as far as it can be told. Never raises."""
+        ...
+
     def is_ours(self, user: UserId) -> bool:
         """The user is the bot or one of its ghosts."""
         ...

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from tchap_bridges.bridge import Direction
+from tchap_bridges.bridge import Direction, Item
 from tchap_bridges.core import clock, codec
 from tchap_bridges.core.inbox import MATRIX, Arrival, Await, Hold
 from tchap_bridges.core.links import Link, Links
@@ -67,6 +67,7 @@ class Router:
         graces: Mapping[ConnectionName, float],
         is_command: Callable[[str], bool],
         release: Callable[[Tx, str], Awaitable[None]],
+        room_of: Callable[[Item], RoomId | None],
         words: Translator,
     ) -> None:
         self._links = links
@@ -78,6 +79,7 @@ class Router:
         self._graces = graces
         self._is_command = is_command
         self._release = release
+        self._room_of = room_of
         self._words = words
 
     async def route(self, tx: Tx, arrival: Arrival, ordinal: int, event: Event | RoomFact) -> None:
@@ -89,6 +91,21 @@ class Router:
             await self._at(tx, arrival, ordinal, place, event)
         else:
             await self._from_network(tx, arrival, ordinal, ConnectionName(arrival.source), event)
+
+    async def tell_unreadable(self, tx: Tx, arrival: Arrival, item: Item) -> None:
+        """Something came that cannot be read: its rooms hear of it, the operator has the bytes."""
+        if arrival.source == MATRIX:
+            room = self._room_of(item)
+            rooms = [room] if room is not None else []
+        else:
+            chat = ChatId(item.meta.get("chat", ""))
+            rooms = [link.room for link in await self._links.named(tx, ConnectionName(arrival.source), (chat,))]
+        text = _("⚠ Un message n'a pas pu être lu et n'est pas relayé. L'exploitant le garde (n° {n}).", n=arrival.id)
+        for ordinal, room in enumerate(rooms):
+            if not self._rooms.is_encrypted(room):
+                await self._outbox.notice(
+                    tx, room, Text(plain=self._words(text)), cause=f"{arrival.key} unreadable", ordinal=ordinal
+                )
 
     async def _from_network(
         self, tx: Tx, arrival: Arrival, ordinal: int, connection: ConnectionName, event: Event

@@ -1,0 +1,37 @@
+"""``/health`` and ``/metrics``: for probes and for Prometheus, on an address of their own."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from aiohttp import web
+
+from tchap_bridges.web.metrics import Metrics
+
+Health = Callable[[], Awaitable[Mapping[str, Any]]]
+Figures = Callable[[], Awaitable[Mapping[str, Mapping[str, float]]]]
+
+
+def site(metrics: Metrics, *, health: Health, figures: Figures) -> web.Application:
+    """``health`` answers ``{live, ready, homeserver, connections, links, dead_letters}``; 503 while not ready."""
+
+    async def get_health(request: web.Request) -> web.Response:
+        del request
+        found = await health()
+        return web.json_response(
+            found, status=200 if found["ready"] else 503, dumps=lambda data: json.dumps(data, ensure_ascii=False)
+        )
+
+    async def get_live(request: web.Request) -> web.Response:
+        del request
+        return web.json_response({"live": True})
+
+    async def get_metrics(request: web.Request) -> web.Response:
+        del request
+        return web.Response(body=metrics.page(await figures()), content_type="text/plain", charset="utf-8")
+
+    application = web.Application()
+    application.add_routes(
+        [web.get("/health", get_health), web.get("/health/live", get_live), web.get("/metrics", get_metrics)]
+    )
+    return application
