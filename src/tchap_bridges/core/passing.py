@@ -1,7 +1,7 @@
 """Typing: what is true only now goes straight across, and is dropped wherever it cannot."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import structlog
 
@@ -26,13 +26,11 @@ class Passing:
         links: Links,
         homeserver: Homeserver,
         connections: Callable[[ConnectionName], Connection],
-        networks: Mapping[ConnectionName, str],
     ) -> None:
         self._db = db
         self._links = links
         self._homeserver = homeserver
         self._connections = connections
-        self._networks = networks
         self._queue: asyncio.Queue[tuple[ConnectionName | None, Typing]] = asyncio.Queue(KEPT)
 
     def from_network(self, connection: ConnectionName, event: Typing | Read) -> None:

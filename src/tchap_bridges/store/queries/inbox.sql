@@ -59,3 +59,6 @@ WHERE received_at < :before AND raw IS NOT NULL AND state = 1
 
 -- name: inbox_pieces_empty
 DELETE FROM inbox_piece WHERE inbox IN (SELECT id FROM inbox WHERE received_at < :before AND raw IS NULL)
+
+-- name: inbox_kind
+SELECT kind FROM inbox WHERE id = :id

@@ -1,0 +1,259 @@
+"""The core put together: its parts, and the order in which they start and stop."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import structlog
+from pydantic import BaseModel
+
+from tchap_bridges.bot import Bot
+from tchap_bridges.bridge import Bridge, Item, OpensFiles
+from tchap_bridges.core import policy
+from tchap_bridges.core.bots import Bots
+from tchap_bridges.core.courier import Courier
+from tchap_bridges.core.desk import Desk
+from tchap_bridges.core.files import Files
+from tchap_bridges.core.help import help_topic
+from tchap_bridges.core.host import ConnectionHost
+from tchap_bridges.core.inbox import MATRIX, Inbox
+from tchap_bridges.core.lanes import Lanes, Pool
+from tchap_bridges.core.links import Links
+from tchap_bridges.core.outbox import DESK, Outbox
+from tchap_bridges.core.passing import Passing
+from tchap_bridges.core.pieces import Pieces
+from tchap_bridges.core.pont import Network, Pont
+from tchap_bridges.core.ports import Database, Homeserver, Meter, RoomFact, Row, Sealer, Tx
+from tchap_bridges.core.reader import Reader
+from tchap_bridges.core.receipts import Receipts
+from tchap_bridges.core.roomfacts import RoomDesk
+from tchap_bridges.core.router import Router
+from tchap_bridges.core.secrets import Secrets
+from tchap_bridges.core.supervisor import Supervisor, Watched
+from tchap_bridges.core.upkeep import Upkeep
+from tchap_bridges.events import Event, Read, Typing
+from tchap_bridges.i18n import Translator
+from tchap_bridges.ids import ConnectionName, FileRef, RoomId
+
+WORKERS = {"matrix": 32, DESK: 4}
+PER_CONNECTION = 8
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the configuration says to the core. ``home`` is how the Matrix side is called: Tchap, or Matrix."""
+
+    rules: policy.Rules
+    users: Sequence[str]
+    home: str
+    words: Translator
+    content_days: int = 30
+    inbox_high: int = 10_000
+    inbox_low: int = 8_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """What the homeserver's side is given of the core."""
+
+    take: Callable[[Sequence[tuple[str, bytes]]], Any]
+    passing: Callable[[Typing | Read], None]
+    is_encrypted: Callable[[RoomId], bool]
+    alive: Callable[[], None]
+
+
+class Kernel:
+    """Everything between the homeserver and the networks. ``bridges`` are (class, configuration) by connection."""
+
+    def __init__(
+        self,
+        *,
+        db: Database,
+        sealer: Sealer,
+        key: bytes,
+        homeserver: Callable[[Edge], Homeserver],
+        bridges: Mapping[ConnectionName, tuple[type[Bridge[Any]], BaseModel]],
+        bots: Mapping[str, Bot],
+        options: Options,
+        meter: Meter,
+    ) -> None:
+        self.db = db
+        self.secrets = secrets = Secrets(key)
+        self.pieces = Pieces(db, sealer)
+        self._readers = {name: Reader(bridge, config) for name, (bridge, config) in bridges.items()}
+        labels = {name: bridge.label for name, (bridge, _config) in bridges.items()}
+        networks = {name: bridge.name for name, (bridge, _config) in bridges.items()}
+        self.links = Links(db, sealer)
+        self.inbox = Inbox(
+            db, self.pieces, secrets, self._route, self._tell, high=options.inbox_high, low=options.inbox_low
+        )
+        outbox = Outbox(sealer, self._wake)
+        self.rooms = RoomDesk(outbox, sealer, forget_voice=self._forget_voice, has_links=self._has_links)
+        self.homeserver = hs = homeserver(
+            Edge(
+                take=self.inbox.take,
+                passing=self._from_room,
+                is_encrypted=self.rooms.is_encrypted,
+                alive=lambda: self.lanes.open("matrix"),
+            )
+        )
+        self.supervisor = Supervisor(
+            {name: Watched(name, bridge(), config) for name, (bridge, config) in bridges.items()},
+            host_of=partial(self._host, db, sealer, meter),
+            opened=lambda name: self.lanes.open(name),
+            closed=lambda name: self.lanes.close(name),
+        )
+        self.receipts = Receipts(db, hs)
+        self.passing = Passing(db, self.links, hs, self.supervisor.connection)
+        desk = Desk(
+            db=db,
+            sealer=sealer,
+            homeserver=hs,
+            links=self.links,
+            outbox=outbox,
+            rooms=self.rooms,
+            rules=options.rules,
+            users=options.users,
+            words=options.words,
+        )
+        pont = Pont(
+            db=db,
+            sealer=sealer,
+            secrets=secrets,
+            homeserver=hs,
+            links=self.links,
+            inbox=self.inbox,
+            rules=options.rules,
+            connection_of=self.supervisor.connection,
+            state_of=self.supervisor.state_of,
+            networks=[
+                Network(name=name, words=bridge.words, people=bridge.name) for name, (bridge, _) in bridges.items()
+            ],
+        )
+        topics = (pont.topic, *Bots(db=db, homeserver=hs, outbox=outbox, bots=bots).topics)
+        for topic in (*topics, help_topic(topics)):
+            desk.add(topic)
+        self.router = Router(
+            links=self.links,
+            outbox=outbox,
+            secrets=secrets,
+            sealer=sealer,
+            rooms=self.rooms,
+            networks=networks,
+            graces={name: bridge.grace(config) for name, (bridge, config) in bridges.items()},
+            is_command=desk.is_command,
+            release=self.inbox.release,
+            room_of=hs.room_of,
+            words=options.words,
+        )
+        self.courier = Courier(
+            db=db,
+            sealer=sealer,
+            homeserver=hs,
+            links=self.links,
+            outbox=outbox,
+            files=Files(self._open_bytes),
+            desk=desk,
+            connection_of=self.supervisor.connection,
+            labels=labels,
+            home=options.home,
+            meter=meter,
+            settled=self.receipts.settled,
+            words=options.words,
+            release=self.inbox.release,
+        )
+        pools = [Pool(name, count) for name, count in WORKERS.items()]
+        pools += [Pool(name, PER_CONNECTION) for name in bridges]
+        self.lanes = Lanes(db, self.courier.deliver, self.courier.pool_of, pools)
+        self.lanes.open(DESK)
+        self.lanes.open("matrix")
+        self.upkeep = Upkeep(db, self.inbox, content_days=options.content_days)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Everything runs inside the block; leaving it stops gracefully, sends in flight first."""
+        await self.inbox.open()
+        await self.rooms.open(self.db)
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(work) for work in self._work()]
+            try:
+                yield
+                await self.lanes.drain()
+            finally:
+                for task in tasks:
+                    task.cancel()
+                for reader in self._readers.values():
+                    await reader.close()
+
+    def _work(self) -> Sequence[Any]:
+        return [
+            self.lanes.run(),
+            self.receipts.run(),
+            self.passing.run(),
+            self.upkeep.run(),
+            self.inbox.run(MATRIX, self._read_room),
+            *(self.inbox.run(name, reader.read) for name, reader in self._readers.items()),
+            *(reader.warm() for reader in self._readers.values()),
+            *(self.supervisor.run(name) for name in self.supervisor.watched),
+        ]
+
+    # The parts' ways to one another
+
+    async def _route(self, tx: Tx, arrival: Any, ordinal: int, event: Event | RoomFact) -> None:
+        await self.router.route(tx, arrival, ordinal, event)
+
+    async def _tell(self, tx: Tx, arrival: Any, item: Item) -> None:
+        await self.router.tell_unreadable(tx, arrival, item)
+
+    def _wake(self, lane: int, room: RoomId, target: str) -> None:
+        self.lanes.wake(lane, room, target)
+
+    def _forget_voice(self, room: RoomId) -> None:
+        self.homeserver.forget_voice(room)
+
+    def _from_room(self, event: Typing | Read) -> None:
+        if isinstance(event, Typing):
+            self.passing.from_room(event)
+
+    async def _has_links(self, tx: Tx, room: RoomId) -> bool:
+        return bool(await self.links.of_room(tx, room))
+
+    async def _read_room(self, item: Item) -> Sequence[Event | RoomFact]:
+        return self.homeserver.read(item)
+
+    def _host(self, db: Database, sealer: Sealer, meter: Meter, name: ConnectionName) -> ConnectionHost:
+        return ConnectionHost(
+            name,
+            db=db,
+            sealer=sealer,
+            secrets=self.secrets,
+            inbox=self.inbox,
+            links=self.links,
+            meter=meter,
+            up=self.supervisor.up,
+            passing=self.passing.from_network,
+        )
+
+    async def _open_bytes(self, message: Row, ref: FileRef) -> bytes | OpensFiles:
+        """The bytes of a file of this message, or the connection that fetches them."""
+        origin: str = message["origin"]
+        if not origin.startswith("link:"):
+            rooms = self.homeserver.rooms
+            assert isinstance(rooms, OpensFiles)
+            return rooms
+        async with self.db.snapshot() as tx:
+            link = await self.links.get(tx, int(origin.removeprefix("link:")))
+            kind = await tx.value("inbox_kind", id=message["inbox"])
+        if link is None:
+            raise ValueError("the link that the file came by is gone")
+        if kind == "raw":
+            return await self._readers[link.connection].file_bytes(await self.pieces.fetch(message["inbox"]), ref)
+        connection = self.supervisor.connection(link.connection)
+        if not isinstance(connection, OpensFiles):
+            raise ValueError(f"{link.connection} names files and does not open them")
+        return connection
