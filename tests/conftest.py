@@ -3,7 +3,10 @@
 Servers hold nothing of an event loop, so one may serve a whole session while each test has its own loop.
 """
 
-from collections.abc import AsyncIterator, Callable
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
@@ -11,6 +14,10 @@ import pytest
 import pytest_asyncio
 
 from tchap_bridges.testing import process
+from tchap_bridges.testing.certificates import Certificate
+from tchap_bridges.testing.dovecot import Dovecot
+from tchap_bridges.testing.mail_sink import MailSink
+from tchap_bridges.testing.postfix import Postfix
 from tchap_bridges.testing.synapse import Synapse
 
 SynapseFactory = Callable[..., AbstractAsyncContextManager[Synapse]]
@@ -40,4 +47,60 @@ def synapse_factory(request: pytest.FixtureRequest, tmp_path_factory: pytest.Tem
 async def synapse(synapse_factory: SynapseFactory) -> AsyncIterator[Synapse]:
     """One homeserver for all tests that need no appservice: make your own users and rooms, and do not stop it."""
     async with synapse_factory() as server:
+        yield server
+
+
+# ---- mail
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    """For `localhost` and the loopback addresses; `certificate.for_client()` trusts it."""
+    return Certificate.make(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture
+def server_folder() -> Iterator[Callable[[], Path]]:
+    """Each call gives a folder that every user may enter, for servers that change users (tmp_path is ours alone)."""
+    made: list[Path] = []
+
+    def make() -> Path:
+        made.append(Path(tempfile.mkdtemp(prefix="tchap-bridges-")))
+        return made[-1]
+
+    yield make
+    for folder in made:
+        shutil.rmtree(folder)
+
+
+@pytest_asyncio.fixture
+async def mail_sink() -> AsyncIterator[MailSink]:
+    """Where mail ends; plain SMTP. For STARTTLS, AUTH: `MailSink.start(certificate=…, require_tls=True, users=…)`."""
+    async with await MailSink.start() as sink:
+        yield sink
+
+
+@pytest_asyncio.fixture
+async def dovecot(server_folder: Callable[[], Path]) -> AsyncIterator[Dovecot]:
+    """Two mailboxes: agent@pont.example and liste@pont.example, password `secret`."""
+    users = dict.fromkeys(("agent@pont.example", "liste@pont.example"), "secret")
+    async with await Dovecot.start(server_folder(), users=users) as server:
+        yield server
+
+
+@pytest.fixture
+def needs_root() -> None:
+    """Skip for an ordinary user what only root can start; CI is root and skips nothing."""
+    if os.geteuid() != 0 and os.environ.get("CI") != "true":
+        pytest.skip("Postfix can be started by root only")
+
+
+@pytest_asyncio.fixture
+async def postfix(
+    needs_root: None, server_folder: Callable[[], Path], mail_sink: MailSink, dovecot: Dovecot
+) -> AsyncIterator[Postfix]:
+    """Mail for pont.example goes into `dovecot` by LMTP, all other to `mail_sink`; dovecot's users may submit."""
+    deliver = {"pont.example": f"lmtp:inet:127.0.0.1:{dovecot.lmtp_port}"}
+    relay_to = ("127.0.0.1", mail_sink.port)
+    async with await Postfix.start(server_folder(), relay_to=relay_to, deliver=deliver, auth=dovecot) as server:
         yield server

@@ -12,12 +12,13 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 # Below the range from which the kernel takes ports for outgoing connections: a server that is killed and started
 # again finds its port still free.
 _PORTS = range(20_000, 32_000)
+_SYSTEM_PATH = ("/usr/sbin", "/usr/lib/postfix/sbin")
 
 
 class ServerFailedError(RuntimeError):
@@ -70,33 +71,52 @@ def tail(log: Path, *, lines: int = 30) -> str:
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
 
 
+def find_program(name: str, packages: str) -> str:
+    """The path of a server's program, also where the shell's PATH leaves /usr/sbin out. Raises MissingServerError."""
+    found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", os.defpath), *_SYSTEM_PATH]))
+    if found is None:
+        raise MissingServerError(f"{name} is not installed: run `make servers`, or apt-get install {packages}")
+    return found
+
+
+def open_folder(folder: Path) -> Path:
+    """Make a folder for a server that changes users: everybody may enter it.
+
+    Raises ServerFailedError where a folder above keeps others out.
+    """
+    folder = folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o755)
+    closed = next((parent for parent in folder.parents if not parent.stat().st_mode & 0o001), None)
+    if closed is not None and os.geteuid() == 0:
+        raise ServerFailedError(f"only its owner may enter {closed}, but this server changes users: use another folder")
+    return folder
+
+
 class Process:
     """One child process in its own process group, its output in a log file.
 
-    The kernel kills it when our process dies (PR_SET_PDEATHSIG, through setpriv of util-linux).
+    A guard kills the group when our process ends in any way: it reads a pipe that only we hold open. (PR_SET_PDEATHSIG
+    is not enough: the kernel forgets it when a server changes users, and it does not reach grandchildren.)
     """
 
-    def __init__(
-        self,
-        name: str,
-        command: Sequence[str],
-        *,
-        log: Path,
-        env: Mapping[str, str] | None = None,
-        cwd: Path | None = None,
-    ) -> None:
+    def __init__(self, name: str, command: Sequence[str], *, log: Path, cwd: Path | None = None) -> None:
         self.name, self.log = name, log
-        guard = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
         with log.open("ab") as output:
             self._popen = subprocess.Popen(  # noqa: S603 (commands are ours)
-                [*guard, *command],
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=None if env is None else dict(env),
                 cwd=cwd,
                 start_new_session=True,
             )
+        self._guard = subprocess.Popen(  # noqa: S603
+            ["/bin/sh", "-c", 'read -r _; kill -KILL "-$1"', "guard", str(self._popen.pid)],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
 
     @property
     def pid(self) -> int:
@@ -135,6 +155,52 @@ class Process:
             # The group outlives its leader while a child of it is still there.
             os.killpg(self.pid, signal.SIGKILL)
         await eventually(self._ended, timeout=10, every=0.005)
+        self._guard.kill()
+        self._guard.communicate()
 
     async def _ended(self) -> bool:
         return not self.running
+
+
+class Daemon:
+    """A server that can be stopped, killed and started again with the same command; `ready` tells when it serves."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        log: Path,
+        ready: Callable[[], Awaitable[bool]],
+        cwd: Path | None = None,
+    ) -> None:
+        self.log = log
+        self._name, self._command, self._ready, self._cwd = name, list(command), ready, cwd
+        self._process: Process | None = None
+
+    @property
+    def pid(self) -> int:
+        """Of the running process; 0 when stopped."""
+        return self._process.pid if self._process is not None else 0
+
+    async def restart(self, *, timeout: float = 60) -> None:  # noqa: ASYNC109
+        """Stop it if it runs, start it, and return once it is ready. Raises ServerFailedError."""
+        await self.stop()
+        self._process = Process(self._name, self._command, log=self.log, cwd=self._cwd)
+        try:
+            await self._process.ready(self._ready, timeout=timeout)
+        except BaseException:
+            await self.kill()
+            raise
+
+    async def stop(self) -> None:
+        """SIGTERM, and wait for its end."""
+        process, self._process = self._process, None
+        if process is not None:
+            await process.stop()
+
+    async def kill(self) -> None:
+        """SIGKILL, as a crash would: nothing that was only in memory survives."""
+        process, self._process = self._process, None
+        if process is not None:
+            await process.kill()

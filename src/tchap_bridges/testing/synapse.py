@@ -19,7 +19,7 @@ from typing import Any, Self
 import aiohttp
 
 from tchap_bridges.testing.matrix_client import Client, MatrixError
-from tchap_bridges.testing.process import MissingServerError, Process, eventually, free_port
+from tchap_bridges.testing.process import Daemon, MissingServerError, eventually, free_port
 
 PYTHON_VARIABLE = "TCHAP_BRIDGES_SYNAPSE_PYTHON"
 
@@ -80,7 +80,8 @@ class Synapse:
         self.folder, self.server_name = folder, server_name
         self.url = ""
         self._python, self._say = python, log or (lambda _: None)
-        self._process: Process | None = None
+        command = [str(python), "-m", "synapse.app.homeserver", "-c", str(folder / "homeserver.yaml")]
+        self._daemon = Daemon("Synapse", command, log=folder / "homeserver.log", ready=self._healthy, cwd=folder)
         self._secret = ""
 
     @classmethod
@@ -154,32 +155,25 @@ class Synapse:
     @property
     def pid(self) -> int:
         """Of the running process; 0 when stopped."""
-        return self._process.pid if self._process is not None else 0
+        return self._daemon.pid
 
     @property
     def log(self) -> Path:
         """What it wrote: warnings and errors."""
-        return self.folder / "homeserver.log"
+        return self._daemon.log
 
     async def restart(self) -> None:
         """Stop it if it runs, and start it on the same address with the same data."""
-        await self.stop()
         self._say(f"Synapse starts at {self.url}")
-        command = [str(self._python), "-m", "synapse.app.homeserver", "-c", str(self.folder / "homeserver.yaml")]
-        self._process = Process("Synapse", command, log=self.log, cwd=self.folder)
-        await self._process.ready(self._healthy, timeout=60)
+        await self._daemon.restart()
 
     async def stop(self) -> None:
         """SIGTERM, and wait for its end."""
-        process, self._process = self._process, None
-        if process is not None:
-            await process.stop()
+        await self._daemon.stop()
 
     async def kill(self) -> None:
         """SIGKILL, as a crash would: nothing that was only in memory survives."""
-        process, self._process = self._process, None
-        if process is not None:
-            await process.kill()
+        await self._daemon.kill()
 
     async def register(
         self, localpart: str, password: str, *, admin: bool = False, display_name: str | None = None
