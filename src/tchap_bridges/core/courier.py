@@ -222,7 +222,8 @@ class Courier:
             return ()
         if target == message["room"]:
             return (root,)
-        return tuple(dict.fromkeys((root, *await self._ancestors(tx, message, target))))
+        chain = await self._ancestors(tx, message, target)
+        return chain if root in chain else (root, *chain)
 
     async def _ancestors(self, tx: Tx, message: Row, target: str) -> tuple[MessageId, ...]:
         chain: list[MessageId] = []

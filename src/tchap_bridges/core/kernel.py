@@ -105,8 +105,8 @@ class Kernel:
         self.supervisor = Supervisor(
             {name: Watched(name, bridge(), config) for name, (bridge, config) in bridges.items()},
             host_of=partial(self._host, db, sealer, meter),
-            opened=lambda name: self.lanes.open(name),
-            closed=lambda name: self.lanes.close(name),
+            opened=lambda name: self.lanes.open(name),  # noqa: PLW0108 - lanes come last
+            closed=lambda name: self.lanes.close(name),  # noqa: PLW0108
         )
         self.receipts = Receipts(db, hs)
         self.passing = Passing(db, self.links, hs, self.supervisor.connection)
@@ -255,5 +255,5 @@ class Kernel:
             return await self._readers[link.connection].file_bytes(await self.pieces.fetch(message["inbox"]), ref)
         connection = self.supervisor.connection(link.connection)
         if not isinstance(connection, OpensFiles):
-            raise ValueError(f"{link.connection} names files and does not open them")
+            raise TypeError(f"{link.connection} names files and does not open them")
         return connection
