@@ -20,7 +20,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any, Protocol, Self, TypeVar
-from urllib.parse import urlsplit
 
 from . import migrations as migrating
 from . import sql
@@ -192,7 +191,11 @@ class Database:
         MigrationRefused when its schema does not fit, QueryMisused for a faulty .sql file.
         """
         package = resources.files(__package__)
-        engine = await _engine(url)
+        engine: Engine
+        if sql.dialect_of(url) == "sqlite":
+            engine = await SQLiteEngine.open(url)
+        else:
+            engine = await PostgresEngine.open(url)
         try:
             catalogue = sql.load(queries or package / "queries", engine.dialect)
             await migrating.migrate(engine, migrating.load(migrations or package / "migrations", engine.dialect))
@@ -224,19 +227,3 @@ class Database:
     async def _snapshot(self) -> AsyncIterator[Transaction]:
         async with self._engine.reading() as session:
             yield Transaction(session, self._queries)
-
-
-async def _engine(url: str) -> Engine:
-    try:
-        scheme = urlsplit(url).scheme
-    except ValueError as error:
-        raise StoreError(f"the database's URL cannot be read: {error}") from error
-    match scheme:
-        case "sqlite":
-            return await SQLiteEngine.open(url)
-        case "postgresql" | "postgres":
-            return await PostgresEngine.open(url)
-        case _:
-            raise StoreError(
-                f"unknown database {scheme!r}: write sqlite:////path/file.db or postgresql://user@host/name"
-            )

@@ -14,6 +14,7 @@ from .engine import Row, settle
 from .errors import IntegrityViolation, StoreCorrupt, StoreError, StoreUnavailable
 from .sql import Dialect, Query
 
+APPLICATION = "tchap-bridges"
 CONNECTIONS = 8
 CONNECT_SECONDS = 10.0
 STATEMENT_SECONDS = 30  # the server's limit; ours is a little longer, for a network that swallows the answer
@@ -58,7 +59,7 @@ class PostgresEngine:
     @classmethod
     async def open(cls, url: str) -> "PostgresEngine":
         """Connect. Raises StoreUnavailable when the server does not answer, StoreError when it does not let us in."""
-        with _translated():
+        with translated():
             pool = await asyncpg.create_pool(
                 url,
                 min_size=1,
@@ -69,7 +70,7 @@ class PostgresEngine:
                 max_cached_statement_lifetime=0,
                 reset=_keep_as_is,
                 server_settings={
-                    "application_name": "tchap-bridges",
+                    "application_name": APPLICATION,
                     "statement_timeout": f"{STATEMENT_SECONDS}s",
                     "idle_in_transaction_session_timeout": f"{2 * STATEMENT_SECONDS}s",
                     "jit": "off",  # these queries end before a compilation would
@@ -79,7 +80,7 @@ class PostgresEngine:
 
     async def close(self) -> None:
         """Close every connection, once those in use are back."""
-        with _translated():
+        with translated():
             await self._pool.close()
 
     def writing(self) -> AbstractAsyncContextManager["PostgresSession"]:
@@ -103,7 +104,7 @@ class PostgresEngine:
             await settle(self._take_back(session.connection))
 
     async def _begin(self, beginning: Sequence[str], limit: float | None, *, again: bool = True) -> "PostgresSession":
-        with _translated():
+        with translated():
             connection = await self._pool.acquire(timeout=CONNECT_SECONDS)
         session = PostgresSession(connection, limit)
         try:
@@ -116,7 +117,7 @@ class PostgresEngine:
                 raise
         else:
             return session
-        with _translated():
+        with translated():
             await self._pool.expire_connections()
         return await self._begin(beginning, limit, again=False)
 
@@ -140,24 +141,24 @@ class PostgresSession:
 
     async def execute(self, statement: str) -> None:
         """Run one statement without parameters."""
-        with _translated():
+        with translated():
             await self.connection.execute(statement, timeout=self._limit)
 
     async def run(self, query: Query, values: Sequence[Any]) -> int:
         """Run the query and return how many rows it touched."""
-        with _translated():
+        with translated():
             tag: str = await self.connection.execute(query.text, *values, timeout=self._limit)
         count = tag.rpartition(" ")[2]  # as in "INSERT 0 1" and "UPDATE 3"
         return int(count) if count.isdecimal() else 0
 
     async def all(self, query: Query, values: Sequence[Any]) -> list[Row]:
         """Run the query and return its rows."""
-        with _translated():
+        with translated():
             return [dict(row) for row in await self.connection.fetch(query.text, *values, timeout=self._limit)]
 
     async def one(self, query: Query, values: Sequence[Any]) -> Row | None:
         """Run the query and return its first row."""
-        with _translated():
+        with translated():
             row = await self.connection.fetchrow(query.text, *values, timeout=self._limit)
         return None if row is None else dict(row)
 
@@ -176,7 +177,8 @@ async def _keep_as_is(_connection: Any) -> None:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
+    """Raises asyncpg's errors as the store's."""
     try:
         yield
     except asyncpg.PostgresError as error:
@@ -185,6 +187,8 @@ def _translated() -> Iterator[None]:
         # The bare class is said of connections that are gone; its children, of what was asked of them.
         gone = type(error) is asyncpg.InterfaceError and "another operation is in progress" not in str(error)
         raise (StoreUnavailable if gone else StoreError)(f"PostgreSQL: {error}") from error
+    except ValueError as error:  # the URL cannot be read, or a text holds half a surrogate pair
+        raise StoreError(f"PostgreSQL: {error}") from error
     except OSError as error:  # TimeoutError is one
         raise StoreUnavailable(f"PostgreSQL does not answer: {error!r}") from error
 

@@ -30,10 +30,12 @@ from importlib.resources.abc import Traversable
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
-from .errors import QueryMisused
+from .errors import QueryMisused, StoreError
 
 Dialect: TypeAlias = Literal["sqlite", "postgresql"]
 DIALECTS: tuple[Dialect, ...] = ("sqlite", "postgresql")
+
+_SCHEMES: dict[str, Dialect] = {"sqlite": "sqlite", "postgresql": "postgresql", "postgres": "postgresql"}
 
 _LEXER = re.compile(
     r"""
@@ -55,6 +57,15 @@ _LEXER = re.compile(
 )
 _HEAD = re.compile(r"^--[ \t]*name:[ \t]*(?P<name>\w+)[ \t]*(?:\[(?P<marks>[a-z, ]*)\])?[ \t]*$", re.MULTILINE)
 _MARKS = {*DIALECTS, "slow"}
+
+
+def dialect_of(url: str) -> Dialect:
+    """The SQL that the database at *url* speaks. Raises StoreError."""
+    try:
+        return _SCHEMES[url.partition(":")[0]]
+    except KeyError:
+        # The URL is not repeated: it may hold a password.
+        raise StoreError("unknown database: write sqlite:////path/file.db or postgresql://user@host/name") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from .errors import IntegrityViolation, StoreCorrupt, StoreError, StoreUnavailable
 
@@ -28,9 +28,8 @@ _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 def path_of(url: str) -> Path:
     """The file that `sqlite:////absolute/path` (or `sqlite:///relative/path`) names. Raises StoreError."""
-    parts = urlsplit(url)
-    path = unquote(parts.path).removeprefix("/")
-    if parts.netloc or path in {"", ":memory:"}:
+    path = unquote(url.removeprefix("sqlite:///"))
+    if not url.startswith("sqlite:///") or path in {"", ":memory:"}:
         raise StoreError(f"{url}: write sqlite:////absolute/path/of/the/file.db (four slashes)")
     return Path(path)
 
@@ -75,7 +74,7 @@ def translated() -> Iterator[None]:
     """Raises sqlite3's errors as the store's."""
     try:
         yield
-    except (sqlite3.Error, OverflowError) as error:  # the latter for an integer beyond 64 bits
+    except (sqlite3.Error, OverflowError, ValueError) as error:  # an integer beyond 64 bits, half a surrogate pair
         raise translation(error) from error
 
 

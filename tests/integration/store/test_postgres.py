@@ -159,7 +159,7 @@ async def test_two_who_wait_for_each_other_are_told_to_try_again(
 )
 def test_each_error_has_its_kind(sqlstate: str, kind: type[StoreError]) -> None:
     error = asyncpg.PostgresError.new({"C": sqlstate, "M": "words"})
-    with pytest.raises(StoreError, match=f"words .{sqlstate}") as caught, engine._translated():
+    with pytest.raises(StoreError, match=f"words .{sqlstate}") as caught, engine.translated():
         raise error
     assert type(caught.value) is kind
 

@@ -98,6 +98,9 @@ async def test_a_value_of_the_wrong_type_is_refused(db: Database) -> None:
         with pytest.raises(StoreError):
             async with db.transaction() as tx:
                 await tx.run("put", name="a", size=wrong)
+    with pytest.raises(StoreError):
+        async with db.transaction() as tx:
+            await tx.run("put", name="\ud800", size=0)
     assert await names(db) == []
 
 
