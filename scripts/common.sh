@@ -31,22 +31,19 @@ apt_install() {
     fi
     say "apt installs $* ($why)${as_root:+, through sudo}"
     # An old list of packages, or none, makes the first try fail.
-    apt_get install "$@" || {
-        $as_root apt-get update -qq || say "apt-get update complained; trying all the same"
-        apt_get install "$@"
+    log=$(mktemp)
+    apt_get install "$@" >"$log" 2>&1 || {
+        $as_root apt-get update -q >>"$log" 2>&1 || say "apt-get update complained; trying all the same"
+        apt_get install "$@" >>"$log" 2>&1
+    } || {
+        tail -n 8 "$log" >&2
+        rm -f "$log"
+        return 1
     }
+    rm -f "$log"
 }
 
-apt_get() {
-    log=$(mktemp)
-    if $as_root env DEBIAN_FRONTEND=noninteractive apt-get -y -q --no-install-recommends "$@" >"$log" 2>&1; then
-        rm -f "$log"
-        return 0
-    fi
-    tail -n 5 "$log" >&2
-    rm -f "$log"
-    return 1
-}
+apt_get() { $as_root env DEBIAN_FRONTEND=noninteractive apt-get -y -q --no-install-recommends "$@"; }
 
 # make_venv FOLDER: a virtual environment with a working pip; made anew when it is broken or its Python is gone.
 make_venv() {
