@@ -7,6 +7,7 @@ cannot be read or routed becomes a dead letter with its bytes still there, and t
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -23,6 +24,7 @@ from tchap_bridges.events import Event
 
 MATRIX = "matrix"
 BATCH = 32
+SWEEP = 20.0  # seconds between looks at the store for rows that somebody else released
 
 log = structlog.get_logger(__name__)
 
@@ -163,7 +165,8 @@ class Inbox:
                 await asyncio.sleep(error.retry_after or 1)
                 continue
             if not busy:
-                await news.wait()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(news.wait(), SWEEP)
 
     async def _turn(self, source: str, read: Read) -> bool:
         async with self._db.snapshot() as tx:

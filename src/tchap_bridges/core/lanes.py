@@ -18,6 +18,7 @@ from tchap_bridges.errors import NotReady
 from tchap_bridges.ids import RoomId
 
 TURN = 20  # rows a worker sends before the next lane has its turn
+SWEEP = 20.0  # seconds between looks at the store for rows that somebody else made due again
 STOP = 10.0  # seconds that sends in flight are given at a graceful stop
 
 log = structlog.get_logger(__name__)
@@ -90,10 +91,8 @@ class Lanes:
 
     async def run(self) -> None:
         """Serve until cancelled; `drain` first for a graceful stop."""
-        async with self._db.snapshot() as tx:
-            for row in await tx.all("lanes_pending"):
-                self.wake(row["id"], row["room"], row["target"])
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._sweep())
             group.create_task(self._admit())
             for pool in self._pools.values():
                 for _ in range(pool.workers):
@@ -108,6 +107,17 @@ class Lanes:
         except TimeoutError:
             log.warning("lanes.cut", in_flight=self._serving)
 
+    async def _sweep(self) -> None:
+        while True:
+            try:
+                async with self._db.snapshot() as tx:
+                    for row in await tx.all("lanes_pending"):
+                        if row["id"] not in self._lanes:
+                            self.wake(row["id"], row["room"], row["target"])
+            except NotReady as error:
+                log.warning("lanes.sweep_failed", reason=error.reason)
+            await asyncio.sleep(SWEEP)
+
     async def _admit(self) -> None:
         while True:
             await self._freshened.wait()
@@ -116,7 +126,11 @@ class Lanes:
                 id_, room, target = self._fresh.popleft()
                 lane = self._lanes.get(id_)
                 if lane is None:
-                    name = await self._pool_of(room, target)
+                    try:
+                        name = await self._pool_of(room, target)
+                    except NotReady as error:
+                        log.warning("lanes.not_admitted", lane=id_, reason=error.reason)
+                        continue  # the next sweep finds it
                     if name not in self._pools:
                         log.warning("lanes.no_connection", lane=id_, connection=name)
                         continue  # its rows wait on disk for the day the connection is configured again

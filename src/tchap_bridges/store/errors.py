@@ -12,12 +12,14 @@ StoreError
   └ SealBroken        it was altered, cut short, or moved from another place
 """
 
+from tchap_bridges.errors import NotReady
+
 
 class StoreError(Exception):
     """Something went wrong in the store, and trying again will not help."""
 
 
-class StoreUnavailable(StoreError):
+class StoreUnavailable(StoreError, NotReady):
     """The database cannot be reached or written to for now: server gone, disk full, I/O error, lock not had in time.
 
     Raised by a statement, it means that nothing was committed. Raised by the commit itself while the server vanished,
