@@ -8,7 +8,7 @@ import re
 from flufl.bounce import all_failures
 
 from tchap_bridge_email import headers
-from tchap_bridge_email.charsets import printable
+from tchap_bridge_email.charsets import decode, printable
 from tchap_bridge_email.message import Address, Bounce, BouncedRecipient
 from tchap_bridge_email.mime import Entity, content_of
 
@@ -27,7 +27,7 @@ _ROBOTS = (
     "maildeliverysystem",
 )
 _SUBJECTS = re.compile(
-    r"undeliver|non remis|non d[ée]livr|[ée]chec de (?:la )?(?:remise|distribution|livraison)|returned mail|delivery (?:status|"
+    r"undeliver|non remis|non d[ée]livr|[ée]chec de (?:la )?(?:remise|distribution|livraison)|returned mail|non-?delivery|delivery (?:status|"
     r"failure|notification|report|problem|error|has failed|delay)|failure notice|mail (?:delivery|system) |unzustellbar|"
     r"message (?:status|delay|delivery|en attente)|not delivered|nicht zugestellt|retard de remise|notification d'[ée]tat|"
     r"mail failure|could not (?:send|be delivered)|unknown user|user unknown|bounce|[ée]tat de la remise|does not exist|"
@@ -35,6 +35,13 @@ _SUBJECTS = re.compile(
     re.IGNORECASE,
 )
 _MESSAGE_ID = re.compile(r"^[ \t>]*message-id:\s*(<[^<>\s]{1,998}>)", re.IGNORECASE | re.MULTILINE)
+_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")
+_ANNOUNCED = re.compile(
+    r"(?:following|ces|suivante?s?|folgende[nr]?|siguientes?)\b[^.]{0,60}\b(?:address|recipient|user|destinataire|adresse|"
+    r"empf[äa]nger|destinatario)|address\(?e?s?\)? failed|could not be delivered to|n'a pas pu [êe]tre (?:remis|distribu|d[ée]livr)",
+    re.IGNORECASE,
+)
+_RETURNED = re.compile(r"-{2,}.{0,40}(?:original|header|copy of|message|copie|en-t[êe]te)", re.IGNORECASE)
 _REACHED = frozenset({"delivered", "relayed", "expanded"})
 _UNFOLD = re.compile(r"\n[ \t]+")
 
@@ -53,6 +60,7 @@ def read_bounce(root: Entity, raw: bytes, author: Address | None, subject: str) 
     problem = None
     if not recipients and _suspicious(root, author, subject):
         recipients, problem = _heuristic(raw)
+        recipients = recipients or _in_words(root)
     if not recipients:
         return None, problem
     return Bounce(recipients=tuple(recipients[:MAX_RECIPIENTS]), original_message_id=_original(root)), problem
@@ -107,7 +115,7 @@ def _suspicious(root: Entity, author: Address | None, subject: str) -> bool:
     if (root.first("return-path") or b"?").strip() == b"<>":
         return True
     local = author.address.partition("@")[0].lower() if author else ""
-    return author is None or local.replace("_", "-").startswith(_ROBOTS) or bool(_SUBJECTS.search(subject[:500]))
+    return local.replace("_", "-").startswith(_ROBOTS) or bool(_SUBJECTS.search(subject[:500]))
 
 
 def _heuristic(raw: bytes) -> tuple[list[BouncedRecipient], str | None]:
@@ -120,7 +128,28 @@ def _heuristic(raw: bytes) -> tuple[list[BouncedRecipient], str | None]:
         BouncedRecipient(address=address, status=None, action=action, diagnostic=None)
         for action, group in (("failed", permanent), ("delayed", temporary - permanent))
         for address in sorted(group)
+        if _ADDRESS.fullmatch(address)
     ], None
+
+
+def _in_words(root: Entity) -> list[BouncedRecipient]:
+    """A report in prose: the addresses in the few lines after a sentence that announces them."""
+    leaf = next((one for one in root.leaves() if one.content.value == "text/plain"), None)
+    if leaf is None:
+        return []
+    text, _ = decode(content_of(leaf)[0][:MAX_BYTES], leaf.content.params.get("charset", ""))
+    found: dict[str, BouncedRecipient] = {}
+    window = 0
+    for line in printable(text).split("\n")[:200]:
+        flat = line[:400]
+        if _RETURNED.match(flat.strip()):
+            break
+        window = 8 if _ANNOUNCED.search(flat) else window - 1
+        if window > 0:
+            for match in _ADDRESS.finditer(flat):
+                one = BouncedRecipient(address=match[0], status=None, action="failed", diagnostic=None)
+                found.setdefault(match[0].lower(), one)
+    return list(found.values())
 
 
 def _original(root: Entity) -> str | None:

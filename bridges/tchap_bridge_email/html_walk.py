@@ -182,11 +182,10 @@ class _Walker:
                 self._rule()
             case _:
                 self._start(node, tag, attributes)
-                return node.first_child if node.first_child is not None else self._childless(node)
+                if node.first_child is not None:
+                    return node.first_child
+                self._leave(self._open.pop())
         return None
-
-    def _childless(self, _node: LexborNode) -> None:
-        self._leave(self._open.pop())
 
     def _start(self, node: LexborNode, tag: str, attributes: Mapping[str, str | None]) -> None:
         parent_table = next((item.data_table for item in reversed(self._open) if item.tag == "table"), False)

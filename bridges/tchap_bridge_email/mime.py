@@ -244,16 +244,24 @@ def content_of(entity: Entity) -> tuple[bytes, str | None]:
 
 
 def _base64(raw: bytes) -> tuple[bytes, str | None]:
-    """Lenient: stray characters are skipped, padding is mended, and what follows it (a list's footer) is left out."""
+    """Lenient: stray characters are skipped and padding is mended; a footer that something appended is left out."""
     lines = raw.split(b"\n")
     problem = None
-    for number, line in enumerate(lines):
-        if b"=" in line and not _BASE64_LINE.match(line.rstrip(b"\r")):
+    for number, raw_line in enumerate(lines):
+        line = raw_line.strip()
+        if _BASE64_LINE.match(line):
+            if not line.endswith(b"="):
+                continue
+            following = number + 1
+        else:
             problem = "stray characters in base64"
-        if line.rstrip().endswith(b"=") and any(rest.strip() for rest in lines[number + 1 :]):
+            if not number or (b" " not in line and b"--" not in line):
+                continue
+            following = number
+        if any(rest.strip() for rest in lines[following:]):
             problem = "text after the end of base64"
-            del lines[number + 1 :]
-            break
+        del lines[following:]
+        break
     clean = re.sub(rb"[^A-Za-z0-9+/]", b"", b"".join(lines))
     if len(clean) % 4 == 1:
         clean, problem = clean[:-1], "base64 cut short"

@@ -166,6 +166,8 @@ def _choose(node: Entity, contents: _Contents) -> None:
             body.rich = rich if len(rich) > len(body.rich) or not plain else body.rich
         if plain and not body.plain:
             body.plain = plain
+        elif plain and not rich:
+            contents.files += [(leaf, False) for leaf in plain]  # another version: kept, not shown
     if body.plain or body.rich:
         contents.bodies.append(body)
 

@@ -129,13 +129,16 @@ def _attribution_end(lines: Sequence[Line], index: int) -> int:
     joined = ""
     for count in range(MOST_LINES):
         position = index + count
-        if position >= len(lines) or lines[position].depth or lines[position].blank:
+        if position >= len(lines) or lines[position].blank:
+            break
+        torn = lines[position].depth == 1 and joined.count("<") > joined.count(">")  # "… <jean@exemple.fr" and ">:" below
+        if lines[position].depth and not torn:
             break
         if count == 1 and not may_start(lines[index].text):
             break
         if count and may_start(lines[position].text) and is_attribution(lines[position].text):
             break  # the attribution is that line alone
-        joined = f"{joined} {lines[position].text.strip()}"
+        joined = f"{joined} {lines[position].shown.strip()}"
         follows = _next_text(lines, position + 1)
         before_quote = follows < len(lines) and (lines[follows].depth > 0 or lines[follows].soft)
         if is_attribution(joined, before_quote=before_quote):
@@ -192,7 +195,7 @@ def _is_forward(line: Line) -> bool:
 
 _EARLIER = frozenset(words.EARLIER)
 _DASHED = re.compile(r"\A[-=_]{2,}\s*(\S.{1,80}?)\s*[-=_]{2,}\Z")
-_RULE = re.compile(r"[-_=*#~\u2013\u2014\u2500]{3,}\Z")
+_RULE = re.compile(r"(?:[-_=*#~\u2013\u2014\u2500]{3,}|__)\Z")
 
 
 # Second look
@@ -235,7 +238,7 @@ def _signature_end(lines: Sequence[Line], index: int, start: int, end: int, *, l
     raw = lines[index].text.strip()
     if text == "--" or raw in ("--", "- --"):
         return end if end - index <= LONGEST_SIGNATURE else 0
-    if _RULE.match(raw) and len(raw) >= 10 and _is_footer(lines, index + 1, end):
+    if _RULE.match(raw) and (len(raw) >= 10 or raw[0] == "_") and _is_footer(lines, index + 1, end):
         return end
     alone_above = index == start or lines[index - 1].blank
     alone_below = index + 1 == end or lines[index + 1].blank
