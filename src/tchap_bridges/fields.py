@@ -4,12 +4,14 @@ A plugin's ``Config`` inherits `Section`, so that a key it does not know is refu
 ``raise ValueError(what, remedy)``: two phrases, which the loader prints with the file, the line and the key.
 """
 
+import difflib
 import ipaddress
 import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, Protocol, runtime_checkable
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo
 
@@ -67,6 +69,15 @@ def loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A remedy that names the nearest known word, or all of them."""
+    known = sorted(known)
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    if near:
+        return _("vouliez-vous dire « {word} » ?", word=near[0])
+    return _("possibles : {words}", words=", ".join(known) or "–")
 
 
 def _endpoint(value: Any, info: ValidationInfo) -> Endpoint:
@@ -136,6 +147,16 @@ def _address(value: str) -> str:
     return f"{local}@{_domain(domain)}"
 
 
+def _url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError(
+            _("« {value} » n'est pas une URL", value=value),
+            _("écrivez-la en entier, par exemple http://127.0.0.1:8008"),
+        )
+    return value.rstrip("/")
+
+
 ListenTcp = Annotated[Endpoint, BeforeValidator(_endpoint), AfterValidator(_tcp_only)]
 """``127.0.0.1:2525`` or ``[::1]:2525``."""
 
@@ -150,6 +171,7 @@ LocalFile = Annotated[Path, AfterValidator(_beside), AfterValidator(_readable)]
 
 Domain = Annotated[str, AfterValidator(_domain)]
 Address = Annotated[str, AfterValidator(_address)]
+Url = Annotated[str, AfterValidator(_url)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Secret = Annotated[SecretStr, Field(min_length=1)]
 """Never printed. In the file: the value itself, or ``!file path``."""

@@ -3,15 +3,15 @@
 The French sentence is the message id. A sentence is made where it is known and translated where it is shown, because
 whoever raises an error does not know who will read it::
 
-    raise Undeliverable(_("Le serveur {host} a refusé le message.", host=host))    # a Phrase: French, still translatable
-    Translator("en")(error.reason)                                                 # "The server … refused the message."
+    raise Undeliverable(_("Le serveur {host} a refusé le message.", host=host))  # a Phrase: French, yet translatable
+    Translator("en")(error.reason)  # "The server … refused the message."
 
 So no language is ever held in a global. A `Phrase` is the French text for whoever only wants a ``str``, and can be
 pickled. One sentence, one ``_()``: joining two by hand makes a plain ``str``, which nobody can translate any more.
 """
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
@@ -70,7 +70,7 @@ def ngettext(one: str, many: str, n: int, /, **values: Any) -> Phrase:
 
 
 class Translator:
-    """Reads phrases in one language. The catalogue is parsed once, at the first phrase that needs it."""
+    """Reads phrases in one language. The catalogue is parsed once in the process, at the first phrase that needs it."""
 
     def __init__(self, language: Language = "fr") -> None:
         self.language: Language = language
@@ -100,9 +100,13 @@ class Translator:
 
     @cached_property
     def _catalog(self) -> "Catalog | None":
-        if self.language == "fr":
-            return None
-        from babel.messages.pofile import read_po  # noqa: PLC0415  French, the usual case, never pays for it
+        return None if self.language == "fr" else _catalog(self.language)
 
-        with resources.files(__package__).joinpath("locale", f"{self.language}.po").open("rb") as file:
-            return read_po(file, locale=self.language)
+
+@cache
+def _catalog(language: Language) -> "Catalog":
+    """The sentences of a language. They never change while we run: a room's translator costs nothing to make."""
+    from babel.messages.pofile import read_po  # noqa: PLC0415  French, the usual case, never pays for it
+
+    with resources.files(__package__).joinpath("locale", f"{language}.po").open("rb") as file:
+        return read_po(file, locale=language)

@@ -1,0 +1,236 @@
+"""From files to `Settings`, or to every problem at once."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import BaseModel, ValidationError
+
+from tchap_bridges.bot import Bot
+from tchap_bridges.bridge import Bridge
+from tchap_bridges.config import claims
+from tchap_bridges.config.document import Document, read_document
+from tchap_bridges.config.models import Appservice, Homeserver, Limits, Operate, Policy, Root, Storage
+from tchap_bridges.config.problems import ConfigError, KeyPath, Problem, explain
+from tchap_bridges.config.registration import Registration, agree
+from tchap_bridges.errors import Misconfigured
+from tchap_bridges.i18n import Language, _
+from tchap_bridges.ids import ConnectionName
+from tchap_bridges.plugins import Plugins
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+class BridgeSettings(NamedTuple):
+    """A connection: the plugin's class, and its section read by its own model."""
+
+    bridge: type[Bridge[Any]]
+    config: BaseModel
+
+
+class BotSettings(NamedTuple):
+    """A bot, with its section when its class has a ``Config`` model."""
+
+    bot: type[Bot]
+    config: BaseModel | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """A configuration that holds together. Secrets in it print as stars."""
+
+    path: Path
+    language: Language
+    homeserver: Homeserver
+    appservice: Appservice
+    registration: Registration
+    storage: Storage
+    policy: Policy
+    operate: Operate
+    limits: Limits
+    bridges: Mapping[ConnectionName, BridgeSettings]
+    bots: Mapping[str, BotSettings]
+    document: Document = field(repr=False)
+
+    @property
+    def database(self) -> str:
+        """The URL of the store, a relative SQLite path made absolute. Holds a password: never print it."""
+        parts = urlsplit(self.storage.url.get_secret_value())
+        if parts.scheme != "sqlite" or parts.path.startswith("//"):
+            return urlunsplit(parts)
+        return f"sqlite:///{(self.path.parent / parts.path.removeprefix('/')).resolve()}"
+
+    @property
+    def bot(self) -> str:
+        """The bot's Matrix user id."""
+        return f"@{self.appservice.bot.localpart}:{self.homeserver.server_name}"
+
+    @property
+    def sections(self) -> claims.Sections:
+        return _sections(self.appservice, self.operate, self.bridges)
+
+
+def load(path: Path, plugins: Plugins | None = None) -> Settings:
+    """Read the configuration, the registration it names and the plugins' sections. Raises `ConfigError`."""
+    return _Loading(path, plugins or Plugins()).settings()
+
+
+def probe_ports(settings: Settings) -> None:
+    """Raises `ConfigError` when a listening address is taken on this machine: for `run`, before anything starts."""
+    problems = tuple(claims.taken(settings.sections, settings.document))
+    if problems:
+        raise ConfigError(problems)
+
+
+def language_of(path: Path) -> Language:
+    """The language that a configuration asks for, whatever else is wrong with it."""
+    data = read_document(path).data
+    asked = data.get("language") if isinstance(data, dict) else None
+    return "en" if asked == "en" else "fr"
+
+
+def _sections(
+    appservice: Appservice | None, operate: Operate | None, bridges: Mapping[ConnectionName, BridgeSettings]
+) -> claims.Sections:
+    return (
+        (("appservice",), appservice),
+        (("operate",), operate),
+        *((("bridges", name), setting.config) for name, setting in bridges.items()),
+    )
+
+
+class _Loading:
+    """One reading of one file. Goes as far as it can, so that one run tells all there is to mend."""
+
+    def __init__(self, path: Path, plugins: Plugins) -> None:
+        self._path = path
+        self._plugins = plugins
+        self._config = read_document(path)
+        self._problems: dict[tuple[str, str, int], Problem] = {}
+
+    def settings(self) -> Settings:
+        config = self._config
+        self._note(config.problems)
+        if config.data is None:
+            raise ConfigError(config.problems)
+        root = self._validate(Root, config.data, (), config)
+        bridges = dict(self._bridges())
+        bots = dict(self._bots())
+        appservice, homeserver = self._section(root, Appservice), self._section(root, Homeserver)
+        registration = self._registration(appservice, homeserver)
+        self._note(claims.doubles(_sections(appservice, self._section(root, Operate), bridges), config))
+        if self._problems or root is None or registration is None:
+            raise ConfigError(sorted(self._problems.values(), key=lambda each: (each.file != config.name, each.line)))
+        return Settings(
+            path=self._path.absolute(),
+            language=root.language,
+            homeserver=root.homeserver,
+            appservice=root.appservice,
+            registration=registration,
+            storage=root.storage,
+            policy=root.policy,
+            operate=root.operate,
+            limits=root.limits,
+            bridges=bridges,
+            bots=bots,
+            document=config,
+        )
+
+    def _note(self, problems: Iterator[Problem] | tuple[Problem, ...]) -> None:
+        """Keep the first thing said of a key: what follows from it would only hide it."""
+        for problem in problems:
+            self._problems.setdefault((problem.file, problem.key, 0 if problem.key else problem.line), problem)
+
+    def _validate(self, model: type[ModelT], data: Any, path: KeyPath, document: Document) -> ModelT | None:
+        try:
+            return model.model_validate(data, context={"folder": document.path.absolute().parent})
+        except ValidationError as error:
+            details = error.errors(include_url=False)
+            for detail in details:
+                if detail["type"] == "too_short" and any(other["loc"][:-1] == detail["loc"] for other in details):
+                    continue  # it is short only for the items that were refused
+                what, remedy = explain(detail, model)
+                self._note((document.problem((*path, *detail["loc"]), what, remedy),))
+            return None
+
+    def _section(self, root: Root | None, model: type[ModelT]) -> ModelT | None:
+        """A top section, also when another one is broken: its problems are known already and not told twice."""
+        key = model.__name__.lower()
+        if root is not None:
+            found: ModelT = getattr(root, key)
+            return found
+        data = self._config.data.get(key) if isinstance(self._config.data, dict) else None
+        return self._validate(model, data, (key,), self._config) if isinstance(data, dict) else None
+
+    def _named(self, key: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        group = self._config.data.get(key) if isinstance(self._config.data, dict) else None
+        if not isinstance(group, dict):
+            return
+        for name, section in group.items():
+            if not re.fullmatch(r"[a-z][a-z0-9_-]{0,63}", name):
+                self._note(
+                    (
+                        self._config.problem(
+                            (key, name),
+                            _("« {name} » ne peut pas être un nom", name=name),
+                            _("minuscules, chiffres et tirets, une lettre d'abord"),
+                        ),
+                    )
+                )
+            elif isinstance(section, dict):
+                yield name, section
+
+    def _bridges(self) -> Iterator[tuple[ConnectionName, BridgeSettings]]:
+        for name, section in self._named("bridges"):
+            plugin = section.get("bridge", name)
+            here: KeyPath = ("bridges", name, "bridge") if "bridge" in section else ("bridges", name)
+            try:
+                bridge = self._plugins.bridge(str(plugin))
+            except Misconfigured as error:
+                self._note((self._config.problem(here, error.reason, error.remedy),))
+                continue
+            own = {key: value for key, value in section.items() if key != "bridge"}
+            config = self._validate(bridge.Config, own, ("bridges", name), self._config)
+            if config is not None:
+                yield ConnectionName(name), BridgeSettings(bridge, config)
+
+    def _bots(self) -> Iterator[tuple[str, BotSettings]]:
+        for name, section in self._named("bots"):
+            try:
+                bot = self._plugins.bot(name)
+            except Misconfigured as error:
+                self._note((self._config.problem(("bots", name), error.reason, error.remedy),))
+                continue
+            model: type[BaseModel] | None = getattr(bot, "Config", None)
+            if model is not None:
+                config = self._validate(model, section, ("bots", name), self._config)
+                if config is not None:
+                    yield name, BotSettings(bot, config)
+                continue
+            for key in section:
+                what = _("clé inconnue : ce robot n'a pas de réglage")
+                self._note((self._config.problem(("bots", name, key), what, _("retirez-la")),))
+            yield name, BotSettings(bot, None)
+
+    def _registration(self, appservice: Appservice | None, homeserver: Homeserver | None) -> Registration | None:
+        if appservice is None:
+            return None
+        path = appservice.registration
+        if not path.is_file():
+            what = _("le fichier d'enregistrement {path} n'existe pas", path=path.name)
+            remedy = _("créez-le avec « tchap-bridges init », ou corrigez le chemin")
+            self._note((self._config.problem(("appservice", "registration"), what, remedy),))
+            return None
+        folder = self._path.absolute().parent
+        name = str(self._path.parent / path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
+        file = read_document(path, name)
+        self._note(file.problems)
+        if file.data is None:
+            return None
+        registration = self._validate(Registration, file.data, (), file)
+        if registration is not None and homeserver is not None:
+            self._note(agree(registration, file, appservice, homeserver.server_name, self._config))
+        return registration

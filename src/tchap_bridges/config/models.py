@@ -1,0 +1,177 @@
+"""The sections of the configuration, as typed and frozen models. config.yaml.example shows and explains every key."""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretBytes, SecretStr, ValidationInfo, field_validator
+
+from tchap_bridges.bridge import Destination
+from tchap_bridges.fields import ListenTcp, LocalPath, Section, Url
+from tchap_bridges.i18n import Language, _
+
+_NEW_KEY = _("faites-en une : openssl rand -base64 32")
+
+
+def _seal(value: Any) -> Any:
+    """Base64 of exactly 32 bytes; the bytes are what is kept."""
+    if not isinstance(value, str):
+        return value
+    try:
+        key = base64.b64decode(value.strip(), validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError(_("la clé n'est pas en base64"), _NEW_KEY) from None
+    if len(key) != 32:
+        raise ValueError(_("la clé a {n} octets au lieu de 32", n=len(key)), _NEW_KEY)
+    return SecretBytes(key)
+
+
+def _server_name(value: str) -> str:
+    if not re.fullmatch(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?", value):
+        raise ValueError(
+            _("« {value} » n'est pas un nom de serveur Matrix", value=value),
+            _("écrivez ce qui suit « : » dans un identifiant, sans https://"),
+        )
+    return value
+
+
+def _localpart(value: str) -> str:
+    if not re.fullmatch(r"[a-z0-9._=/+-]+", value):
+        raise ValueError(
+            _("« {value} » ne peut pas être un nom Matrix", value=value),
+            _("minuscules sans accent, chiffres et . _ = - / + seulement, sans @ ni serveur"),
+        )
+    return value
+
+
+def _people(value: str) -> str:
+    """``*:server``, ``@jean:server``: the only wildcards are ``*`` and ``?``."""
+    name, colon, server = value.partition(":")
+    if not colon or not server or not (name.startswith("@") or name == "*") or re.search(r"[\s\[\]{}()|\\^$]", value):
+        raise ValueError(
+            _("« {value} » ne désigne pas d'utilisateurs", value=value),
+            _("écrivez « *:serveur » ou « @nom:serveur » ; jokers : * et ?"),
+        )
+    return value
+
+
+def _database(value: SecretStr) -> SecretStr:
+    parts = urlsplit(value.get_secret_value())
+    if (parts.scheme == "sqlite" and parts.path.strip("/")) or (
+        parts.scheme in {"postgresql", "postgres"} and parts.path.strip("/")
+    ):
+        return value
+    raise ValueError(
+        _("ce n'est pas une base que le pont connaît"),
+        _("écrivez sqlite:///data/bridge.db ou postgresql://utilisateur:motdepasse@hôte/base"),
+    )
+
+
+SealKey = Annotated[SecretBytes, BeforeValidator(_seal)]
+Localpart = Annotated[str, AfterValidator(_localpart)]
+UserPattern = Annotated[str, AfterValidator(_people)]
+Capacity = Annotated[int, Field(ge=1, le=10_000_000)]
+
+
+class Homeserver(Section):
+    """``url`` is its client API; ``tchap`` says whether rooms follow Tchap's access rules."""
+
+    url: Url
+    server_name: Annotated[str, AfterValidator(_server_name)]
+    tchap: bool = True
+
+
+class Bot(Section):
+    localpart: Localpart = "pont"
+    name: Annotated[str, Field(min_length=1, max_length=255)] = "Pont Tchap"
+
+
+class Appservice(Section):
+    registration: LocalPath
+    listen: ListenTcp
+    bot: Bot = Bot()
+    ghosts: Localpart = "pont_"
+
+    @field_validator("ghosts")
+    @classmethod
+    def _unlike_the_bot(cls, ghosts: str, info: ValidationInfo) -> str:
+        bot = info.data.get("bot", Bot()).localpart
+        if bot.startswith(ghosts):
+            raise ValueError(
+                _("le bot « {bot} » commence par « {ghosts} », comme les fantômes", bot=bot, ghosts=ghosts),
+                _("écrivez par exemple {bot}_", bot=bot),
+            )
+        return ghosts
+
+    def exclusive(self) -> Iterable[tuple[str, str]]:
+        yield "listen", str(self.listen)
+
+
+class Storage(Section):
+    """``old_keys`` open what was sealed before ``key`` was changed; contents go after ``content_days``."""
+
+    url: Annotated[SecretStr, AfterValidator(_database)] = SecretStr("sqlite:///data/bridge.db")
+    key: SealKey
+    old_keys: tuple[SealKey, ...] = ()
+    content_days: Annotated[int, Field(ge=0, le=3650)] = 30
+
+
+class Policy(Section):
+    users: tuple[UserPattern, ...] = Field(min_length=1)
+    destinations: tuple[Destination, ...] = (Destination.STATE,)
+    restricted_rooms: bool = False
+
+    def admits(self, user: str) -> bool:
+        """Whether this Matrix user may invite the bot and use it."""
+        return any(fnmatchcase(user, pattern) for pattern in self.users)
+
+
+class Log(Section):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["console", "json"] = "console"
+
+
+class Operate(Section):
+    listen: ListenTcp | None = None
+    log: Log = Log()
+
+    def exclusive(self) -> Iterable[tuple[str, str]]:
+        if self.listen is not None:
+            yield "listen", str(self.listen)
+
+
+class Limits(Section):
+    """Above ``inbox_high`` waiting items sources are slowed, until ``inbox_low``; ``sends`` go at once at most."""
+
+    inbox_high: Capacity = 10_000
+    inbox_low: Capacity = 8_000
+    sends: Annotated[int, Field(ge=1, le=16)] = 16
+
+    @field_validator("inbox_low")
+    @classmethod
+    def _in_order(cls, low: int, info: ValidationInfo) -> int:
+        high = info.data.get("inbox_high", low + 1)
+        if low >= high:
+            raise ValueError(
+                _("inbox_low ({low}) n'est pas sous inbox_high ({high})", low=low, high=high),
+                _("baissez-le, par exemple à {low}", low=max(1, high * 8 // 10)),
+            )
+        return low
+
+
+class Root(Section):
+    """The whole file; ``bridges`` and ``bots`` hold what their plugins' own models read."""
+
+    language: Language = "fr"
+    homeserver: Homeserver
+    appservice: Appservice
+    storage: Storage
+    policy: Policy
+    operate: Operate = Operate()
+    limits: Limits = Limits()
+    bridges: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    bots: dict[str, dict[str, Any]] = Field(default_factory=dict)
