@@ -12,7 +12,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -22,19 +21,17 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from .process import MissingServerError, ServerFailedError, free_port, tail
+
 _START_SECONDS = 60.0
 _SETTINGS = {"shared_buffers": "16MB", "max_connections": "60", "log_min_messages": "warning"}
-
-
-class PostgresMissing(RuntimeError):
-    """PostgreSQL's server binaries are not installed."""
 
 
 class PostgresServer:
     """One server with its own data folder. Blocks; made by `start_postgres`."""
 
     def __init__(self, binaries: Path, directory: Path, owner: dict[str, Any]) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         self._binaries = binaries
         self._data = directory / "data"
         self._log = directory / "log"
@@ -52,7 +49,7 @@ class PostgresServer:
             if self._answers():
                 return
             time.sleep(0.05)
-        raise RuntimeError(f"PostgreSQL did not start within {_START_SECONDS:.0f} s: {self._log.read_text()[-2000:]}")
+        raise ServerFailedError(f"PostgreSQL did not start within {_START_SECONDS:.0f} s: {tail(self._log)}")
 
     def stop(self) -> None:
         """Shut down in order, cutting its connections (a "fast" shutdown)."""
@@ -108,7 +105,7 @@ class PostgresServer:
             [self._binaries / program, *arguments], check=False, capture_output=True, text=True, cwd="/", **self._owner
         )
         if done.returncode:
-            raise RuntimeError(f"{program} failed: {done.stderr.strip()}")
+            raise ServerFailedError(f"{program} failed: {done.stderr.strip()}")
 
 
 @contextmanager
@@ -116,7 +113,7 @@ def start_postgres(directory: Path | None = None) -> Iterator[PostgresServer]:
     """A running server in *directory* (by default a temporary one, removed at the end).
 
     PostgreSQL refuses to run as root: the server then belongs to the user `postgres`, or `nobody`, who must be able to
-    enter the folder. Raises PostgresMissing naming Debian's package, RuntimeError when it does not start.
+    enter the folder. Raises MissingServerError naming Debian's package, ServerFailedError when it does not start.
     """
     binaries = _binaries()
     owner = _owner()
@@ -140,7 +137,7 @@ def _binaries() -> Path:
     debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parent.parent.name))
     found = debian[-1] if debian else shutil.which("initdb")
     if found is None:
-        raise PostgresMissing("PostgreSQL's server is not installed; on Debian: apt-get install postgresql")
+        raise MissingServerError("PostgreSQL's server is not installed; on Debian: apt-get install postgresql")
     return Path(found).parent
 
 
@@ -154,10 +151,4 @@ def _owner() -> dict[str, Any]:
         except KeyError:
             continue
         return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-    raise PostgresMissing("there is neither a user postgres nor a user nobody to run PostgreSQL as")
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    raise MissingServerError("there is neither a user postgres nor a user nobody to run PostgreSQL as")
