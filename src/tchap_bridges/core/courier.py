@@ -438,5 +438,7 @@ class Courier:
             if error.remedy:
                 words = f"{words} {self._words(error.remedy)}"
             about = row["message"] if row["action"] == "send" else message["parent"]
-            await self._outbox.notice(tx, lane.room, Text(plain=words), cause=row["key"], about=about)
+            await self._outbox.notice(
+                tx, lane.room, Text(plain=words), cause=f"{row['key']} {row['created_at']}", about=about
+            )
             tx.after_commit(lambda: self._settled(lane.room))

@@ -70,7 +70,10 @@ class Outbox:
         ordinal: int = 0,
         wait: float = 0.0,
     ) -> None:
-        """At the end of its lane: ``action`` on ``message``, not before ``wait`` seconds. ``cause`` makes its key."""
+        """At the end of its lane: ``action`` on ``message``, not before ``wait`` seconds. ``cause`` makes its key.
+
+        One cause has one row for each (ordinal, action, target): a second one is a bug, and refused by the store.
+        """
         lane = await tx.one("lane_next", room=room, target=target)
         assert lane is not None
         now = clock.now()
@@ -100,7 +103,7 @@ class Outbox:
         root = await tx.value("message_root", id=about) if about is not None else None
         body = self._sealer.seal(notice_body(text), place="message.body")
         id_ = await self.message(tx, room, "core", "message", body, parent=about, root=root)
-        await self.show(tx, room, room, id_, cause=cause, ordinal=ordinal)
+        await self.show(tx, room, room, id_, cause=f"{cause} notice", ordinal=ordinal)
 
 
 def notice_body(text: Text) -> bytes:

@@ -133,12 +133,19 @@ class FakeHomeserver:
             case "message":
                 return (
                     Message(
-                        id=id_, chat=chat, author=author, at=at, text=Text(plain=data["text"]),
-                        thread=tuple(data.get("thread", ())), reply_to=data.get("reply_to"),
+                        id=id_,
+                        chat=chat,
+                        author=author,
+                        at=at,
+                        text=Text(plain=data["text"]),
+                        thread=tuple(data.get("thread", ())),
+                        reply_to=data.get("reply_to"),
                     ),
                 )
             case "edit":
-                return (Edit(id=id_, chat=chat, author=author, at=at, target=data["target"], text=Text(plain=data["text"])),)
+                return (
+                    Edit(id=id_, chat=chat, author=author, at=at, target=data["target"], text=Text(plain=data["text"])),
+                )
             case "deletion":
                 return (Deletion(id=id_, chat=chat, author=author, at=at, target=data["target"]),)
             case "reaction":
@@ -159,8 +166,16 @@ class FakeHomeserver:
         return self.facts_of.get(
             room,
             RoomFacts(
-                room=room, name="Salon", encrypted=False, tchap=True, rule="unrestricted", public=False,
-                users_default=0, levels={ALICE: 100}, invite_level=50, version="11",
+                room=room,
+                name="Salon",
+                encrypted=False,
+                tchap=True,
+                rule="unrestricted",
+                public=False,
+                users_default=0,
+                levels={ALICE: 100},
+                invite_level=50,
+                version="11",
             ),
         )
 
@@ -209,8 +224,12 @@ class Net:
         id = id or f"n{self.count}"
         await self.host.receive(
             Message(
-                id=MessageId(id), chat=ChatId(chat), author=Author(person=PersonId(by), name=by.title()), at=WHEN,
-                text=Text(plain=text), **more,
+                id=MessageId(id),
+                chat=ChatId(chat),
+                author=Author(person=PersonId(by), name=by.title()),
+                at=WHEN,
+                text=Text(plain=text),
+                **more,
             ),
             key=f"{id}/{self.count}",
         )
@@ -232,7 +251,10 @@ class NetConnection(Place, NamesChats):
 
     async def find(self, argument: str, options: Mapping[str, str], asker: Asker) -> Chat:
         return Chat(
-            id=ChatId(argument), name=argument, destination=self.net.destination, direction=self.net.direction,
+            id=ChatId(argument),
+            name=argument,
+            destination=self.net.destination,
+            direction=self.net.direction,
             moderated=self.net.moderated,
         )
 
@@ -278,7 +300,10 @@ class Stage:
             return made[0]
 
         self.kernel = Kernel(
-            db=db, sealer=Sealer([KEY]), key=KEY, homeserver=homeserver,
+            db=db,
+            sealer=Sealer([KEY]),
+            key=KEY,
+            homeserver=homeserver,
             bridges={
                 ConnectionName(name): (NetBridge, NetConfig.model_construct(network=net, grace=grace))
                 for name, net in nets.items()
@@ -286,7 +311,10 @@ class Stage:
             bots={},
             options=Options(
                 rules=policy.Rules(destinations=frozenset({Destination.STATE}), restricted_rooms=False),
-                users=["@*:test"], home="Tchap", words=Translator("fr"), **options,
+                users=["@*:test"],
+                home="Tchap",
+                words=Translator("fr"),
+                **options,
             ),
             meter=Counts(),
         )
@@ -322,8 +350,14 @@ class Stage:
 
 @asynccontextmanager
 async def stage(
-    folder: Path, *, nets: Sequence[str] = ("net",), grace: float = 0.0, linked: bool = True,
-    prepare: Callable[[Stage], None] = lambda _stage: None, url: str | None = None, **options: Any,
+    folder: Path,
+    *,
+    nets: Sequence[str] = ("net",),
+    grace: float = 0.0,
+    linked: bool = True,
+    prepare: Callable[[Stage], None] = lambda _stage: None,
+    url: str | None = None,
+    **options: Any,
 ) -> AsyncIterator[Stage]:
     db = await Database.open(url or f"sqlite:///{folder}/store.db")
     try:

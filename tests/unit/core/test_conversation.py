@@ -165,9 +165,7 @@ async def test_a_correction_within_the_grace_goes_into_the_message(tmp_path: Pat
         (RuntimeError("un bogue"), "⚠ Non remis à #c : erreur interne ; l'exploitant peut retenter l'envoi."),
     ],
 )
-async def test_a_failure_is_told_in_reply_and_holds_nothing_up(
-    tmp_path: Path, error: Exception, words: str
-) -> None:
+async def test_a_failure_is_told_in_reply_and_holds_nothing_up(tmp_path: Path, error: Exception, words: str) -> None:
     async with stage(tmp_path) as s:
         s.net.shown.failures = [error]
         event = await s.say("perdu")
@@ -182,8 +180,10 @@ async def test_a_failure_is_told_in_reply_and_holds_nothing_up(
 
 async def test_a_poison_event_becomes_a_dead_letter_and_a_notice(tmp_path: Path) -> None:
     async with stage(tmp_path) as s:
-        events = [(f"$p{n}", b'{"kind": "broken"}' if n == 50 else
-                   b'{"kind": "message", "text": "%d"}' % n) for n in range(100)]
+        events = [
+            (f"$p{n}", b'{"kind": "broken"}' if n == 50 else b'{"kind": "message", "text": "%d"}' % n)
+            for n in range(100)
+        ]
         await s.kernel.inbox.take(events)
         await s.net.shown.until(99)
         await settled(s)

@@ -83,7 +83,6 @@ FROM outbox JOIN lane ON lane.id = outbox.lane WHERE outbox.state = 0 GROUP BY l
 -- name: outbox_add
 INSERT INTO outbox (lane, seq, key, message, action, created_at, due_at)
 VALUES (:lane, :seq, :key, :message, :action, :created_at, :due_at)
-ON CONFLICT (key) DO NOTHING
 
 -- name: outbox_head
 SELECT lane, seq, key, message, action, steps, attempts, created_at, due_at

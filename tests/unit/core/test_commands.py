@@ -1,0 +1,219 @@
+"""What a room admin types, and what is said back."""
+
+import asyncio
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tchap_bridges.bridge import Asker, Chat, Destination, Direction, Proves
+from tchap_bridges.core.commands import split
+from tchap_bridges.core.ports import RoomFacts
+from tchap_bridges.ids import ChatId
+
+from .stage import ALICE, ROOM, NetConnection, Stage, stage
+
+
+async def answer(s: Stage, text: str, **data: Any) -> str:
+    before = len(s.shown.log)
+    await s.say(text, **data)
+    log = await s.shown.until(before + 1)
+    said: str = log[-1].text.plain
+    return said
+
+
+def facts(**changes: Any) -> RoomFacts:
+    room = RoomFacts(
+        room=ROOM,
+        name="Salon",
+        encrypted=False,
+        tchap=True,
+        rule="unrestricted",
+        public=False,
+        users_default=0,
+        levels={ALICE: 100},
+        invite_level=50,
+        version="11",
+    )
+    return dataclasses.replace(room, **changes)
+
+
+async def test_a_link_is_made_listed_paused_and_withdrawn(tmp_path: Path) -> None:
+    async with stage(tmp_path, linked=False) as s:
+        assert "n'est relié à rien" in await answer(s, "!pont liste")
+        assert await answer(s, "!pont net #c") == "✓ Ce salon est relié à #c (dans les deux sens)."
+        assert "déjà relié" in await answer(s, "!pont net #c")
+        assert await answer(s, "!pont liste") == "1. #c — dans les deux sens — actif"
+        assert "en pause" in await answer(s, "!pont pause")
+        await s.net.say("perdu")
+        await s.say("perdu aussi")
+        assert "reprend" in await answer(s, "!pont reprendre 1")
+        assert s.net.shown.texts == []
+        assert "connexion établie" in await answer(s, "!pont etat")
+        assert "n'est plus relié" in await answer(s, "!pont retirer #c")
+        assert "n'est relié à rien" in await answer(s, "!pont etat")
+        async with s.db.snapshot() as tx:
+            kept = [(row["what"], row["detail"]) for row in await tx.all("audit_list", after=0, limit=99)]
+        assert kept == [("linked", "#c"), ("paused", "#c"), ("active", "#c"), ("unlinked", "#c")]
+
+
+async def test_english_words_are_answered_in_english(tmp_path: Path) -> None:
+    async with stage(tmp_path, linked=False) as s:
+        assert "!pont" in await answer(s, "!aide")
+        assert "!bridge" in await answer(s, "!help")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("!pont", "!pont"),
+        ("!pont fax 01", "ni une commande ni un réseau"),
+        ("!pont net", "il manque"),
+        ("!pont net #c sens=travers", "n'est pas un sens"),
+        ("!pont retirer 4", "aucun lien"),
+        ('!pont net "#c', "guillemet"),
+        ("!pont pause", "de quel lien"),
+        ("!pont code 1", "n'attend de code"),
+    ],
+)
+async def test_a_mistake_is_explained(tmp_path: Path, text: str, says: str) -> None:
+    async with stage(tmp_path, linked=False) as s:
+        assert says in await answer(s, text)
+
+
+@pytest.mark.parametrize(
+    ("room", "says"),
+    [
+        ({"levels": {ALICE: 49}}, "modérateur"),
+        ({"levels": {ALICE: 100}, "users_default": 50}, "tout le monde"),
+        ({"levels": {}, "users_default": 100}, "tout le monde"),
+        ({"rule": "restricted"}, "réservé aux agents"),
+        ({"rule": "direct"}, "réservé aux agents"),
+        ({"rule": "malformed"}, "illisible"),
+        ({"rule": "autre"}, "inconnue"),
+    ],
+)
+async def test_a_refusal_says_why(tmp_path: Path, room: dict[str, Any], says: str) -> None:
+    async with stage(tmp_path, linked=False) as s:
+        s.hs.facts_of[ROOM] = facts(**room)
+        assert says in await answer(s, "!pont net #c")
+        assert "n'est relié à rien" in await answer(s, "!pont liste")
+
+
+async def test_a_version_12_creator_counts(tmp_path: Path) -> None:
+    async with stage(tmp_path, linked=False) as s:
+        s.hs.facts_of[ROOM] = facts(levels={ALICE: 2**53}, version="12")
+        assert "✓" in await answer(s, "!pont net #c")
+
+
+async def test_a_destination_abroad_is_refused(tmp_path: Path) -> None:
+    async with stage(tmp_path, linked=False) as s:
+        s.net.destination = Destination.ABROAD
+        assert "hors-ue" in await answer(s, "!pont net #c")
+
+
+async def test_whoever_made_a_link_may_withdraw_it(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        s.hs.facts_of[ROOM] = facts(levels={})
+        assert "modérateur" in await answer(s, "!pont retirer 1", by="@bob:test")
+        assert "n'est plus relié" in await answer(s, "!pont retirer 1")
+
+
+async def test_ghosts_and_strangers_command_nothing(tmp_path: Path) -> None:
+    async with stage(tmp_path, linked=False) as s:
+        s.hs.facts_of[ROOM] = facts(levels={"@pont_x:test": 100, "@guest:ailleurs": 100})
+        assert "pas ouvert" in await answer(s, "!pont net #c", by="@guest:ailleurs")
+        assert "pas ouvert" in await answer(s, "!pont net #c", by="@pont_x:test")
+
+
+async def test_an_unknown_sender_waits_until_let_in(tmp_path: Path) -> None:
+    def prepare(s: Stage) -> None:
+        s.net.moderated = True
+
+    async with stage(tmp_path, prepare=prepare) as s:
+        await s.net.say("premier", by="marie@a.fr")
+        await s.net.say("second", by="marie@a.fr")
+        await s.net.say("pub", by="spam@a.fr")
+        log = await s.shown.until(2)
+        assert ["écrit pour la première fois" in shown.text.plain for shown in log] == [True, True]
+        assert "attend d'être accepté" in await answer(s, "!pont etat")
+        await s.say("!pont accepter marie@a.fr")
+        await s.shown.until(6)
+        assert set(s.shown.texts[3:]) == {"✓ marie@a.fr peut écrire à ce salon.", "premier", "second"}
+        assert "ne peut pas" in await answer(s, "!pont refuser spam@a.fr")
+        await s.net.say("pub encore", by="spam@a.fr")
+        await s.net.say("troisième", by="marie@a.fr")
+        await s.shown.until(8)
+        assert s.shown.texts[7:] == ["troisième"]
+
+
+class ProvingConnection(NetConnection, Proves):
+    async def find(self, argument: str, options: Any, asker: Asker) -> Chat:
+        return Chat(
+            id=ChatId(argument), name=argument, destination=Destination.STATE, direction=Direction.BOTH, proof=argument
+        )
+
+    async def challenge(self, address: str, code: str, asker: Asker, *, key: str) -> None:
+        self.net.shown.add((address, code))
+
+
+async def test_an_address_is_proved_by_its_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.unit.core.stage.NetConnection", ProvingConnection, raising=False)
+    import sys
+
+    monkeypatch.setattr(sys.modules[Stage.__module__], "NetConnection", ProvingConnection)
+    async with stage(tmp_path, linked=False) as s:
+        assert "Un code vient d'être envoyé" in await answer(s, "!pont net moi@a.fr")
+        ((address, code),) = await s.net.shown.until(1)
+        assert address == "moi@a.fr"
+        await s.net.say("avant", chat="moi@a.fr")
+        assert "Essais restants : 4" in await answer(s, "!pont code 00000000")
+        assert "relié" in await answer(s, f"!pont code {code}")
+        assert "avant" not in s.shown.texts
+
+
+async def test_five_wrong_codes_end_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setattr(sys.modules[Stage.__module__], "NetConnection", ProvingConnection)
+    async with stage(tmp_path, linked=False) as s:
+        await answer(s, "!pont net moi@a.fr")
+        ((_, code),) = await s.net.shown.until(1)
+        for _ in range(5):
+            await answer(s, "!pont code 1")
+        assert "plus valable" in await answer(s, f"!pont code {code}")
+        assert "n'est relié à rien" in await answer(s, "!pont liste")
+
+
+async def test_an_invite_is_answered(tmp_path: Path) -> None:
+    async with stage(tmp_path, linked=False) as s:
+        await s.event("invited", room="!new:test")
+        (hello,) = await s.shown.until(1)
+        assert "!aide" in hello.text.plain
+        assert s.hs.joined == ["!new:test"]
+        await s.event("invited", room="!dark:test", encrypted=True)
+        await s.event("invited", room="!far:test", by="@eve:ailleurs")
+        async with asyncio.timeout(5):
+            while len(s.hs.left) < 2:
+                await asyncio.sleep(0.01)
+        assert {room for room, _ in s.hs.left} == {"!dark:test", "!far:test"}
+        assert all(reason for _, reason in s.hs.left)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("bonjour", None),
+        ("!", None),
+        ("!!", None),
+        ("! pont", None),
+        ("!Pont Courriel a@b.fr sens=deux-sens", ("pont", ("Courriel", "a@b.fr"), {"sens": "deux-sens"})),
+        ("!pont irc #canal « x »", ("pont", ("irc", "#canal", "«", "x", "»"), {})),
+        ("!sondage l'heure ?", ("sondage", ("l'heure", "?"), {})),
+        ('!sondage "Quelle date ?" lundi', ("sondage", ("Quelle date ?", "lundi"), {})),
+    ],
+)
+def test_split(text: str, parts: Any) -> None:
+    found = split(text)
+    assert (found[:3] if found else None) == parts
