@@ -2,19 +2,21 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationInfo, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationInfo, model_validator
 
-from tchap_bridge_email.submission import Security
 from tchap_bridges.bridge import Destination
 from tchap_bridges.fields import Address, Domain, Listen, ListenTcp, LocalFile, Port, Secret, Section, loopback
 from tchap_bridges.i18n import _
 
 
+Security = Literal["none", "starttls", "tls"]
+
+
 def _not_in_clear(security: Security, info: ValidationInfo) -> Security:
     host = info.data.get("host", "localhost")
-    if security is Security.NONE and not loopback(host):
+    if security == "none" and not loopback(host):
         raise ValueError(
             _("« none » enverrait mots de passe et messages en clair à {host}", host=host),
             _("mettez starttls ou tls ; none n'est permis que vers 127.0.0.1"),
@@ -24,6 +26,21 @@ def _not_in_clear(security: Security, info: ValidationInfo) -> Security:
 
 def _linkable(domain: str) -> str:
     return domain if domain == "*" else _DOMAIN.validate_python(domain)
+
+
+def _at_our_domain(address: Any, info: ValidationInfo) -> Any:
+    domain = info.data.get("domain")
+    if not isinstance(address, str) or domain is None:
+        return address
+    local, _at, given = address.rpartition("@")
+    if not _at:
+        return f"{given}@{domain}"
+    if given.lower() != domain:
+        raise ValueError(
+            _("l'adresse n'est pas du domaine du pont, {domain}", domain=domain),
+            _("écrivez seulement « {local} »", local=local),
+        )
+    return address
 
 
 _DOMAIN: TypeAdapter[str] = TypeAdapter(Domain)
@@ -54,17 +71,13 @@ class Listening(Section):
             return None
         return self.tls_certificate, self.tls_key
 
-    @property
-    def size_bytes(self) -> int:
-        return self.size_mb * 1024 * 1024
-
 
 class Submission(Section):
     """The server that takes what leaves."""
 
     host: Annotated[str, Field(min_length=1)]
     port: Port = 587
-    security: Protection = Security.STARTTLS
+    security: Protection = "starttls"
     user: str | None = None
     password: Secret | None = None
 
@@ -83,17 +96,20 @@ class Mailbox(Section):
     address: Address
     host: Annotated[str, Field(min_length=1)]
     port: Port = 993
-    security: Protection = Security.TLS
+    security: Protection = "tls"
     user: Annotated[str, Field(min_length=1)]
     password: Secret
     folder: Annotated[str, Field(min_length=1)] = "INBOX"
 
 
 class EmailConfig(Section):
-    """``address`` is the local part of our From; ``allowed_domains`` may be linked without proof, "*" is all."""
+    """``address`` is what our mail comes from: in the file its local part is enough, here it is whole.
+
+    ``allowed_domains`` may be linked without proof; "*" is all.
+    """
 
     domain: Domain
-    address: Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}$")] = "pont"
+    address: Annotated[Address, BeforeValidator(_at_our_domain), Field(validate_default=True)] = "pont"
     listen: Listening = Listening()
     submission: Submission
     mailboxes: tuple[Mailbox, ...] = ()
@@ -110,13 +126,9 @@ class EmailConfig(Section):
             )
         return self
 
-    @property
-    def sender(self) -> str:
-        """The address from which everything leaves."""
-        return f"{self.address}@{self.domain}"
-
     def exclusive(self) -> Iterable[tuple[str, str]]:
         yield "domain", f"domain:{self.domain}"
+        yield "address", f"address:{self.address.lower()}"
         if self.listen.smtp is not None:
             yield "listen.smtp", str(self.listen.smtp)
         if self.listen.lmtp is not None:
