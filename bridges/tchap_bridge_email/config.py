@@ -10,7 +10,6 @@ from tchap_bridges.bridge import Destination
 from tchap_bridges.fields import Address, Domain, Listen, ListenTcp, LocalFile, Port, Secret, Section, loopback
 from tchap_bridges.i18n import _
 
-
 Security = Literal["none", "starttls", "tls"]
 
 
@@ -29,9 +28,9 @@ def _linkable(domain: str) -> str:
 
 
 def _at_our_domain(address: Any, info: ValidationInfo) -> Any:
-    domain = info.data.get("domain")
-    if not isinstance(address, str) or domain is None:
+    if not isinstance(address, str):
         return address
+    domain = info.data.get("domain", "domaine")  # a domain that was refused is told once, at its own key
     local, _at, given = address.rpartition("@")
     if not _at:
         return f"{given}@{domain}"
