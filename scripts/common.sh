@@ -19,16 +19,18 @@ find_python() {
     die "No Python 3.11 or newer found. On Debian or Ubuntu: apt-get install python3"
 }
 
+# Whether packages can be installed here; sets $as_root to what makes us root.
+can_install() {
+    as_root=
+    if [ "$(id -u)" != 0 ]; then as_root=sudo; fi
+    command -v apt-get >/dev/null 2>&1 && { [ -z "$as_root" ] || command -v sudo >/dev/null 2>&1; }
+}
+
 # apt_install WHY PACKAGE…: with sudo when not root; 1 where that cannot be done.
 apt_install() {
     why=$1
     shift
-    command -v apt-get >/dev/null 2>&1 || return 1
-    as_root=
-    if [ "$(id -u)" != 0 ]; then
-        command -v sudo >/dev/null 2>&1 || return 1
-        as_root=sudo
-    fi
+    can_install || return 1
     say "apt installs $* ($why)${as_root:+, through sudo}"
     # An old list of packages, or none, makes the first try fail.
     log=$(mktemp)
