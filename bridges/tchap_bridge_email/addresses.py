@@ -84,6 +84,11 @@ def subscription_address(chat: str, secret: bytes, domain: str) -> str:
     return _readable(chat.replace("@", "."), mac(secret, "subscription", chat, length=8), domain)
 
 
+def return_address(chat: str, secret: bytes, domain: str) -> str:
+    """The envelope sender of what goes to a chat: a delivery report comes back to it, and so to the chat."""
+    return f"retour-{mac(secret, 'return', chat, length=12)}@{domain}"
+
+
 def allocated_address(name: str, secret: bytes, domain: str, *, asker: str, room: str, attempt: int) -> str:
     """An address for a room that has none. ``attempt`` counts up while the address is somebody's already."""
     return _readable(name, mac(secret, "allocated", name, asker, room, str(attempt), length=8), domain)

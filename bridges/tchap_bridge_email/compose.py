@@ -36,11 +36,15 @@ _TAGS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """From where mail leaves: the bridge's own address, the domain of its ids, and what makes these opaque."""
+    """From where mail leaves: the bridge's own address, the domain of its ids, and what makes these opaque.
+
+    ``returns``: delivery reports can reach any address of the domain, and so come back to one of the chat's own.
+    """
 
     address: str
     domain: str
     secret: bytes
+    returns: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,18 +84,27 @@ def compose(
     head = b"".join(_head(message, text, message_id, origin, recipients))
     return Letter(
         message_id=message_id,
-        sender=origin.address if message.author else "",
+        sender=_envelope_sender(message, origin),
         recipients=tuple(recipients),
         raw=head + b"".join(_mixed(text, enclosures, boundary)),
     )
+
+
+def _envelope_sender(message: Outgoing, origin: Origin) -> str:
+    if message.author is None:
+        return ""
+    if not origin.returns:
+        return origin.address
+    return addresses.return_address(message.chat, origin.secret, origin.domain)
 
 
 def _head(message: Outgoing, text: Text, message_id: str, origin: Origin, recipients: Sequence[str]) -> Iterator[bytes]:
     thread = tuple(one for one in message.thread if one != message_id)
     parent = message.reply_to if message.reply_to != message_id else None
     parent = parent or (thread[-1] if thread else None)
+    network = message.network or "Tchap"
     name = fields.clean(message.author.name, longest=100) if message.author else ""
-    shown = f"{name or 'Quelqu’un'} (via {message.network})" if message.author else message.network
+    shown = f"{name or 'Quelqu’un'} (via {network})" if message.author else network
     yield fields.field("Date", format_datetime(message.at).split())
     yield fields.field("From", [*fields.phrase_atoms(fields.clean(shown, longest=140)), f"<{origin.address}>"])
     yield _mailboxes("To", recipients)

@@ -15,7 +15,6 @@ from tchap_bridge_email.html import place_images
 from tchap_bridge_email.message import BouncedRecipient, Mail, Part
 from tchap_bridge_email.threads import ancestors
 from tchap_bridges.bridge import Item
-from tchap_bridges.errors import RemoteViolation
 from tchap_bridges.events import Author, Delivery, Event, File, Form, Message, Outcome, Text
 from tchap_bridges.ids import ChatId, FileRef, MessageId, PersonId
 
@@ -36,18 +35,18 @@ class Home:
 
 
 def events(mail: Mail, item: Item, home: Home) -> Iterator[Event]:
-    """What the mail says to the conversation of its recipient. A delivery report never speaks in a thread.
+    """What the mail says to the conversation of its recipient; nothing when it runs in circles.
 
-    Raises `RemoteViolation` for a mail that runs in circles, and for a report on a mail that nobody here sent.
+    A delivery report speaks of the mail it is about, never in a thread; it says nothing of mail that is not ours.
     """
     chat = ChatId(item.meta["recipient"])
     own = own_id(mail, home)
     if mail.received_count > _HOPS or (own is None and home.address in map(addresses.normalise, mail.x_loop)):
-        raise RemoteViolation("un courriel tourne en rond")
+        return
     if mail.bounce is not None or mail.automatic == "bounce":
         yield from _deliveries(mail, chat, home)
-        return
-    yield _message(mail, item, chat, own)
+    else:
+        yield _message(mail, item, chat, own)
 
 
 def own_id(mail: Mail, home: Home) -> MessageId | None:
@@ -64,20 +63,21 @@ def own_id(mail: Mail, home: Home) -> MessageId | None:
 
 def _message(mail: Mail, item: Item, chat: ChatId, own: MessageId | None) -> Message:
     thread = tuple(MessageId(one) for one in ancestors(mail))
-    files = tuple(_shown(mail))
+    cut = int(item.meta.get("cut", "0"))
+    files = () if cut else tuple(_shown(mail))
     return Message(
         id=own or MessageId(mail.message_id or _stand_in(item.raw)),
         chat=chat,
         author=_author(mail, item),
         at=moment(mail.date, item.received_at),
-        text=_text(mail, has_files=bool(files)),
+        text=_text(mail, cut=cut, has_files=bool(files)),
         files=files,
         thread=thread,
         reply_to=thread[-1] if thread else None,
         title=None if thread else mail.subject or None,
         form=Form.NOTICE if mail.automatic == "auto-reply" else Form.TEXT,
         also=tuple(also(mail, chat)),
-        extra=_extra(mail),
+        echo=own is not None,
     )
 
 
@@ -107,8 +107,11 @@ def _author(mail: Mail, item: Item) -> Author:
     )
 
 
-def _text(mail: Mail, *, has_files: bool) -> Text:
+def _text(mail: Mail, *, cut: int, has_files: bool) -> Text:
     plain, html = mail.reply, mail.reply_html
+    if cut:
+        note = f"[Courriel de {cut // 1_000_000} Mo, trop volumineux : il est coupé ici et ses pièces jointes manquent]"
+        plain, html = _append(plain, html, note)
     if mail.calendar is not None and mail.calendar.text not in plain:
         plain, html = _append(plain, html, mail.calendar.text)
     if mail.security == "encrypted":
@@ -146,17 +149,10 @@ def also(mail: Mail, chat: ChatId) -> Iterable[ChatId]:
     return tuple(found)[:_ALSO]
 
 
-def _extra(mail: Mail) -> dict[str, str]:
-    """``answer``: whom an answer is for (RFC 5322 section 3.6.2), ``subject``: as written, also inside a thread."""
-    writers = mail.reply_to or tuple(filter(None, (mail.author or mail.sender,)))
-    answer = filter(None, (addresses.normalise(one.address) for one in writers[:_ALSO]))
-    return {"answer": ",".join(dict.fromkeys(answer)), "subject": mail.subject}
-
-
 def _deliveries(mail: Mail, chat: ChatId, home: Home) -> Iterator[Delivery]:
     target = mail.bounce.original_message_id if mail.bounce is not None else None
     if mail.bounce is None or target is None or not addresses.is_own_message_id(target, home.domain):
-        raise RemoteViolation("un avis de remise ne dit pas de quel courriel il parle")
+        return
     for recipient in mail.bounce.recipients:
         yield Delivery(
             chat=chat,

@@ -69,9 +69,7 @@ class Incoming:
             self._body.update(block)
             return
         self._header += block
-        end = self._header.find(b"\r\n\r\n")
-        if end < 0 and len(self._header) > _HEADER_LIMIT:
-            end = _HEADER_LIMIT
+        end = _header_end(self._header)
         if end >= 0:
             self._in_header = False
             self._body.update(self._header[end:])
@@ -88,7 +86,7 @@ class Incoming:
         Message-ID, recipient and body, for the trace fields above them may grow between two attempts; without an id the
         whole header takes its place.
         """
-        return delivery_key(bytes(self._header), self._body.digest(), recipient)
+        return _key(bytes(self._header), self._body.digest(), recipient)
 
     def read(self) -> bytes:
         self._spool.seek(0)
@@ -98,8 +96,20 @@ class Incoming:
         self._spool.close()
 
 
-def delivery_key(header: bytes, body_digest: bytes, recipient: str) -> str:
-    """The key of `bridge.Host.accept` for one recipient, whichever way the mail came."""
+def delivery_key(raw: bytes, recipient: str) -> str:
+    """The same key for a mail that came whole, whichever way."""
+    found = _header_end(raw)
+    end = len(raw) if found < 0 else found
+    return _key(raw[:end], hashlib.sha256(raw[end:]).digest(), recipient)
+
+
+def _header_end(raw: bytes | bytearray) -> int:
+    """Where the body begins, its blank line included; -1 while that cannot be told."""
+    end = raw.find(b"\r\n\r\n", 0, _HEADER_LIMIT + 4)
+    return end if end >= 0 or len(raw) <= _HEADER_LIMIT + 4 else _HEADER_LIMIT
+
+
+def _key(header: bytes, body_digest: bytes, recipient: str) -> str:
     found = _MESSAGE_ID.search(header)
     name = b"".join(found[1].split()) if found else b""
     told = hashlib.sha256(name or hashlib.sha256(header).digest())

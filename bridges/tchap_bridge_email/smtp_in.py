@@ -22,6 +22,8 @@ from tchap_bridge_email import addresses
 from tchap_bridge_email.incoming import IN_MEMORY, Incoming
 from tchap_bridges.bridge import Host
 from tchap_bridges.errors import Misconfigured, NotReady
+from tchap_bridges.fields import Endpoint
+from tchap_bridges.i18n import _
 from tchap_bridges.ids import ChatId
 
 _END = b".\r\n"
@@ -34,8 +36,7 @@ _STORED = "250 2.0.0 Stored"
 class Door:
     """Where to listen, and which of the two protocols is spoken there. ``where`` is its key in the configuration."""
 
-    host: str
-    port: int
+    endpoint: Endpoint
     lmtp: bool
     where: str
 
@@ -381,13 +382,17 @@ async def _bound(door: Door, entrance: Entrance) -> AsyncIterator[None]:
     def greet() -> asyncio.Protocol:
         return entrance.greet(lmtp=door.lmtp)
 
+    loop, endpoint = asyncio.get_running_loop(), door.endpoint
     try:
-        server = await asyncio.get_running_loop().create_server(greet, door.host, door.port)
+        if endpoint.unix:
+            server = await loop.create_unix_server(greet, endpoint.host)
+        else:
+            server = await loop.create_server(greet, endpoint.host, endpoint.port)
     except OSError as error:
         raise Misconfigured(
-            f"impossible d'écouter sur {door.host}:{door.port} : {error.strerror or error}",
+            _("impossible d'écouter sur {endpoint} : {why}", endpoint=endpoint.shown, why=error.strerror or error),
             where=door.where,
-            remedy="Choisissez un autre port, ou arrêtez le programme qui l'occupe (ss -ltnp).",
+            remedy=_("Choisissez un autre port, ou arrêtez le programme qui l'occupe (ss -ltnp)."),
         ) from error
     try:
         yield

@@ -9,30 +9,26 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from enum import StrEnum
 
 import aiosmtplib
 
 from tchap_bridge_email import fields
 from tchap_bridge_email.compose import Letter
+from tchap_bridge_email.config import Security
 from tchap_bridges.errors import BadCredentials, BridgeError, NotReady, Undeliverable
+from tchap_bridges.i18n import _
 
 _AGAIN = 15 * 60.0
 _BAD_PASSWORD = frozenset({432, 530, 534, 535, 538})
 _TOO_BIG = frozenset({552, 523})
 
 
-class Security(StrEnum):
-    """How the connection is protected. A server that does not offer what is asked for gets no mail."""
-
-    NONE = "none"
-    STARTTLS = "starttls"
-    TLS = "tls"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relay:
-    """The server that takes our mail. ``tls`` is what decides on its certificate; ``name`` is how we greet it."""
+    """The server that takes our mail; one that does not offer the ``security`` asked for gets none.
+
+    ``tls`` decides on its certificate; ``name`` is how we greet it.
+    """
 
     host: str
     port: int
@@ -74,8 +70,8 @@ async def submit(
         largest = server.esmtp_extensions.get("size", "")
         if largest.isdigit() and 0 < int(largest) < len(letter.raw):
             raise TooBig(
-                f"le serveur d'envoi refuse les courriels de plus de {int(largest) // 1_000_000} Mo",
-                remedy="Envoyez une pièce jointe plus légère, ou un lien.",
+                _("le serveur d'envoi refuse les courriels de plus de {size} Mo", size=int(largest) // 1_000_000),
+                remedy=_("Envoyez une pièce jointe plus légère, ou un lien."),
             )
         accepted, refused, later = await _envelope(server, letter, recipients)
         if not accepted:
@@ -86,7 +82,7 @@ async def submit(
         except aiosmtplib.SMTPDataError as error:
             raise _meaning(error.code, error.message) from error
         except (aiosmtplib.SMTPException, OSError) as error:
-            raise Unanswered("le serveur d'envoi n'a pas confirmé la réception") from error
+            raise Unanswered(_("le serveur d'envoi n'a pas confirmé la réception")) from error
         return Handover(accepted=tuple(accepted), refused=refused, later=later)
 
 
@@ -96,8 +92,8 @@ async def _envelope(
     wide = not all(one.isascii() for one in (letter.sender, *recipients)) or not letter.raw.isascii()
     if wide and not server.supports_extension("smtputf8"):
         raise Undeliverable(
-            "le serveur d'envoi n'accepte pas les adresses accentuées (SMTPUTF8)",
-            remedy="Utilisez une adresse sans accents.",
+            _("le serveur d'envoi n'accepte pas les adresses accentuées (SMTPUTF8)"),
+            remedy=_("Utilisez une adresse sans accents."),
         )
     options = ["SMTPUTF8", "BODY=8BITMIME"] if wide else []
     if server.supports_extension("size"):
@@ -129,8 +125,8 @@ async def _session(relay: Relay) -> AsyncIterator[aiosmtplib.SMTP]:
     server = aiosmtplib.SMTP(
         hostname=relay.host,
         port=relay.port,
-        use_tls=relay.security is Security.TLS,
-        start_tls=relay.security is Security.STARTTLS,
+        use_tls=relay.security == "tls",
+        start_tls=relay.security == "starttls",
         tls_context=relay.tls or ssl.create_default_context(),
         local_hostname=relay.name,
         timeout=relay.connect_seconds,
@@ -149,14 +145,14 @@ async def _session(relay: Relay) -> AsyncIterator[aiosmtplib.SMTP]:
         raise _meaning(error.code, error.message) from error
     except aiosmtplib.SMTPNotSupported as error:
         raise NotReady(
-            f"le serveur d'envoi n'offre pas ce que la configuration demande : {_said(error.message)}"
+            _("le serveur d'envoi n'offre pas ce que la configuration demande : {said}", said=_said(error.message))
         ) from error
     except ssl.SSLError as error:
         raise _untrusted(error) from error
     except (aiosmtplib.SMTPException, OSError) as error:
         if isinstance(error.__cause__, ssl.SSLError):
             raise _untrusted(error.__cause__) from error
-        raise NotReady("le serveur d'envoi ne répond pas") from error
+        raise NotReady(_("le serveur d'envoi ne répond pas")) from error
     finally:
         server.close()
 
@@ -171,7 +167,7 @@ async def _leave(server: aiosmtplib.SMTP) -> None:
 
 def _untrusted(error: ssl.SSLError) -> NotReady:
     why = error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else error.reason
-    return NotReady(f"la connexion chiffrée au serveur d'envoi a échoué : {_said(why or '')}")
+    return NotReady(_("la connexion chiffrée au serveur d'envoi a échoué : {why}", why=_said(why or "")))
 
 
 def _meaning(code: int, words: str) -> BridgeError:
@@ -179,20 +175,22 @@ def _meaning(code: int, words: str) -> BridgeError:
     said = f"{code} {_said(words)}".strip()
     if code in _BAD_PASSWORD:
         return BadCredentials(
-            f"le serveur d'envoi refuse notre identification : {said}",
-            remedy="Vérifiez « submission.user » et « submission.password ».",
+            _("le serveur d'envoi refuse notre identification : {said}", said=said),
+            remedy=_("Vérifiez « submission.user » et « submission.password »."),
         )
     if code in _TOO_BIG and not words.startswith("5.2"):  # 5.2.2 is a full mailbox (RFC 3463)
         return TooBig(
-            f"le courriel est trop gros pour le serveur d'envoi : {said}",
-            remedy="Envoyez une pièce jointe plus légère, ou un lien.",
+            _("le courriel est trop gros pour le serveur d'envoi : {said}", said=said),
+            remedy=_("Envoyez une pièce jointe plus légère, ou un lien."),
         )
     if 500 <= code < 600:
         return Undeliverable(
-            f"le serveur d'envoi a refusé le courriel : {said}",
-            remedy="Vérifiez l'adresse du destinataire, ou demandez à l'administrateur la cause du refus.",
+            _("le serveur d'envoi a refusé le courriel : {said}", said=said),
+            remedy=_("Vérifiez l'adresse du destinataire, ou demandez à l'administrateur la cause du refus."),
         )
-    return NotReady(f"le serveur d'envoi demande d'attendre : {said}", retry_after=None if code == 421 else _AGAIN)
+    return NotReady(
+        _("le serveur d'envoi demande d'attendre : {said}", said=said), retry_after=None if code == 421 else _AGAIN
+    )
 
 
 def _said(words: str) -> str:

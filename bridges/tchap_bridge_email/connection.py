@@ -1,0 +1,228 @@
+"""A live mail bridge: the doors and mailboxes that let mail in, and the way out.
+
+Mail has no session to lose: `EmailConnection.send` needs no more than the submission server, `run` holds doors open.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from tchap_bridge_email import addresses, naming
+from tchap_bridge_email.challenge import challenge
+from tchap_bridge_email.compose import Enclosure, Letter, Origin, compose
+from tchap_bridge_email.config import EmailConfig
+from tchap_bridge_email.enclosures import enclose, too_big
+from tchap_bridge_email.imap_client import Account
+from tchap_bridge_email.imap_in import Mailboxes
+from tchap_bridge_email.smtp_in import Door, House, listening
+from tchap_bridge_email.submission import Handover, Relay, TooBig, Unanswered, submit
+from tchap_bridges.bridge import Asker, Chat, Connection, Host, Limits, NamesChats, Outgoing, Proves
+from tchap_bridges.errors import BridgeError, Misconfigured, Undeliverable
+from tchap_bridges.events import Author, Delivery, Outcome
+from tchap_bridges.i18n import _
+from tchap_bridges.ids import ChatId, MessageId
+
+_FIVE_DAYS = 5 * 24 * 3600.0
+_ENCODED = 0.7
+"""What base64 and its line ends leave of a limit on the whole mail."""
+
+
+class EmailConnection(Connection, NamesChats, Proves):
+    """Mail cannot be recalled, reworded or reacted to: those abilities are not declared, and the core says so."""
+
+    def __init__(self, config: EmailConfig, host: Host) -> None:
+        self._config = config
+        self._host = host
+        self._size = config.listen.size_mb * 1_000_000
+        self.limits = Limits(file_bytes=int(self._size * _ENCODED), repeatable=True, patience=_FIVE_DAYS)
+        self._domain = addresses.ascii_domain(config.domain) or config.domain
+        self._address = _normal(config.address)
+        self._receives = bool(config.listen.smtp or config.listen.lmtp)
+        self._mailboxes = tuple(_normal(box.address) for box in config.mailboxes)
+        self._origin = Origin(address=self._address, domain=self._domain, secret=host.secret, returns=self._receives)
+        self._bulky = asyncio.Lock()
+        self.retransmissions = 0
+
+    # In.
+
+    async def run(self) -> None:
+        mailboxes = Mailboxes(self._host, size=self._size)
+        async with listening(self._doors(), self._house(), self._host):
+            self._host.up()
+            async with asyncio.TaskGroup() as watching:
+                for account in self._accounts():
+                    watching.create_task(mailboxes.watch(account))
+                await asyncio.Event().wait()
+
+    def _doors(self) -> list[Door]:
+        listen = self._config.listen
+        doors = [(listen.smtp, False, "listen.smtp"), (listen.lmtp, True, "listen.lmtp")]
+        return [Door(endpoint=at, lmtp=lmtp, where=where) for at, lmtp, where in doors if at is not None]
+
+    def _house(self) -> House:
+        return House(
+            domain=self._domain,
+            own=frozenset((self._address, *self._mailboxes)),
+            size=self._size,
+            tls=_certificate(self._config),
+        )
+
+    def _accounts(self) -> Iterator[Account]:
+        for box in self._config.mailboxes:
+            yield Account(
+                address=_normal(box.address),
+                host=box.host,
+                port=box.port,
+                security=box.security,
+                user=box.user,
+                password=box.password.get_secret_value(),
+                folder=box.folder,
+            )
+
+    # Out.
+
+    async def send(self, message: Outgoing) -> Sequence[MessageId]:
+        recipients = self._recipients(message)
+        if not message.files:
+            letter = await self._deliver(message, recipients, [], [])
+        else:
+            async with self._bulky:  # one mail with files in memory at a time
+                enclosures, missing = await enclose(message.files, self.limits.file_bytes or 0)
+                letter = await self._deliver(message, recipients, enclosures, missing)
+        return (letter.message_id,)
+
+    def _recipients(self, message: Outgoing) -> list[str]:
+        """The list; or whoever wrote what is answered, where the chat is an address of ours."""
+        chat = str(message.chat)
+        if chat not in self._mailboxes and addresses.domain_of(chat) != self._domain:
+            return [message.options.get("post", chat)]
+        answered: Author | None = getattr(message, "answered", None)
+        named = addresses.normalise(message.options.get("post", "") or (answered.person if answered else ""))
+        if named is None:
+            raise Undeliverable(
+                _("cette adresse n'a pas de destinataire propre : il faut répondre à un courriel"),
+                remedy=_("Répondez, dans son fil, au courriel dont l'auteur doit vous lire."),
+            )
+        return [named]
+
+    async def _deliver(
+        self, message: Outgoing, recipients: Sequence[str], enclosures: Sequence[Enclosure], missing: Sequence[str]
+    ) -> Letter:
+        letter = compose(message, origin=self._origin, recipients=recipients, enclosures=enclosures, missing=missing)
+        try:
+            await self._hand_over(letter, message)
+        except TooBig:
+            if not enclosures:
+                raise
+            gone = [*missing, *(too_big(enclosure.name) for enclosure in enclosures)]
+            letter = compose(message, origin=self._origin, recipients=recipients, missing=gone)
+            await self._hand_over(letter, message)
+        return letter
+
+    async def _hand_over(self, letter: Letter, message: Outgoing) -> None:
+        """One attempt for every recipient that has not been served yet. Which ones have is kept in the steps."""
+        steps, again = message.steps, bool(message.steps.get("handed"))
+        waiting = [one for one in letter.recipients if steps.get(self._step(one)) is None]
+        if again:
+            self.retransmissions += 1
+            self._host.log.warning("mail sent again", message_id=letter.message_id, count=self.retransmissions)
+
+        async def handing() -> None:
+            if not again:
+                await steps.done("handed", "yes")
+
+        try:
+            told = await submit(letter, waiting, self._relay(), handing=handing)
+        except Unanswered:
+            raise
+        except BridgeError:
+            if not again and steps.get("handed"):  # it was refused in words: nothing of it was taken
+                await steps.done("handed", "")
+            raise
+        await self._note(told, letter, message)
+
+    async def _note(self, told: Handover, letter: Letter, message: Outgoing) -> None:
+        if len(letter.recipients) > 1:
+            for recipient in (*told.accepted, *told.refused):
+                await message.steps.done(self._step(recipient), "told")
+        for recipient, refusal in told.refused.items():
+            failure = Delivery(
+                chat=message.chat,
+                target=letter.message_id,
+                outcome=Outcome.FAILED,
+                recipient=recipient,
+                detail=refusal.reason,
+            )
+            await self._host.receive(failure, f"{message.key} {self._step(recipient)}")
+        for delay in told.later.values():
+            await message.steps.done("handed", "")
+            raise delay
+
+    def _step(self, recipient: str) -> str:
+        return "to " + addresses.mac(self._host.secret, "step", recipient, length=10)
+
+    def _relay(self) -> Relay:
+        submission = self._config.submission
+        return Relay(
+            host=submission.host,
+            port=submission.port,
+            security=submission.security,
+            name=self._domain,
+            user=submission.user,
+            password=submission.password.get_secret_value() if submission.password else None,
+        )
+
+    # Commands.
+
+    async def find(self, argument: str, options: Mapping[str, str], asker: Asker) -> Chat:
+        rules = naming.Rules(
+            domain=self._domain,
+            address=self._address,
+            mailboxes=self._mailboxes,
+            allowed_domains=self._config.allowed_domains,
+            destination=self._config.destination,
+            receives=self._receives,
+            secret=self._host.secret,
+        )
+        chat = await naming.find(argument, asker, rules, taken=self._taken)
+        post = addresses.normalise(options.get("post", ""))
+        return replace(chat, options={"post": post}) if post else chat
+
+    async def _taken(self, chat: ChatId) -> bool:
+        return await self._host.linked(chat) is not None
+
+    async def challenge(self, address: str, code: str, asker: Asker, *, key: str) -> None:
+        letter = compose(
+            challenge(address, code, asker, key=key, at=datetime.now(UTC)), origin=self._origin, recipients=[address]
+        )
+
+        async def handing() -> None:
+            return
+
+        told = await submit(letter, [address], self._relay(), handing=handing)
+        assert told.accepted == (address,)
+
+
+def _normal(address: str) -> str:
+    normal = addresses.normalise(address)
+    if normal is None:
+        raise Misconfigured(_("« {word} » n'est pas une adresse", word=address), where="address")
+    return normal
+
+
+def _certificate(config: EmailConfig) -> ssl.SSLContext | None:
+    pair = config.listen.tls
+    if pair is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(*pair)
+    except (OSError, ssl.SSLError) as error:
+        raise Misconfigured(
+            _("le certificat ne peut pas être chargé : {why}", why=error.strerror or error),
+            where="listen.tls_certificate",
+            remedy=_("Vérifiez que « tls_certificate » et « tls_key » vont ensemble et sont lisibles."),
+        ) from error
+    return context
