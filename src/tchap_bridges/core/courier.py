@@ -27,7 +27,7 @@ from tchap_bridges.core.files import Files
 from tchap_bridges.core.lanes import Lane
 from tchap_bridges.core.links import Link, Links
 from tchap_bridges.core.outbox import CANCELLED, DESK, FAILED, THERE, Outbox
-from tchap_bridges.core.ports import Database, Homeserver, Meter, Row, Sealer, Tx
+from tchap_bridges.core.ports import Database, Homeserver, Meter, Row, Sealer, Snapshot, Tx
 from tchap_bridges.errors import BadCredentials, BridgeError, NotReady, Undeliverable, Unsupported
 from tchap_bridges.events import Author, Deletion, Edit, Event, Message, Reaction, Text
 from tchap_bridges.i18n import Translator, _
@@ -213,7 +213,7 @@ class Courier:
             options=way.link.options if way.link else {},
         )
 
-    async def _lineage(self, tx: Tx, message: Row, target: str) -> tuple[MessageId, ...]:
+    async def _lineage(self, tx: Snapshot, message: Row, target: str) -> tuple[MessageId, ...]:
         """The thread in the target's own ids, root first, parent last; what it told us itself comes before."""
         if message["root"] is None:
             return () if target == message["room"] else await self._ancestors(tx, message, target)
@@ -225,7 +225,7 @@ class Courier:
         chain = await self._ancestors(tx, message, target)
         return chain if root in chain else (root, *chain)
 
-    async def _ancestors(self, tx: Tx, message: Row, target: str) -> tuple[MessageId, ...]:
+    async def _ancestors(self, tx: Snapshot, message: Row, target: str) -> tuple[MessageId, ...]:
         chain: list[MessageId] = []
         for row in await tx.all("ancestry", message=message["id"], target=target):
             if row["state"] == 4:  # it came from there: it knows more of its own past than we have seen
@@ -234,20 +234,20 @@ class Courier:
             chain.append(MessageId(row["remote"]))
         return tuple(dict.fromkeys(chain))
 
-    async def _title(self, tx: Tx, message: Row, event: Message) -> str | None:
+    async def _title(self, tx: Snapshot, message: Row, event: Message) -> str | None:
         if event.title is not None or message["root"] is None:
             return event.title
         root = await self._event(tx, message["root"])
         return root.title if isinstance(root, Message) else None
 
-    async def _event(self, tx: Tx, message: int) -> Event | None:
+    async def _event(self, tx: Snapshot, message: int) -> Event | None:
         row = await tx.one("message_get", id=message)
         if row is None or row["body"] is None:
             return None
         return codec.load(self._sealer.open(row["body"], place="message.body"))
 
     @staticmethod
-    async def _remote(tx: Tx, message: int | None, target: str) -> MessageId | None:
+    async def _remote(tx: Snapshot, message: int | None, target: str) -> MessageId | None:
         if message is None:
             return None
         found = await tx.one("copy_on", message=message, target=target)

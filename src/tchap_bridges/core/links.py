@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from tchap_bridges.bridge import Chat, Destination, Direction
 from tchap_bridges.core import clock
-from tchap_bridges.core.ports import Database, Row, Sealer, Tx
+from tchap_bridges.core.ports import Database, Row, Sealer, Snapshot, Tx
 from tchap_bridges.ids import ChatId, ConnectionName, RoomId, UserId
 
 REMEMBERED = 5_000
@@ -58,7 +58,7 @@ class Links:
         self._by_id: dict[int, Link] = {}
         self._by_room: dict[RoomId, tuple[Link, ...]] = {}
 
-    async def get(self, tx: Tx, id_: int) -> Link | None:
+    async def get(self, tx: Snapshot, id_: int) -> Link | None:
         if id_ not in self._by_id:
             row = await tx.one("link_get", id=id_)
             if row is None:
@@ -66,13 +66,13 @@ class Links:
             self._remember(self._by_id, id_, self._link(row))
         return self._by_id[id_]
 
-    async def of_room(self, tx: Tx, room: RoomId) -> tuple[Link, ...]:
+    async def of_room(self, tx: Snapshot, room: RoomId) -> tuple[Link, ...]:
         """Every link of the room that is not gone."""
         if room not in self._by_room:
             self._remember(self._by_room, room, tuple(map(self._link, await tx.all("links_of_room", room=room))))
         return self._by_room[room]
 
-    async def named(self, tx: Tx, connection: ConnectionName, names: Sequence[ChatId]) -> Sequence[Link]:
+    async def named(self, tx: Snapshot, connection: ConnectionName, names: Sequence[ChatId]) -> Sequence[Link]:
         """The links of the first of these names that has any."""
         for name in dict.fromkeys(names):
             rows = await tx.all("links_named", connection=connection, name=name)

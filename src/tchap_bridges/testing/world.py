@@ -110,11 +110,9 @@ class World:
         run: bool = True,
     ) -> Self:
         """``changes`` are laid over the configuration, section by section."""
-        folder.mkdir(parents=True, exist_ok=True)
         ports = Ports.free()
         sink = await MailSink.start()
         bridge_folder = folder / "bridge"
-        bridge_folder.mkdir(exist_ok=True)
         registration = bridge_folder / "registration.yaml"
         write_yaml(registration, registration_of(server_name, ports))
         synapse = await Synapse.start(
@@ -245,6 +243,7 @@ def registration_of(server_name: str, ports: Ports) -> dict[str, Any]:
 def write_yaml(path: Path, data: Mapping[str, Any]) -> None:
     text = io.StringIO()
     YAML().dump(dict(data), text)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
     path.write_text(text.getvalue(), encoding="utf-8")
 

@@ -1,0 +1,218 @@
+"""The composition root: the one file that sees everything, and joins it."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from tchap_bridges import __version__
+from tchap_bridges.config import Settings
+from tchap_bridges.core import clock, policy
+from tchap_bridges.core.kernel import Edge, Kernel, Options
+from tchap_bridges.core.ports import Homeserver
+from tchap_bridges.errors import BadCredentials
+from tchap_bridges.i18n import Translator
+from tchap_bridges.matrix import homeserver as matrix
+from tchap_bridges.matrix.homeserver import MatrixHomeserver
+from tchap_bridges.store.database import Database
+from tchap_bridges.store.sealing import Sealer, derive
+from tchap_bridges.web.metrics import Metrics
+from tchap_bridges.web.site import site
+
+log = structlog.get_logger(__name__)
+
+
+class Application:
+    """A bridge as it is configured. `running` starts it; leaving the block stops it gracefully."""
+
+    def __init__(self, settings: Settings, db: Database) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        keys = [key.get_secret_value() for key in (settings.storage.key, *settings.storage.old_keys)]
+        words = Translator(settings.language)
+        sealer = Sealer(keys)
+        made: list[MatrixHomeserver] = []
+        self.homeserver_state = "connecting"
+        self.ready = False
+
+        def homeserver(edge: Edge) -> Homeserver:
+            def alive() -> None:
+                self.homeserver_state = "up"
+                edge.alive()
+
+            made.append(
+                MatrixHomeserver(
+                    matrix_settings(settings, keys[-1]),
+                    db=db,
+                    sealer=sealer,
+                    take=edge.take,
+                    on_passing=edge.passing,
+                    on_alive=alive,
+                    is_encrypted=edge.is_encrypted,
+                    translate=words,
+                    observe=self.metrics.observe,
+                )
+            )
+            return made[0]
+
+        self.kernel = Kernel(
+            db=db,
+            sealer=sealer,
+            key=derive(keys[-1], "core"),
+            homeserver=homeserver,
+            bridges={name: (each.bridge, each.config) for name, each in settings.bridges.items()},
+            bots={name: each.bot() for name, each in settings.bots.items()},
+            options=Options(
+                rules=policy.Rules(
+                    destinations=frozenset(settings.policy.destinations),
+                    restricted_rooms=settings.policy.restricted_rooms,
+                ),
+                users=settings.policy.users,
+                home="Tchap" if settings.homeserver.tchap else "Matrix",
+                words=words,
+                content_days=settings.storage.content_days,
+                inbox_high=settings.limits.inbox_high,
+                inbox_low=settings.limits.inbox_low,
+            ),
+            meter=self.metrics,
+        )
+        self.matrix = made[0]
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            if self.settings.operate.listen is not None:
+                application = site(self.metrics, health=self.health, figures=self.figures)
+                await stack.enter_async_context(served(application, *self.settings.operate.listen))
+            await stack.enter_async_context(self.kernel.running())
+            await stack.enter_async_context(self._matrix_running())
+            self.ready = True
+            log.info("ready", version=__version__, connections=list(self.settings.bridges))
+            try:
+                yield
+            finally:
+                self.ready = False
+
+    @asynccontextmanager
+    async def _matrix_running(self) -> AsyncIterator[None]:
+        async def run() -> None:
+            try:
+                await self.matrix.run()
+            except BadCredentials as error:  # everything is kept and waits; to insist would lock the account
+                self.homeserver_state = "bad credentials"
+                log.critical("homeserver.refuses_us", reason=error.reason, remedy=error.remedy)
+
+        await self.matrix.start()
+        task = asyncio.create_task(run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+            await self.matrix.close()
+
+    async def health(self) -> Mapping[str, Any]:
+        """``ready``: started, and every connection that can be up is."""
+        connections = {
+            name: {"state": watched.state, "reason": watched.reason, "since": clock.moment(watched.since).isoformat()}
+            for name, watched in self.kernel.supervisor.watched.items()
+        }
+        async with self.kernel.db.snapshot() as tx:
+            links: dict[str, dict[str, int]] = {}
+            for row in await tx.all("links_states"):
+                links.setdefault(row["connection"], {})[row["state"]] = row["count"]
+            dead = sum(row["count"] for row in await tx.all("outbox_dead_count"))
+        up = self.homeserver_state == "up" and all(each["state"] == "up" for each in connections.values())
+        return {
+            "live": True,
+            "ready": self.ready and up,
+            "version": __version__,
+            "homeserver": self.homeserver_state,
+            "connections": connections,
+            "links": links,
+            "dead_letters": dead,
+            "inbox_waiting": self.kernel.inbox.waiting,
+        }
+
+    async def figures(self) -> Mapping[str, Mapping[str, float]]:
+        """What `Metrics.page` shows, summed over lanes by where they lead."""
+        async with self.kernel.db.snapshot() as tx:
+            depths = await tx.all("lanes_depth")
+            dead = await tx.all("outbox_dead_count")
+        found: dict[str, dict[str, float]] = {"depth": {}, "age": {}, "dead": {}, "up": {}, "inbox": {}}
+        now = clock.now()
+        for row in depths:
+            where = await self._where(row["target"])
+            found["depth"][where] = found["depth"].get(where, 0) + row["depth"]
+            found["age"][where] = max(found["age"].get(where, 0), (now - row["oldest"]) / 1000)
+        for row in dead:
+            where = await self._where(row["target"])
+            found["dead"][where] = found["dead"].get(where, 0) + row["count"]
+        for name, watched in self.kernel.supervisor.watched.items():
+            found["up"][name] = float(watched.state == "up")
+        found["inbox"]["waiting"] = self.kernel.inbox.waiting
+        return found
+
+    async def _where(self, target: str) -> str:
+        if not target.startswith("link:"):
+            return "desk" if target == "desk" else "matrix"
+        async with self.kernel.db.snapshot() as tx:
+            link = await self.kernel.links.get(tx, int(target.removeprefix("link:")))
+        return link.connection if link else "gone"
+
+
+def matrix_settings(settings: Settings, key: bytes) -> matrix.Settings:
+    """What the Matrix side needs of the configuration."""
+    registration = settings.registration
+    return matrix.Settings(
+        url=str(settings.homeserver.url),
+        server=settings.homeserver.server_name,
+        appservice=registration.id,
+        as_token=registration.as_token.get_secret_value(),
+        hs_token=registration.hs_token.get_secret_value(),
+        bot=settings.appservice.bot.localpart,
+        prefix=settings.appservice.ghosts,
+        secret=derive(key, "matrix"),
+        listen=(settings.appservice.listen.host, settings.appservice.listen.port),
+        name=settings.appservice.bot.name,
+        tchap=settings.homeserver.tchap,
+        devices=registration.msc4190,
+    )
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Application]:
+    """The application on its store, not yet running."""
+    db = await Database.open(settings.database)
+    try:
+        yield Application(settings, db)
+    finally:
+        await db.close()
+
+
+@asynccontextmanager
+async def served(application: web.Application, host: str, port: int) -> AsyncIterator[None]:
+    """An HTTP site for as long as the block lasts."""
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+        yield
+    finally:
+        await runner.cleanup()
+
+
+async def run(settings: Settings) -> None:
+    """Until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with opened(settings) as application, application.running():
+        await stop.wait()
+        log.info("stopping")

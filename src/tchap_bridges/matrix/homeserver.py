@@ -1,0 +1,251 @@
+"""The Matrix side of the bridge, put together: `core.ports.Homeserver`.
+
+Made where a loop runs; `start` listens, `run` keeps it alive until cancelled, `close` ends it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from tchap_bridges.bridge import Item
+from tchap_bridges.core.ports import Database, RoomFact, RoomFacts, Sealer
+from tchap_bridges.errors import Misconfigured
+from tchap_bridges.events import Event, Passing
+from tchap_bridges.i18n import _
+from tchap_bridges.ids import MessageId, RoomId, UserId
+from tchap_bridges.matrix import names
+from tchap_bridges.matrix.arrivals import Arrivals, Take
+from tchap_bridges.matrix.client import MatrixClient, MatrixRefused, Observe, path_of
+from tchap_bridges.matrix.endpoint import Endpoint
+from tchap_bridges.matrix.facts import facts
+from tchap_bridges.matrix.ghosts import Ghosts, Speaker
+from tchap_bridges.matrix.media import Media
+from tchap_bridges.matrix.names import Namespace
+from tchap_bridges.matrix.read import read
+from tchap_bridges.matrix.recent import Recent
+from tchap_bridges.matrix.rooms import Rooms
+from tchap_bridges.matrix.sync import SWEEP, Sweeper
+from tchap_bridges.matrix.text import clean_text
+from tchap_bridges.matrix.voices import Voices
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """``appservice`` is the registration's id; ``bot`` a localpart, in the namespace that starts with ``prefix``.
+
+    ``listen`` is where the homeserver finds us, None when somebody else serves `MatrixHomeserver.endpoint`.
+    ``devices``: the registration has ``io.element.msc4190``. ``secret``: 32 bytes that never change.
+    """
+
+    url: str
+    server: str
+    appservice: str
+    as_token: str = field(repr=False)
+    hs_token: str = field(repr=False)
+    bot: str
+    prefix: str
+    secret: bytes = field(repr=False)
+    listen: tuple[str, int] | None
+    name: str = "Pont"
+    tchap: bool = False
+    devices: bool = True
+    sweep: float = SWEEP
+
+
+class MatrixHomeserver:
+    """``take`` keeps what arrives, on disk when it returns; ``on_passing`` is told what has meaning only now.
+
+    ``on_alive`` is called when the homeserver answers, at first and after each absence: what waits for it may leave.
+    ``is_encrypted`` says which rooms are known to be encrypted. ``translate`` reads the few phrases that are sent to
+    rooms.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        db: Database,
+        sealer: Sealer,
+        take: Take,
+        on_passing: Callable[[Passing], None],
+        on_alive: Callable[[], object],
+        is_encrypted: Callable[[RoomId], bool],
+        translate: Callable[[str], str] = str,
+        observe: Observe | None = None,
+    ) -> None:
+        self._settings = settings
+        self._db = db
+        self._bot = UserId(f"@{settings.bot}:{settings.server}")
+        self._ours = Namespace(server=settings.server, prefix=settings.prefix, bot=self._bot, secret=settings.secret)
+        self._client = MatrixClient(settings.url, settings.as_token, observe=observe)
+        self._ghosts = Ghosts(self._client, db, sealer, self._ours, tchap=settings.tchap, devices=settings.devices)
+        bot = Speaker(self._bot, self._ours.device(self._bot) if settings.devices else "")
+        self._voices = Voices(self._client, db, self._ghosts, bot)
+        self._rooms = Rooms(
+            self._client,
+            self._voices,
+            Media(self._client, bot),
+            is_encrypted=is_encrypted,
+            translate=translate,
+        )
+        self._members = _Members(self._client, self._bot)
+        self._arrivals = Arrivals(take, on_passing, self._ours, watches=(self._voices, self._members))
+        self._endpoint = Endpoint(settings.hs_token, self._arrivals, self._knows)
+        self._sweeper = Sweeper(
+            self._client,
+            db,
+            self._arrivals,
+            self._bot,
+            appservice=settings.appservice,
+            greet=self._greet,
+            on_alive=on_alive,
+            every=settings.sweep,
+        )
+        self._site: web.AppRunner | None = None
+
+    # Life
+
+    async def start(self) -> None:
+        """Listen. Raises Misconfigured when the address cannot be had."""
+        if self._settings.listen is None:
+            return
+        host, port = self._settings.listen
+        runner = web.AppRunner(self._endpoint.app(), access_log=None, shutdown_timeout=5)
+        await runner.setup()
+        self._site = runner
+        try:
+            await web.TCPSite(runner, host, port, reuse_address=True).start()
+        except OSError as error:
+            raise Misconfigured(
+                _("impossible d'écouter sur {host}:{port} ({why})", host=host, port=port, why=error.strerror or ""),
+                where="homeserver.listen",
+                remedy=_("Choisissez un autre port, ou arrêtez ce qui l'occupe."),
+            ) from error
+
+    async def run(self) -> None:
+        """Keep in touch with the homeserver until cancelled. Raises BadCredentials when it knows us no longer."""
+        await self._sweeper.run()
+
+    async def close(self) -> None:
+        """Take nothing more, and let go of every connection."""
+        if self._site is not None:
+            await self._site.cleanup()
+            self._site = None
+        await self._client.close()
+
+    async def _greet(self) -> None:
+        await self._ghosts.account(self._bot)
+        await self._ghosts.rename(self._bot, self._settings.name)
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Its routes, for an application that serves more."""
+        return self._endpoint
+
+    @property
+    def sweeper(self) -> Sweeper:
+        return self._sweeper
+
+    # core.ports.Homeserver
+
+    @property
+    def rooms(self) -> Rooms:
+        return self._rooms
+
+    @property
+    def bot(self) -> UserId:
+        return self._bot
+
+    def read(self, item: Item) -> Sequence[Event | RoomFact]:
+        return read(item, self._ours)
+
+    def room_of(self, item: Item) -> RoomId | None:
+        try:
+            found = json.loads(item.raw)
+        except (ValueError, RecursionError):
+            return None
+        room = found.get("room_id") if isinstance(found, dict) else None
+        return RoomId(room) if isinstance(room, str) else None
+
+    def is_ours(self, user: UserId) -> bool:
+        return user in self._ours
+
+    async def facts(self, room: RoomId) -> RoomFacts:
+        path = path_of("rooms", room, "state")
+        state = await self._client.call("GET", path, name="state", user=self._bot)
+        return facts(room, state if isinstance(state, list) else (), tchap=self._settings.tchap)
+
+    async def display_name(self, room: RoomId, user: UserId) -> str:
+        return await self._members.name(room, user)
+
+    async def join(self, room: RoomId) -> None:
+        await self._client.call("POST", path_of("rooms", room, "join"), {}, name="join", user=self._bot)
+
+    async def leave(self, room: RoomId, reason: str) -> None:
+        for ghost in await self._voices.inside(room):
+            await self._out(room, ghost, "")
+            await self._voices.left(room, ghost)
+        await self._out(room, self._bot, reason)
+        await self._voices.reset(room)
+
+    async def _out(self, room: RoomId, user: UserId, reason: str) -> None:
+        body = {"reason": reason} if reason else {}
+        with suppress(MatrixRefused):  # it is out already
+            await self._client.call("POST", path_of("rooms", room, "leave"), body, name="leave", user=user)
+
+    async def wear(self, room: RoomId, name: str | None) -> None:
+        path = path_of("rooms", room, "state", "m.room.member", self._bot)
+        now = await self._client.call("GET", path, name="state", user=self._bot)
+        shown = self._settings.name if name is None else names.harmless(name)
+        if now.get("displayname") != shown:
+            await self._client.call("PUT", path, {**now, "displayname": shown}, name="state", user=self._bot)
+
+    async def mark_read(self, room: RoomId, event: MessageId) -> None:
+        path = path_of("rooms", room, "receipt", "m.read", event)
+        await self._client.call("POST", path, {}, name="receipt", user=self._bot)
+
+    def forget_voice(self, room: RoomId) -> None:
+        self._voices.forget(room)
+
+    async def _knows(self, user: str) -> bool:
+        return user == self._bot or (self._ours.is_ghost(user) and await self._ghosts.exists(user))
+
+
+class _Members:
+    """What people are called in a room: asked once, and told by what arrives."""
+
+    def __init__(self, client: MatrixClient, bot: UserId) -> None:
+        self._client = client
+        self._bot = bot
+        self._names: Recent[tuple[str, str], str] = Recent(20_000)
+
+    async def name(self, room: RoomId, user: UserId) -> str:
+        """The display name; the localpart of somebody without one. Raises NotReady."""
+        if (known := self._names.get((room, user))) is not None:
+            return known
+        try:
+            path = path_of("rooms", room, "state", "m.room.member", user)
+            found = await self._client.call("GET", path, name="state", user=self._bot)
+        except MatrixRefused:
+            return names.localpart(user)
+        name = _shown(found, user)
+        self._names.put((room, user), name)
+        return name
+
+    async def saw(self, event: Mapping[str, Any]) -> None:
+        """A change of name; only of somebody who was asked for."""
+        room, user = event.get("room_id"), event.get("state_key")
+        if event.get("type") == "m.room.member" and isinstance(room, str) and isinstance(user, str):
+            self._names.forget((room, user))
+
+
+def _shown(content: Mapping[str, Any], user: UserId) -> str:
+    name = content.get("displayname")
+    clean = clean_text(name).replace("\n", " ").strip() if isinstance(name, str) else ""
+    return clean or names.localpart(user)
