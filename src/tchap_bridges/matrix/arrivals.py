@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from tchap_bridges.events import Author, Passing, Read, Typing
 from tchap_bridges.ids import ChatId, MessageId, PersonId
+from tchap_bridges.matrix.names import Namespace
 
 Json = Mapping[str, Any]
 Take = Callable[[Sequence[tuple[str, bytes]]], Awaitable[object]]
@@ -26,10 +27,13 @@ class Watches(Protocol):
 
 
 class Arrivals:
-    """Takes what the homeserver gives, by either way."""
+    """Takes what the homeserver gives, by either way. What our own users said is not kept: it means nothing to us."""
 
-    def __init__(self, take: Take, on_passing: Callable[[Passing], None], watches: Sequence[Watches] = ()) -> None:
+    def __init__(
+        self, take: Take, on_passing: Callable[[Passing], None], ours: Namespace, watches: Sequence[Watches] = ()
+    ) -> None:
         self._take = take
+        self._ours = ours
         self._on_passing = on_passing
         self._watches = watches
         self._typing: OrderedDict[str, frozenset[str]] = OrderedDict()
@@ -39,7 +43,7 @@ class Arrivals:
         kept: list[tuple[str, bytes]] = []
         for event in events:
             id_ = event.get("event_id") if isinstance(event, dict) else None
-            if isinstance(id_, str) and id_:
+            if isinstance(id_, str) and id_ and ("state_key" in event or event.get("sender") not in self._ours):
                 for watch in self._watches:
                     await watch.saw(event)
                 kept.append((id_, json.dumps(event).encode()))
@@ -65,7 +69,8 @@ class Arrivals:
         now = frozenset(user for user in users if isinstance(user, str)) if isinstance(users, list) else frozenset()
         before = self._typing.pop(room, frozenset())
         for user in sorted(now ^ before):
-            self._on_passing(Typing(chat=ChatId(room), author=_author(user), active=user in now))
+            if user not in self._ours:
+                self._on_passing(Typing(chat=ChatId(room), author=_author(user), active=user in now))
         if now:
             self._typing[room] = now
             if len(self._typing) > _ROOMS_TYPED_IN:
@@ -75,7 +80,8 @@ class Arrivals:
         for event_id, kinds in content.items():
             readers = kinds.get("m.read") if isinstance(kinds, dict) else None
             for user in readers if isinstance(readers, dict) else ():
-                self._on_passing(Read(chat=ChatId(room), author=_author(user), target=MessageId(event_id)))
+                if user not in self._ours:
+                    self._on_passing(Read(chat=ChatId(room), author=_author(user), target=MessageId(event_id)))
 
 
 def _author(user: str) -> Author:

@@ -227,7 +227,7 @@ class MatrixClient(HTTPAPI):
         if status == 413:  # a proxy in front says it without an errcode
             raise MatrixRefused(status, errcode or "M_TOO_LARGE", words)
         if not errcode or status >= 500 or status == 408 or status < 400:
-            if status >= 500 or status == 408:
+            if not errcode and status in {502, 503, 504}:  # a proxy speaks, there is no homeserver behind it
                 self.lost.set()
             raise NotReady(_("le serveur Matrix a répondu par une erreur {status}", status=status))
         if errcode in _LOCKED_OUT or (status == 401 and errcode not in _THIS_USER):

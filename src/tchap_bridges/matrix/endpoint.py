@@ -75,7 +75,7 @@ class Endpoint:
         try:
             await self._arrivals.take(body["events"])
         except Exception as error:  # noqa: BLE001  whatever it was, they are not on disk: never a 2xx
-            log.error("endpoint.not_kept", error=type(error).__name__, events=len(body["events"]))
+            log.warning("endpoint.not_kept", error=type(error).__name__, events=len(body["events"]))
             return _error(503, "M_UNKNOWN", "not kept, try again")
         self._arrivals.pass_on(_ephemeral(body))
         return web.json_response({})

@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import re
 import unicodedata
+from dataclasses import dataclass, field
 
 from tchap_bridges.ids import PersonId, UserId
 
@@ -25,17 +26,41 @@ _DROPPED = frozenset(
 _MARKS = re.compile(r"(?P<keep>[̀-ͯ]{0,3})[̀-ͯ]*")
 
 
-def ghost_localpart(prefix: str, secret: bytes, network: str, person: PersonId) -> str:
-    """``prefix`` and a keyed hash: without the secret nobody can tell, or test, whose it is."""
-    name = f"{network}\0{person}".encode("utf-8", "surrogatepass")
-    digest = hmac.digest(secret, b"ghost\0" + name, hashlib.sha256)
-    return prefix + base64.b32encode(digest).decode().lower()[:_ID_CHARACTERS]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Namespace:
+    """The users of the bridge: the bot, and its ghosts, ``@<prefix>…:<server>``.
 
+    ``secret`` is 32 bytes or more that never change: ids are derived from it, and whoever lacks it can neither tell nor
+    test whose ghost one is.
+    """
 
-def device_id(secret: bytes, user: UserId) -> str:
-    """The one device of a ghost or of the bot, the same after a loss of the database."""
-    digest = hmac.digest(secret, b"device\0" + user.encode(), hashlib.sha256)
-    return "PONT" + base64.b32encode(digest).decode()[:10]
+    server: str
+    prefix: str
+    bot: UserId
+    secret: bytes = field(repr=False)
+
+    def __contains__(self, user: object) -> bool:
+        return user == self.bot or self.is_ghost(user)
+
+    def is_ghost(self, user: object) -> bool:
+        return (
+            isinstance(user, str)
+            and user.startswith(f"@{self.prefix}")
+            and user.endswith(f":{self.server}")
+            and user != self.bot
+        )
+
+    def ghost_id(self, network: str, person: PersonId) -> UserId:
+        digest = self._keyed(f"ghost\0{network}\0{person}")
+        return UserId(f"@{self.prefix}{digest.lower()[:_ID_CHARACTERS]}:{self.server}")
+
+    def device(self, user: UserId) -> str:
+        """The one device of a ghost or of the bot, the same after a loss of the database."""
+        return "PONT" + self._keyed(f"device\0{user}")[:10]
+
+    def _keyed(self, name: str) -> str:
+        digest = hmac.digest(self.secret, name.encode("utf-8", "surrogatepass"), hashlib.sha256)
+        return base64.b32encode(digest).decode()
 
 
 def localpart(user: UserId) -> str:

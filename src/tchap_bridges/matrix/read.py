@@ -16,6 +16,7 @@ from tchap_bridges.errors import RemoteViolation
 from tchap_bridges.events import Author, Deletion, Edit, Event, File, Form, Membership, Message, Reaction, Text
 from tchap_bridges.ids import ChatId, FileRef, MessageId, PersonId, RoomId, UserId
 from tchap_bridges.matrix.html import safe_html
+from tchap_bridges.matrix.names import Namespace
 from tchap_bridges.matrix.text import clean_text, without_quote
 
 ORIGIN = "org.tchap_bridges.origin"
@@ -36,26 +37,6 @@ _RULE_EVENTS = (
     ("m.room.create", "create"),
 )
 _LONGEST_ID = 255
-
-
-@dataclass(frozen=True, slots=True)
-class Ours:
-    """Which users are the bridge's: the bot, and the namespace of its ghosts, ``@<prefix>…:<server>``."""
-
-    bot: UserId
-    prefix: str
-    server: str
-
-    def __contains__(self, user: object) -> bool:
-        return user == self.bot or self.is_ghost(user)
-
-    def is_ghost(self, user: object) -> bool:
-        return (
-            isinstance(user, str)
-            and user != self.bot
-            and user.startswith(f"@{self.prefix}")
-            and user.endswith(f":{self.server}")
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +61,7 @@ class _Envelope:
         return Author(person=PersonId(self.sender), name="")
 
 
-def read(item: Item, ours: Ours) -> Sequence[Event | RoomFact]:
+def read(item: Item, ours: Namespace) -> Sequence[Event | RoomFact]:
     """What the stored event means; nothing, for most. Raises RemoteViolation for what is no event at all."""
     event = _open(item)
     if event.kind == "m.room.member":
@@ -222,7 +203,7 @@ def _redaction(event: _Envelope) -> Iterator[Event]:
 # Facts
 
 
-def _member(event: _Envelope, ours: Ours) -> Iterator[Event | RoomFact]:
+def _member(event: _Envelope, ours: Namespace) -> Iterator[Event | RoomFact]:
     user, membership = _id(event.state_key, "@"), _text(event.content.get("membership"))
     if not user:
         return

@@ -1,0 +1,124 @@
+"""Files on their way through the homeserver, streamed and never held whole."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from tchap_bridges.bridge import Attachment, Steps
+from tchap_bridges.errors import NotReady, Undeliverable, Unsupported
+from tchap_bridges.i18n import _
+from tchap_bridges.ids import FileRef
+from tchap_bridges.matrix.client import MatrixClient, MatrixRefused, SizeDiffers, path_of
+from tchap_bridges.matrix.ghosts import Speaker
+from tchap_bridges.matrix.text import clean_text
+
+_MXC = re.compile(r"mxc://([A-Za-z0-9.:\[\]-]{1,255})/([A-Za-z0-9_=+.~-]{1,255})")
+_MIME = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,60}", re.ASCII)
+_HERE_ALREADY: Final = "M_CANNOT_OVERWRITE_MEDIA"
+
+
+class TooLarge(Undeliverable):
+    """The homeserver takes no file of ``size`` bytes; ``limit`` is 0 when it does not say how large one may be."""
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(_("fichier trop grand"))
+        self.size, self.limit = size, limit
+
+
+class Media:
+    """Uploads in the bot's name, so that a file can be ready before its author's ghost is."""
+
+    def __init__(self, client: MatrixClient, bot: Speaker) -> None:
+        self._client = client
+        self._bot = bot
+        self._limit: int | None = None
+
+    async def limit(self) -> int:
+        """The largest file in bytes; 0 when the homeserver does not say."""
+        if self._limit is None:
+            path = path_of("media", "config", prefix="/_matrix/client/v1")
+            found = await self._client.call("GET", path, name="media_config", user=self._bot.user)
+            told = found.get("m.upload.size")
+            self._limit = told if isinstance(told, int) and told > 0 else 0
+        return self._limit
+
+    async def put(self, attachment: Attachment, steps: Steps, part: int) -> tuple[str, int]:
+        """Upload it, or go on where an earlier attempt stopped; returns the mxc URI and the size.
+
+        Raises TooLarge, and what opening the attachment raises.
+        """
+        if (done := steps.get(f"file.{part}")) is not None:
+            uri, told = done.split(" ")
+            return uri, int(told)
+        count = attachment.size
+        size = count if count is not None else await _measured(attachment)
+        if 0 < await self.limit() < size:
+            raise TooLarge(size, await self.limit())
+        mxc = steps.get(f"mxc.{part}")
+        if mxc is None:
+            mxc = await self._create()
+            await steps.done(f"mxc.{part}", mxc)
+        try:
+            size = await self._upload(attachment, mxc, size)
+        except MatrixRefused as error:
+            if error.status == 413 or error.errcode == "M_TOO_LARGE":
+                raise TooLarge(size, await self.limit()) from error
+            if error.errcode == _HERE_ALREADY:
+                pass  # an earlier attempt ended after all
+            elif error.status in {403, 404}:  # the URI was not used in time
+                mxc = await self._create()
+                await steps.done(f"mxc.{part}", mxc)
+                size = await self._upload(attachment, mxc, size)
+            else:
+                raise
+        await steps.done(f"file.{part}", f"{mxc} {size}")
+        return mxc, size
+
+    async def _create(self) -> str:
+        path = path_of("create", prefix="/_matrix/media/v1")
+        found = await self._client.call("POST", path, {}, name="media_create", user=self._bot.user)
+        return str(found["content_uri"])
+
+    async def _upload(self, attachment: Attachment, mxc: str, size: int) -> int:
+        """Returns the size, which the network may have told wrong."""
+        match = _MXC.fullmatch(mxc)
+        if match is None:
+            raise NotReady(_("le serveur Matrix a donné une adresse de fichier inutilisable"))
+        path = path_of("upload", match[1], match[2], prefix="/_matrix/media/v3")
+        mime = mime_of(attachment)
+        name = clean_text(attachment.name).replace("\n", " ")[:255]
+        for expected in (size, None):
+            count = expected if expected is not None else await _measured(attachment)
+            async with attachment.open() as chunks:
+                try:
+                    await self._client.upload(path, chunks, size=count, mime=mime, user=self._bot.user, filename=name)
+                except SizeDiffers:
+                    if expected is None:
+                        raise NotReady(_("un fichier change pendant qu'il est lu")) from None
+                    continue
+            return count
+        raise AssertionError("the second attempt returns or raises")
+
+    @asynccontextmanager
+    async def open(self, ref: FileRef) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The bytes that an event's `File` names, by authenticated media. Raises Undeliverable when there are none."""
+        match = _MXC.fullmatch(ref)
+        if match is None:
+            raise Unsupported("OpensFiles", _("ce fichier est chiffré, ou son adresse est illisible"))
+        path = path_of("media", "download", match[1], match[2], prefix="/_matrix/client/v1")
+        try:
+            async with self._client.download(path, user=self._bot.user) as chunks:
+                yield chunks
+        except MatrixRefused as error:
+            raise Undeliverable(_("le fichier n'est plus sur le serveur Matrix ({why})", why=error.errcode)) from error
+
+
+def mime_of(attachment: Attachment) -> str:
+    return attachment.mime if _MIME.fullmatch(attachment.mime) else "application/octet-stream"
+
+
+async def _measured(attachment: Attachment) -> int:
+    """Synapse wants to know the size first; to read it twice costs less than to keep it."""
+    async with attachment.open() as chunks:
+        return sum([len(chunk) async for chunk in chunks])

@@ -1,0 +1,367 @@
+"""All rooms as one connection: what the core sends is said here, by the right voice, once.
+
+Every event with content leaves through `Rooms._put_event`, which refuses a room known to be encrypted; that is where
+a later issue encrypts. A request's id is derived from the outbox key, the part and the sender, and sent as a device
+of the sender's, so that a repeat after a crash, the homeserver's too, shows nothing twice (MATRIX.md, "Sending").
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
+
+import structlog
+
+from tchap_bridges.bridge import (
+    Attachment,
+    Connection,
+    Deletes,
+    Edits,
+    Limits,
+    OpensFiles,
+    Outgoing,
+    OutgoingDeletion,
+    OutgoingEdit,
+    OutgoingReaction,
+    Reacts,
+    ShowsTyping,
+)
+from tchap_bridges.errors import Undeliverable
+from tchap_bridges.events import Author
+from tchap_bridges.i18n import _
+from tchap_bridges.ids import ChatId, FileRef, MessageId, RoomId, UserId
+from tchap_bridges.matrix import compose
+from tchap_bridges.matrix.client import MatrixClient, MatrixRefused, path_of
+from tchap_bridges.matrix.compose import Content, Translate
+from tchap_bridges.matrix.ghosts import Profile, Speaker
+from tchap_bridges.matrix.media import Media, TooLarge, mime_of
+from tchap_bridges.matrix.read import ORIGIN
+from tchap_bridges.matrix.recent import Recent
+from tchap_bridges.matrix.voices import Voices
+
+SEARCHED = 20  # pages of 100 events in which a message of unknown fate is looked for
+_TYPING_SECONDS = 30
+
+Said = Callable[[Profile | None], Content]
+"""The content, which differs with the voice."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Event:
+    """One event to be sent for somebody."""
+
+    room: RoomId
+    kind: str
+    key: str
+    part: str
+    author: Author | None
+    network: str
+    said: Said
+
+
+class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
+    """``is_encrypted`` says what is known of a room; ``translate`` is for the few words that are ours."""
+
+    limits = Limits(repeatable=True)
+
+    def __init__(
+        self,
+        client: MatrixClient,
+        voices: Voices,
+        media: Media,
+        *,
+        is_encrypted: Callable[[RoomId], bool],
+        translate: Translate = str,
+    ) -> None:
+        self._client = client
+        self._voices = voices
+        self._media = media
+        self._is_encrypted = is_encrypted
+        self._translate = translate
+        self._senders: Recent[MessageId, UserId] = Recent(10_000)
+
+    async def run(self) -> None:
+        """Nothing to serve: what arrives comes by the homeserver's transactions and syncs."""
+        await asyncio.Event().wait()
+
+    # Messages
+
+    async def send(self, message: Outgoing) -> Sequence[MessageId]:
+        room = RoomId(message.chat)
+        text, files = message.text, tuple(message.files)
+        if not compose.fits(text):
+            whole = _Whole(f"{self._translate(_('texte complet'))}.txt", "text/plain", text.plain.encode())
+            text, files = (
+                compose.shortened(text, self._translate(_("[… suite dans le fichier joint]"))),
+                (whole, *files),
+            )
+        ids: list[MessageId] = []
+        if text or message.title or not files:
+            said: Said = lambda profile: compose.words(message, text, self._translate, profile)  # noqa: E731
+            ids.append(await self._part(message, 0, said, alone=not files))
+        for part, attachment in enumerate(files, 1):
+            ids.append(await self._file(message, room, part, attachment, first=not ids))
+        return ids
+
+    async def _file(
+        self, message: Outgoing, room: RoomId, part: int, attachment: Attachment, *, first: bool
+    ) -> MessageId:
+        """The file, or a line that says why it cannot be there: it never holds back what it came with."""
+        self._refuse_encrypted(room)
+        if (done := message.steps.get(f"event.{part}")) is not None:
+            return MessageId(done)
+        try:
+            mxc, size = await self._media.put(attachment, message.steps, part)
+        except TooLarge as error:
+            reason = self._too_large(error)
+        except Undeliverable as error:
+            reason = error.reason
+        else:
+            mime = mime_of(attachment)
+            return await self._part(
+                message, part, lambda profile: compose.file(attachment.name, mime, size, mxc, profile), first=first
+            )
+        line = self._translate(
+            _("📎 {name} n'a pas pu être joint : {reason}", name=compose.one_line(attachment.name), reason=reason)
+        )
+        return await self._part(message, part, lambda profile: compose.line(line, profile), first=first)
+
+    @staticmethod
+    def _too_large(error: TooLarge) -> str:
+        if not error.limit:
+            return _("il est trop grand ({size})", size=compose.octets(error.size))
+        return _(
+            "il est trop grand ({size}, le serveur accepte {limit})",
+            size=compose.octets(error.size),
+            limit=compose.octets(error.limit),
+        )
+
+    async def _part(
+        self, message: Outgoing, part: int, said: Said, *, first: bool = True, alone: bool = False
+    ) -> MessageId:
+        """One of the events of a message, unless it is there already."""
+        if (done := message.steps.get(f"event.{part}")) is not None:
+            return MessageId(done)
+        room, related = RoomId(message.chat), compose.relation(message.thread, message.reply_to, first=first)
+        event = _Event(
+            room=room,
+            kind="m.room.message",
+            key=message.key,
+            part=str(part),
+            author=message.author,
+            network=message.network,
+            said=lambda profile: {**said(profile), **related},
+        )
+        sent = await self.find_sent(event) if message.steps.get("suspect") else None
+        if sent is None:
+            try:
+                sent = await self._say(event)
+            except MatrixRefused as error:
+                if error.status != 400 or not message.thread:
+                    raise
+                # The root has a relation of its own, and can bear no thread.
+                log.info("rooms.no_thread_here", errcode=error.errcode)
+                sent = await self._say(_outside_thread(event))
+        if not alone:  # else the row itself is done at once
+            await message.steps.done(f"event.{part}", sent)
+        return sent
+
+    # What is said about messages
+
+    async def edit(self, edit: OutgoingEdit) -> None:
+        room = RoomId(edit.chat)
+        sender = await self._sender_of(room, edit.target)
+        speaker = self._voices.again(sender, edit.author, edit.network) if sender else None
+        if speaker is None:
+            raise Undeliverable(_("le message d'origine n'est plus visible dans ce salon"))
+        content = compose.edited(edit, self._translate, speaker.profile)
+        content |= compose.origin(edit.network, edit.key, "0")
+        txn = compose.txn_id(edit.key, "0", speaker.user)
+        try:
+            await self._put_event(room, "m.room.message", content, txn, speaker)
+        except MatrixRefused as error:
+            if error.status != 403:
+                raise
+            raise Undeliverable(_("le message ne peut plus être modifié dans ce salon")) from error
+
+    async def delete(self, deletion: OutgoingDeletion) -> None:
+        for target in dict.fromkeys((deletion.target, *deletion.parts)):
+            await self._redact(RoomId(deletion.chat), target, deletion.key)
+
+    async def _redact(self, room: RoomId, target: MessageId, key: str) -> None:
+        """As who said it, and else as the bot, where it has the right."""
+        sender = await self._sender_of(room, target)
+        own = self._voices.again(sender, None, "") if sender else None
+        for speaker in dict.fromkeys((own or self._voices.bot, self._voices.bot)):
+            path = path_of("rooms", room, "redact", target, compose.txn_id(key, target, speaker.user))
+            try:
+                await self._client.call("PUT", path, {}, name="redact", user=speaker.user, device=speaker.device)
+            except MatrixRefused as error:
+                if error.status == 404:
+                    return  # it is not there any more
+                if not _about_sender(error):
+                    raise
+            else:
+                return
+        raise Undeliverable(
+            _("le robot n'a pas le droit de supprimer ce message dans ce salon"),
+            remedy=_("Une personne qui modère le salon peut le supprimer."),
+        )
+
+    async def react(self, reaction: OutgoingReaction) -> MessageId | None:
+        room = RoomId(reaction.chat)
+        if reaction.removed:
+            if reaction.reaction is not None:
+                await self._redact(room, reaction.reaction, reaction.key)
+            return None
+        event = _Event(
+            room=room,
+            kind="m.reaction",
+            key=reaction.key,
+            part="0",
+            author=reaction.author,
+            network=reaction.network,
+            said=lambda _profile: compose.reaction(reaction),
+        )
+        try:
+            return await self._say(event)
+        except MatrixRefused as error:
+            if error.errcode == "M_DUPLICATE_ANNOTATION":
+                return None  # the bot has said it already for somebody else, or we have before a crash
+            raise
+
+    async def typing(self, chat: ChatId, author: Author, *, active: bool) -> None:
+        """Shown for a ghost that has spoken lately; none is made, or enters, for this."""
+        speaker = await self._voices.present(RoomId(chat), author)
+        if speaker is None:
+            return
+        body = {"typing": True, "timeout": _TYPING_SECONDS * 1000} if active else {"typing": False}
+        try:
+            path = path_of("rooms", chat, "typing", speaker.user)
+            await self._client.call("PUT", path, body, name="typing", user=speaker.user)
+        except MatrixRefused as error:
+            log.info("rooms.typing_refused", errcode=error.errcode)
+
+    def open_file(self, ref: FileRef) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        return self._media.open(ref)
+
+    async def find_sent(self, event: "_Event") -> MessageId | None:
+        """An event of ours by its mark, among the room's last ones; None when it is not there."""
+        wanted = compose.mark(event.key, event.part)
+        senders = [self._voices.bot.user]
+        if event.author is not None:
+            senders.append(self._voices.ghost_of(event.author, event.network))
+        params = {"dir": "b", "limit": "100", "filter": json.dumps({"types": [event.kind], "senders": senders})}
+        for _page in range(SEARCHED):
+            found = await self._client.call(
+                "GET",
+                path_of("rooms", event.room, "messages"),
+                name="messages",
+                user=self._voices.bot.user,
+                params=params,
+            )
+            for seen in found.get("chunk", ()):
+                origin = seen.get("content", {}).get(ORIGIN)
+                if isinstance(origin, dict) and origin.get("key") == wanted:
+                    return MessageId(seen["event_id"])
+            if not found.get("end"):
+                return None
+            params = {**params, "from": found["end"]}
+        return None
+
+    # How it leaves
+
+    async def _say(self, event: _Event) -> MessageId:
+        """Send it by the voice that the room takes."""
+        speaker = await self._voices.choose(event.room, event.author, event.network)
+        try:
+            return await self._say_as(event, speaker)
+        except MatrixRefused as error:
+            if not _about_sender(error):
+                raise
+            log.info("rooms.speaker_refused", errcode=error.errcode, spoken=speaker.profile is not None)
+        if speaker.user == self._voices.bot.user:
+            await self._voices.renew_bot()
+        try:
+            speaker = await self._voices.after_refusal(event.room, event.author, event.network)
+            try:
+                return await self._say_as(event, speaker)
+            except MatrixRefused as error:
+                if not _about_sender(error) or event.author is None or speaker.profile is not None:
+                    raise
+            # It is in the room and may not speak; perhaps the bot may.
+            return await self._say_as(event, self._voices.spoken(event.author, event.network))
+        except MatrixRefused as error:
+            if not _about_sender(error):
+                raise
+            await self._voices.reset(event.room)  # of a bot that is not in the room, its voice says nothing
+            raise Undeliverable(
+                _("le robot ne peut pas écrire dans ce salon"),
+                remedy=_("Invitez-le dans le salon, ou donnez-lui le droit d'y écrire."),
+            ) from error
+
+    async def _say_as(self, event: _Event, speaker: Speaker) -> MessageId:
+        content = {**event.said(speaker.profile), **compose.origin(event.network, event.key, event.part)}
+        txn = compose.txn_id(event.key, event.part, speaker.user)
+        return await self._put_event(event.room, event.kind, content, txn, speaker)
+
+    async def _put_event(self, room: RoomId, kind: str, content: Content, txn: str, speaker: Speaker) -> MessageId:
+        """The one way out for content. To encrypt, do it here."""
+        self._refuse_encrypted(room)
+        path = path_of("rooms", room, "send", kind, txn)
+        found = await self._client.call("PUT", path, content, name="send", user=speaker.user, device=speaker.device)
+        sent = MessageId(found["event_id"])
+        self._senders.put(sent, speaker.user)
+        return sent
+
+    def _refuse_encrypted(self, room: RoomId) -> None:
+        if self._is_encrypted(room):
+            raise Undeliverable(_("ce salon est chiffré et le pont ne sait pas encore chiffrer"))
+
+    async def _sender_of(self, room: RoomId, event: MessageId) -> UserId | None:
+        """Who sent an event that the bot can see."""
+        if (known := self._senders.get(event)) is not None:
+            return known
+        try:
+            found = await self._client.call(
+                "GET", path_of("rooms", room, "event", event), name="event", user=self._voices.bot.user
+            )
+        except MatrixRefused as error:
+            if error.status not in {403, 404}:
+                raise
+            return None
+        sender = UserId(str(found.get("sender", "")))
+        self._senders.put(event, sender)
+        return sender
+
+
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """A text too long for an event, as a file."""
+
+    name: str
+    mime: str
+    data: bytes
+
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[AsyncIterator[bytes]]:
+        async def once() -> AsyncIterator[bytes]:
+            yield self.data
+
+        yield once()
+
+
+def _about_sender(error: MatrixRefused) -> bool:
+    """The homeserver objects to who sends, and not to what is sent."""
+    return error.status == 403 or error.errcode == "M_UNKNOWN_DEVICE"
+
+
+def _outside_thread(event: _Event) -> _Event:
+    return replace(event, said=lambda profile: compose.answer_only(event.said(profile)))

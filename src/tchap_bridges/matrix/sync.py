@@ -1,0 +1,193 @@
+"""The bot's own /sync, as repair: Synapse loses the events of a transaction that waits when it dies.
+
+A sweep asks for all that happened since the last one, from a stored token, and gives it to the inbox, which knows most
+of it already. The token is stored once the events are. Sweeps come at the start, every few seconds, and as soon as the
+homeserver answers again after it was away.
+"""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Any, Final
+
+import structlog
+
+from tchap_bridges.core.ports import Database
+from tchap_bridges.errors import BadCredentials, NotReady
+from tchap_bridges.ids import UserId
+from tchap_bridges.matrix.arrivals import Arrivals
+from tchap_bridges.matrix.client import MatrixClient, MatrixRefused, path_of
+
+Json = Mapping[str, Any]
+
+SWEEP = 15.0  # seconds
+_PROBE: Final = (0.25, 5.0)  # seconds between two looks at a homeserver that is away: the first, the longest
+_APART: Final = 1.0  # seconds between two sweeps, however often somebody cannot reach it
+_PAGE: Final = 200
+_TIMELINE: Final = 20
+log = structlog.get_logger(__name__)
+
+_NOTHING: Final[Json] = {"not_types": ["*"]}
+
+
+def _filter(timeline: int) -> str:
+    quiet = {"state": _NOTHING, "ephemeral": _NOTHING, "account_data": _NOTHING}
+    room = {**quiet, "timeline": {"limit": timeline, "lazy_load_members": True}, "include_leave": False}
+    return json.dumps({"presence": _NOTHING, "account_data": _NOTHING, "room": room}, separators=(",", ":"))
+
+
+class Sweeper:
+    """``greet`` is awaited whenever the homeserver answers after an absence, before anything else is asked of it.
+
+    ``on_alive`` is called after the first sweep, and after each that ends an absence.
+    """
+
+    def __init__(
+        self,
+        client: MatrixClient,
+        db: Database,
+        arrivals: Arrivals,
+        bot: UserId,
+        *,
+        appservice: str,
+        greet: Callable[[], Awaitable[None]],
+        on_alive: Callable[[], object],
+        every: float = SWEEP,
+    ) -> None:
+        self._client = client
+        self._db = db
+        self._arrivals = arrivals
+        self._bot = bot
+        self._appservice = appservice
+        self._greet = greet
+        self._on_alive = on_alive
+        self._every = every
+        self._filters = (_filter(1), _filter(_TIMELINE))
+
+    async def run(self) -> None:
+        """Sweep for ever. Raises BadCredentials."""
+        away = True
+        while True:
+            try:
+                if away:
+                    await self._reach()
+                    await self._greet()
+                    await self.ping()
+                    self._client.lost.clear()
+                await self.sweep()
+            except NotReady as error:
+                log.warning("sync.not_ready", reason=str(error))
+                away = True
+                await asyncio.sleep(error.retry_after or _APART)
+                continue
+            except BadCredentials:
+                raise
+            except Exception:  # repair must go on, whatever one sweep met
+                log.exception("sync.failed")
+                await asyncio.sleep(self._every)
+                continue
+            if away:
+                away = False
+                self._on_alive()
+            await asyncio.sleep(_APART)
+            away = await self._lost(self._every - _APART)
+
+    async def ping(self) -> bool:
+        """Have the homeserver reach us, so that it sends at once what waits for us. False when it could not."""
+        path = path_of("appservice", self._appservice, "ping", prefix="/_matrix/client/v1")
+        try:
+            await self._client.call("POST", path, {}, name="ping", user=self._bot)
+        except (MatrixRefused, NotReady) as error:  # the sweep brings everything all the same, only later
+            log.warning("sync.ping_failed", reason=str(error))
+            return False
+        return True
+
+    async def sweep(self) -> None:
+        """One /sync, and for each room with a gap its missing pages. On disk when it returns, the token too."""
+        since = await self._token()
+        params = {"timeout": "0", "set_presence": "offline", "filter": self._filters[since is not None]}
+        if since is not None:
+            params["since"] = since
+        found = await self._client.call("GET", path_of("sync"), name="sync", user=self._bot, params=params)
+        rooms = found.get("rooms", {})
+        events = list(_invites(rooms.get("invite", {}), since or ""))
+        if since is not None:  # the first sync of all starts now: no history
+            for room, part in (*rooms.get("join", {}).items(), *rooms.get("leave", {}).items()):
+                timeline = part.get("timeline", {})
+                if timeline.get("limited"):
+                    await self._fill(room, since, timeline.get("prev_batch", ""))
+                events += [{**event, "room_id": room} for event in timeline.get("events", ())]
+        await self._arrivals.take(events)
+        await self._store(found["next_batch"])
+
+    async def _fill(self, room: str, since: str, until: str) -> None:
+        """What happened between two syncs and is not in the second: oldest first, a page at a time."""
+        start: str | None = since
+        while start is not None and until:
+            params = {"dir": "f", "from": start, "to": until, "limit": str(_PAGE)}
+            path = path_of("rooms", room, "messages")
+            try:
+                found = await self._client.call("GET", path, name="messages", user=self._bot, params=params)
+            except MatrixRefused as error:  # no longer a member
+                log.warning("sync.gap_refused", errcode=error.errcode)
+                return
+            chunk = found.get("chunk", ())
+            await self._arrivals.take({**event, "room_id": room} for event in chunk)
+            start = found.get("end") if chunk else None
+
+    async def _reach(self) -> None:
+        """Return once the homeserver answers."""
+        pause, longest = _PROBE
+        while True:
+            self._client.lost.clear()
+            try:
+                await self._client.call("GET", "/_matrix/client/versions", name="versions")
+            except NotReady:
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, longest)
+            else:
+                return
+
+    async def _lost(self, patience: float) -> bool:
+        """Wait until the next sweep is due; True at once when somebody could not reach the homeserver."""
+        try:
+            await asyncio.wait_for(self._client.lost.wait(), patience)
+        except TimeoutError:
+            return False
+        return True
+
+    async def _token(self) -> str | None:
+        async with self._db.snapshot() as tx:
+            value = await tx.value("kv_get", space="matrix", key="since")
+        return bytes(value).decode() if value is not None else None
+
+    async def _store(self, token: str) -> None:
+        async with self._db.transaction() as tx:
+            await tx.run("kv_set", space="matrix", key="since", value=token.encode())
+
+
+def _invites(rooms: Json, since: str) -> Iterator[Json]:
+    """Invites as the events that transactions bring.
+
+    A sync tells them as stripped state, without event ids. The key is then made of the room, who invited, and the sync
+    in which it was told: a sync that is repeated says the same, and a new invite after a refusal another. The same
+    invite may so arrive twice, by its transaction and by a sweep; joining is idempotent.
+    """
+    for room, part in rooms.items():
+        stripped = [state for state in part.get("invite_state", {}).get("events", ()) if isinstance(state, dict)]
+        for event in stripped:
+            content = event.get("content")
+            if event.get("type") != "m.room.member" or not isinstance(content, dict):
+                continue  # written by another server, perhaps
+            if content.get("membership") != "invite":
+                continue
+            told = json.dumps([room, event.get("sender"), event.get("state_key"), since])
+            made_up = f"$invite-{hashlib.sha256(told.encode()).hexdigest()[:40]}"
+            yield {
+                "event_id": made_up,
+                "origin_server_ts": None,
+                **event,
+                "room_id": room,
+                "unsigned": {"invite_room_state": [state for state in stripped if state is not event]},
+            }
