@@ -4,7 +4,9 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 from aiohttp import web
@@ -188,11 +190,17 @@ def matrix_settings(settings: Settings, key: bytes) -> matrix.Settings:
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Application]:
     """The application on its store, not yet running."""
+    if settings.database.startswith("sqlite:"):
+        await asyncio.to_thread(_folder, Path(urlsplit(settings.database).path))
     db = await Database.open(settings.database)
     try:
         yield Application(settings, db)
     finally:
         await db.close()
+
+
+def _folder(database: Path) -> None:
+    database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 @asynccontextmanager

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
+from email.policy import SMTP
 from email.utils import format_datetime, make_msgid
 from pathlib import Path
 from types import TracebackType
@@ -151,8 +152,14 @@ class World:
             room = await agent.create_tchap_room(name, rule="unrestricted", invite=[self.bot], **options)
         else:
             powers = {"users": {agent.user_id: 100}, "invite": 0, "state_default": 50}
+            rule = {"rule": "unrestricted", "visibility": "private"}
             room = await agent.create_room(
-                name=name, preset="private_chat", invite=[self.bot], power_level_content_override=powers, **options
+                name=name,
+                preset="private_chat",
+                invite=[self.bot],
+                power_level_content_override=powers,
+                initial_state=[{"type": "im.vector.room.access_rules", "state_key": "", "content": rule}],
+                **options,
             )
         await agent.wait_for(room, lambda e: e["type"] == "m.room.message" and e["sender"] == self.bot, timeout=30)
         return room
@@ -172,7 +179,7 @@ class World:
 
     def mail(self, message: EmailMessage | bytes, *, sender: str, to: str) -> None:
         """Hand a mail to the bridge over SMTP; raises smtplib's errors when it refuses. Blocking: use a thread."""
-        data = message if isinstance(message, bytes) else message.as_bytes()
+        data = message if isinstance(message, bytes) else message.as_bytes(policy=SMTP)
         with smtplib.SMTP("127.0.0.1", self.bridge.ports.smtp, timeout=30) as smtp:
             smtp.sendmail(sender, [to], data)
 
