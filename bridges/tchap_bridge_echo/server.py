@@ -246,15 +246,14 @@ async def prompt(server: EchoServer, chat: str) -> None:
                 sys.stdout.write(f"{post.id}  {post.chat}  <{post.name}> {post.text}\n")
             sys.stdout.flush()
 
-    showing = asyncio.create_task(show())
-    try:
+    async with asyncio.TaskGroup() as group:
+        showing = group.create_task(show())
         while line := await asyncio.to_thread(sys.stdin.readline):
             nick, colon, words = line.rstrip("\n").partition(":")
             if colon and nick.strip() and words.strip():
                 server.person(nick.strip()).say(chat, words.strip())
             elif line.strip():
                 sys.stdout.write("Écrivez « pseudo : message ».\n")
-    finally:
         showing.cancel()
 
 
