@@ -23,7 +23,8 @@ Translate = Callable[[str], str]
 
 PROFILE: Final = "com.beeper.per_message_profile"
 LARGEST: Final = 40_000  # bytes of content: encryption makes it grow, and an event may have 65,536
-_WORDS: Final = 30_000  # bytes that are left of a text which must be cut
+_AROUND: Final = 4_000  # bytes for what stands around the words: name, title, relations
+_FORMATTED: Final = 3_000  # characters of plain text for which HTML is made as well, to show a name or a title in bold
 _TYPES: Final = ((Form.TEXT, "m.text"), (Form.EMOTE, "m.emote"), (Form.NOTICE, "m.notice"))
 
 
@@ -41,19 +42,19 @@ def origin(network: str, key: str, part: str) -> Content:
     return {ORIGIN: {"network": network, "key": mark(key, part)}}
 
 
-def fits(text: Text) -> bool:
+def fits(text: Text, largest: int = LARGEST) -> bool:
     """Whether the text can be one event, with room left for a name, a title and relations."""
     size = len(text.plain) + len(text.html or "")
-    return size < LARGEST // 6 or _bytes(text.plain, text.html or "") < LARGEST - 4_000
+    return size < largest // 6 or _bytes(text.plain, text.html or "") < largest - _AROUND
 
 
-def shortened(text: Text, notice: str) -> Text:
+def shortened(text: Text, notice: str, largest: int = LARGEST) -> Text:
     """A text that does not fit, cut so that it does; the whole goes beside it. Formatting goes before words do."""
-    if fits(plain := Text(plain=text.plain)):
+    if fits(plain := Text(plain=text.plain), largest):
         return plain
-    kept = text.plain.encode("utf-8", "ignore")[:_WORDS].decode("utf-8", "ignore")
-    while _bytes(kept) > LARGEST - 4_000:  # quotes and newlines are longer in JSON
-        kept = kept[: len(kept) * 3 // 4]
+    kept = text.plain[:largest]
+    while _bytes(kept) > largest - _AROUND:
+        kept = kept[: len(kept) * 9 // 10]
     line, found, _rest = kept.rpartition("\n")
     return Text(plain=f"{line if found and len(line) > len(kept) // 2 else kept}\n{notice}")
 
@@ -86,7 +87,9 @@ def file(name: str, mime: str, size: int, mxc: str, profile: Profile | None) -> 
 
 def edited(edit: OutgoingEdit, translate: Translate, profile: Profile | None) -> Content:
     """https://spec.matrix.org/v1.17/client-server-api/#event-replacements"""
-    text = edit.text if fits(edit.text) else shortened(edit.text, translate(_("[… texte coupé]")))
+    text = edit.text  # it stands twice in the event
+    if not fits(text, LARGEST // 2):
+        text = shortened(text, translate(_("[… texte coupé]")), LARGEST // 2)
     new = _spoken(_body(text, (), None, Form.TEXT), profile)
     content = {**new, "m.new_content": new, "body": f"* {new['body']}"}
     if "formatted_body" in new:
@@ -151,7 +154,7 @@ def _body(text: Text, heads: tuple[str, ...], title: str | None, form: Form) -> 
         "body": "\n".join(lines),
         "m.mentions": {},  # what was said elsewhere pings nobody here by accident
     }
-    if heads or title or text.html:
+    if text.html or ((heads or title) and len(plain) < _FORMATTED):
         first = [f"<em>{escape(head, quote=False)}</em>" for head in heads]
         first += [f"<strong>{escape(title, quote=False)}</strong>"] if title else []
         content["format"] = "org.matrix.custom.html"
@@ -163,14 +166,14 @@ def _spoken(content: Content, profile: Profile | None) -> Content:
     """The same in the bot's mouth: the author's name first, as MSC4144 has it, for clients old and new."""
     if profile is None:
         return content
+    html = content.get("formatted_body")
+    if html is None and "url" not in content and len(content["body"]) < _FORMATTED:
+        html = _as_html(content["body"])
     spoken = {**content, "body": f"{profile.name}: {content['body']}"}
-    if "formatted_body" in content:
-        name = escape(profile.name, quote=False)
-        spoken["formatted_body"] = f"<strong data-mx-profile-fallback>{name}: </strong>{content['formatted_body']}"
-    elif "url" not in content:
+    if html is not None:
         name = escape(profile.name, quote=False)
         spoken["format"] = "org.matrix.custom.html"
-        spoken["formatted_body"] = f"<strong data-mx-profile-fallback>{name}: </strong>{_as_html(content['body'])}"
+        spoken["formatted_body"] = f"<strong data-mx-profile-fallback>{name}: </strong>{html}"
     spoken[PROFILE] = {"id": profile.id, "displayname": profile.name, "has_fallback": True}
     if profile.avatar:
         spoken[PROFILE]["avatar_url"] = profile.avatar

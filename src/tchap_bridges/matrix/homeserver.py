@@ -25,7 +25,7 @@ from tchap_bridges.matrix.facts import facts
 from tchap_bridges.matrix.ghosts import Ghosts, Speaker
 from tchap_bridges.matrix.media import Media
 from tchap_bridges.matrix.names import Namespace
-from tchap_bridges.matrix.read import read
+from tchap_bridges.matrix.read import read, room_of
 from tchap_bridges.matrix.recent import Recent
 from tchap_bridges.matrix.rooms import Rooms
 from tchap_bridges.matrix.sync import SWEEP, Sweeper
@@ -166,12 +166,7 @@ class MatrixHomeserver:
         return read(item, self._ours)
 
     def room_of(self, item: Item) -> RoomId | None:
-        try:
-            found = json.loads(item.raw)
-        except (ValueError, RecursionError):
-            return None
-        room = found.get("room_id") if isinstance(found, dict) else None
-        return RoomId(room) if isinstance(room, str) else None
+        return room_of(item)
 
     def is_ours(self, user: UserId) -> bool:
         return user in self._ours

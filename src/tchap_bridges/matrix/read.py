@@ -83,13 +83,26 @@ def read(item: Item, ours: Namespace) -> Sequence[Event | RoomFact]:
             return ()
 
 
-def _open(item: Item) -> _Envelope:
+def room_of(item: Item) -> RoomId | None:
+    """The room of an event that `read` failed on, as far as it can be told."""
+    try:
+        return RoomId(_id(_whole(item).get("room_id"), "!")) or None
+    except RemoteViolation:
+        return None
+
+
+def _whole(item: Item) -> Mapping[str, Any]:
     try:
         whole = json.loads(item.raw)
     except (ValueError, RecursionError) as error:
         raise RemoteViolation(f"an event that is no JSON: {type(error).__name__}") from None
     if not isinstance(whole, dict):
         raise RemoteViolation("an event that is no object")
+    return whole
+
+
+def _open(item: Item) -> _Envelope:
+    whole = _whole(item)
     id_, kind = _id(whole.get("event_id"), "$"), _text(whole.get("type"))
     room, sender = _id(whole.get("room_id"), "!"), _id(whole.get("sender"), "@")
     if not (id_ and kind and room and sender):

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from tchap_bridges.bridge import Item, Outgoing
 from tchap_bridges.events import Author, Text
@@ -152,6 +154,31 @@ def make_side(synapse_factory, tmp_path) -> Callable:
                 yield side
 
     return make
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def shared(synapse_factory, tmp_path_factory):
+    """One Synapse that knows our appservice, for every test that does not hurt it; and the port where it finds us."""
+    port = free_port()
+    path = write_registration(tmp_path_factory.mktemp("registration"), port)
+    async with synapse_factory(registrations=[path], extra={"max_upload_size": "1M"}) as synapse:
+        yield synapse, port
+
+
+@pytest_asyncio.fixture
+async def side(shared, tmp_path) -> AsyncIterator[Side]:
+    """Our side of the shared Synapse, with a store of its own."""
+    synapse, port = shared
+    async with open_side(synapse, tmp_path, port) as side:
+        yield side
+
+
+@pytest_asyncio.fixture
+async def agent(side) -> AsyncIterator[Client]:
+    async with await side.synapse.register(
+        f"agent.{uuid.uuid4().hex[:8]}", "x", display_name="Agent [Finances]"
+    ) as one:
+        yield one
 
 
 @asynccontextmanager
