@@ -104,7 +104,7 @@ class Mailbox(Section):
 class EmailConfig(Section):
     """``address`` is what our mail comes from: in the file its local part is enough, here it is whole.
 
-    ``allowed_domains`` may be linked without proof; "*" is all.
+    ``allowed_domains`` may be linked without proof; "*" is all. ``dkim_selector`` is only for ``check``.
     """
 
     domain: Domain
@@ -113,6 +113,7 @@ class EmailConfig(Section):
     submission: Submission
     mailboxes: tuple[Mailbox, ...] = ()
     allowed_domains: tuple[Annotated[str, AfterValidator(_linkable)], ...] = ()
+    dkim_selector: Annotated[str, Field(pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$")] | None = None
     destination: Destination = Destination.STATE
     grace_seconds: Annotated[float, Field(ge=0, le=3600)] = 0
     read_seconds: Annotated[float, Field(gt=0, le=600)] = 20

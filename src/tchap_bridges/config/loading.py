@@ -82,14 +82,7 @@ def probe_ports(settings: Settings) -> None:
     """Raises `ConfigError` when a listening address is taken on this machine: for `run`, before anything starts."""
     problems = tuple(claims.taken(settings.sections, settings.document))
     if problems:
-        raise ConfigError(problems)
-
-
-def language_of(path: Path) -> Language:
-    """The language that a configuration asks for, whatever else is wrong with it."""
-    data = read_document(path).data
-    asked = data.get("language") if isinstance(data, dict) else None
-    return "en" if asked == "en" else "fr"
+        raise ConfigError(problems, settings.language)
 
 
 def _sections(
@@ -123,7 +116,8 @@ class _Loading:
         registration = self._registration(appservice, homeserver)
         self._note(claims.doubles(_sections(appservice, self._section(root, Operate), bridges), config))
         if self._problems or root is None or registration is None:
-            raise ConfigError(sorted(self._problems.values(), key=lambda each: (each.file != config.name, each.line)))
+            found = sorted(self._problems.values(), key=lambda each: (each.file != config.name, each.line))
+            raise ConfigError(found, "en" if self._top("language") == "en" else "fr")
         return Settings(
             path=self._path.absolute(),
             language=root.language,
@@ -162,11 +156,14 @@ class _Loading:
         if root is not None:
             found: ModelT = getattr(root, key)
             return found
-        data = self._config.data.get(key) if isinstance(self._config.data, dict) else None
+        data = self._top(key)
         return self._validate(model, data, (key,), self._config) if isinstance(data, dict) else None
 
+    def _top(self, key: str) -> Any:
+        return self._config.data.get(key) if isinstance(self._config.data, dict) else None
+
     def _named(self, key: str) -> Iterator[tuple[str, dict[str, Any]]]:
-        group = self._config.data.get(key) if isinstance(self._config.data, dict) else None
+        group = self._top(key)
         if not isinstance(group, dict):
             return
         for name, section in group.items():

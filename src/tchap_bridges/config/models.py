@@ -72,6 +72,7 @@ def _database(value: SecretStr) -> SecretStr:
 
 
 SealKey = Annotated[SecretBytes, BeforeValidator(_seal)]
+ServerName = Annotated[str, AfterValidator(_server_name)]
 Localpart = Annotated[str, AfterValidator(_localpart)]
 UserPattern = Annotated[str, AfterValidator(_people)]
 Capacity = Annotated[int, Field(ge=1, le=10_000_000)]
@@ -81,7 +82,7 @@ class Homeserver(Section):
     """``url`` is its client API; ``tchap`` says whether rooms follow Tchap's access rules."""
 
     url: Url
-    server_name: Annotated[str, AfterValidator(_server_name)]
+    server_name: ServerName
     tchap: bool = True
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from tchap_bridges.fields import did_you_mean
-from tchap_bridges.i18n import Translator, _
+from tchap_bridges.i18n import Language, Translator, _
 
 KeyPath = tuple[str | int, ...]
 
@@ -33,10 +33,14 @@ class Problem:
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used. ``problems`` are all that were found, in the order of the files' lines."""
+    """The configuration cannot be used. ``problems`` are all that were found, in the order of the files' lines.
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    ``language`` is the one that the configuration asks for.
+    """
+
+    def __init__(self, problems: Iterable[Problem], language: Language = "fr") -> None:
         self.problems = tuple(problems)
+        self.language: Language = language
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
     def read_in(self, translator: Translator) -> str:

@@ -1,0 +1,62 @@
+"""``tchap-bridges backup`` and ``restore``: one file that holds all that the bridge knows and needs."""
+
+import asyncio
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tchap_bridges.cli.options import DEFAULT, Config
+from tchap_bridges.config import load
+from tchap_bridges.i18n import Translator, _
+
+app = typer.Typer()
+restoring = typer.Typer()
+
+CONFIG, REGISTRATION = "config.yaml", "registration.yaml"
+
+
+@app.command()
+def backup(
+    target: Annotated[
+        Path | None, typer.Argument(metavar="FICHIER", help="Le .tar ou .tar.gz à écrire ; daté du jour par défaut.")
+    ] = None,
+    config: Config = DEFAULT,
+) -> None:
+    """Sauvegarde la base, la configuration et l'enregistrement dans un seul fichier. Le pont peut rester en marche.
+
+    Ce fichier contient la clé et les jetons : gardez-le comme un mot de passe.
+
+    Exemple : tchap-bridges backup /var/backups/pont.tar.gz
+    """
+    from tchap_bridges.store.backup import backup as write  # noqa: PLC0415
+
+    settings = load(config)
+    target = target or Path(f"tchap-bridges-{datetime.now().astimezone():%Y-%m-%d-%H%M%S}.tar.gz")
+    extra = {CONFIG: settings.path, REGISTRATION: settings.appservice.registration}
+    asyncio.run(write(settings.database, target, extra=extra))
+    say = Translator(settings.language)
+    typer.echo(say(_("Écrit : {file} ({size} octets)", file=target, size=target.stat().st_size)))
+
+
+@restoring.command()
+def restore(
+    source: Annotated[Path, typer.Argument(metavar="FICHIER", help="Ce que « backup » a écrit.")],
+    config: Config = DEFAULT,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Remplacer la base qui est là.")] = False,
+) -> None:
+    """Remet la base d'une sauvegarde à la place que dit la configuration. Le pont doit être arrêté.
+
+    Sans config.yaml (machine neuve), la tirer d'abord de la sauvegarde :
+    tar -xf FICHIER --strip-components=1 extra/config.yaml extra/registration.yaml
+
+    Exemple : tchap-bridges restore pont.tar.gz
+    """
+    from tchap_bridges.store.backup import restore as put_back  # noqa: PLC0415
+
+    settings = load(config)
+    manifest = asyncio.run(put_back(source, settings.database, overwrite=overwrite))
+    say = Translator(settings.language)
+    when = f"{datetime.fromisoformat(manifest.created).astimezone():%d/%m/%Y %H:%M}"
+    typer.echo(say(_("Base du {when} remise en place. Lancez « tchap-bridges check », puis « run ».", when=when)))

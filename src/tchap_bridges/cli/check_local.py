@@ -1,0 +1,108 @@
+"""What ``check`` can see on this machine: files' rights, listening addresses, the database, labels that contradict."""
+
+import sqlite3
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from tchap_bridges.bridge import Destination, Finding, Level
+from tchap_bridges.config import ConfigError, Settings, probe_ports
+from tchap_bridges.i18n import _
+
+
+def files(settings: Settings) -> Iterator[Finding]:
+    """Secrets are for one reader."""
+    for path in (settings.path, settings.appservice.registration):
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & 0o007:
+            yield Finding(
+                subject=path.name,
+                level=Level.WARN,
+                detail=_("lisible de tous sur cette machine (droits {mode})", mode=f"{mode:03o}"),
+                remedy=_("chmod 600 {path}", path=path),
+            )
+
+
+def ports(settings: Settings, *, running: bool) -> Iterator[Finding]:
+    """Whether the bridge could listen; a running one holds its own ports."""
+    if running:
+        yield Finding(subject=_("ports d'écoute"), level=Level.OK, detail=_("le pont est lancé"))
+        return
+    try:
+        probe_ports(settings)
+    except ConfigError as error:
+        for problem in error.problems:
+            yield Finding(subject=problem.key, level=Level.FAIL, detail=problem.what, remedy=problem.remedy)
+    else:
+        yield Finding(subject=_("ports d'écoute"), level=Level.OK, detail=_("libres"))
+
+
+def labels(settings: Settings) -> Iterator[Finding]:
+    """A connection whose destination the policy refuses carries nothing."""
+    for name, (_bridge, config) in settings.bridges.items():
+        destination = getattr(config, "destination", None)
+        if isinstance(destination, Destination) and destination not in settings.policy.destinations:
+            yield Finding(
+                subject=f"bridges.{name}.destination",
+                level=Level.WARN,
+                detail=_(
+                    "« {label} » n'est pas dans policy.destinations : aucun lien ne pourra se faire", label=destination
+                ),
+                remedy=_("ajoutez-la à policy.destinations, si c'est bien votre décision"),
+            )
+
+
+async def database(settings: Settings) -> Finding:
+    """Looks without touching: a schema is only ever changed by ``run``."""
+    parts = urlsplit(settings.database)
+    if parts.scheme == "sqlite":
+        return _sqlite(Path(unquote(parts.path.removeprefix("/"))))
+    return await _postgresql(settings.database)
+
+
+def _sqlite(path: Path) -> Finding:
+    subject = _("base SQLite")
+    if not path.exists():
+        return Finding(subject=subject, level=Level.OK, detail=_("{path} sera créée au premier lancement", path=path))
+    try:
+        connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=5)
+        try:
+            found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        return Finding(
+            subject=subject,
+            level=Level.FAIL,
+            detail=_("{path} ne s'ouvre pas ({reason})", path=path, reason=error),
+            remedy=_("vérifiez ses droits et son disque, ou restaurez une sauvegarde (tchap-bridges restore)"),
+        )
+    if found != "ok":
+        return Finding(
+            subject=subject,
+            level=Level.FAIL,
+            detail=_("{path} est abîmée ({reason})", path=path, reason=found),
+            remedy=_("arrêtez le pont et restaurez une sauvegarde (tchap-bridges restore)"),
+        )
+    return Finding(subject=subject, level=Level.OK, detail=_("{path} s'ouvre et est saine", path=path))
+
+
+async def _postgresql(url: str) -> Finding:
+    import asyncpg  # noqa: PLC0415  only for those who have one
+
+    subject = _("base PostgreSQL")
+    try:
+        connection = await asyncpg.connect(url, timeout=10)
+        try:
+            version = await connection.fetchval("SHOW server_version")
+        finally:
+            await connection.close(timeout=5)
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+        return Finding(
+            subject=subject,
+            level=Level.FAIL,
+            detail=_("elle refuse ({reason})", reason=str(error) or type(error).__name__),
+            remedy=_("vérifiez storage.url : hôte, utilisateur, mot de passe et nom de la base"),
+        )
+    return Finding(subject=subject, level=Level.OK, detail=_("répond (version {version})", version=str(version)))

@@ -1,0 +1,50 @@
+"""What is said instead of a traceback, and the exit code that goes with it."""
+
+import sys
+
+from tchap_bridges.config import ConfigError
+from tchap_bridges.errors import BridgeError
+from tchap_bridges.i18n import Language, Translator, _, ngettext
+
+
+def tell(error: BaseException, language: Language = "fr") -> int:
+    """Say on stderr, in sentences, what went wrong. Returns the exit code."""
+    error = _first(error)
+    if isinstance(error, ConfigError):
+        translator = Translator(error.language)
+        count = ngettext("{n} erreur de configuration.", "{n} erreurs de configuration.", len(error.problems))
+        print(error.read_in(translator), translator(count), sep="\n", file=sys.stderr)  # noqa: T201
+        return 2
+    translator = Translator(language)
+    print(_sentence(error, translator), file=sys.stderr)  # noqa: T201
+    return 1
+
+
+def _first(error: BaseException) -> BaseException:
+    """What really happened, out of the groups that task groups make."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _sentence(error: BaseException, translator: Translator) -> str:
+    if isinstance(error, BridgeError):
+        where = getattr(error, "where", "")
+        reason = translator(getattr(error, "reason", "") or str(error))
+        remedy = translator(getattr(error, "remedy", ""))
+        return (f"{where}: " if where else "") + reason + (f" — {remedy}" if remedy else "")
+    if isinstance(error, OSError) and error.strerror:
+        return translator(
+            _("{file} : {reason}", file=error.filename, reason=error.strerror)
+            if error.filename
+            else _("Le système refuse : {reason}", reason=error.strerror)
+        )
+    if type(error).__module__.startswith("tchap_bridges.") and str(error):
+        return str(error)
+    return translator(
+        _(
+            "Erreur imprévue ({kind}) : {reason} — relancez avec --debug et signalez-la",
+            kind=type(error).__name__,
+            reason=str(error) or "–",
+        )
+    )
