@@ -42,6 +42,8 @@ class EmailConnection(Connection, NamesChats, Proves):
         self._receives = bool(config.listen.smtp or config.listen.lmtp)
         self._mailboxes = tuple(_normal(box.address) for box in config.mailboxes)
         self._origin = Origin(address=self._address, domain=self._domain, secret=host.secret, returns=self._receives)
+        self._tls = ssl.create_default_context()
+        self._relay = _relay(config, self._domain, self._tls)
         self._bulky = asyncio.Lock()
         self.retransmissions = 0
 
@@ -79,6 +81,7 @@ class EmailConnection(Connection, NamesChats, Proves):
                 user=box.user,
                 password=box.password.get_secret_value(),
                 folder=box.folder,
+                tls=self._tls,
             )
 
     # Out.
@@ -134,7 +137,7 @@ class EmailConnection(Connection, NamesChats, Proves):
                 await steps.done("handed", "yes")
 
         try:
-            told = await submit(letter, waiting, self._relay(), handing=handing)
+            told = await submit(letter, waiting, self._relay, handing=handing)
         except Unanswered:
             raise
         except BridgeError:
@@ -163,17 +166,6 @@ class EmailConnection(Connection, NamesChats, Proves):
     def _step(self, recipient: str) -> str:
         return "to " + addresses.mac(self._host.secret, "step", recipient, length=10)
 
-    def _relay(self) -> Relay:
-        submission = self._config.submission
-        return Relay(
-            host=submission.host,
-            port=submission.port,
-            security=submission.security,
-            name=self._domain,
-            user=submission.user,
-            password=submission.password.get_secret_value() if submission.password else None,
-        )
-
     # Commands.
 
     async def find(self, argument: str, options: Mapping[str, str], asker: Asker) -> Chat:
@@ -201,7 +193,7 @@ class EmailConnection(Connection, NamesChats, Proves):
         async def handing() -> None:
             return
 
-        told = await submit(letter, [address], self._relay(), handing=handing)
+        told = await submit(letter, [address], self._relay, handing=handing)
         assert told.accepted == (address,)
 
 
@@ -210,6 +202,19 @@ def _normal(address: str) -> str:
     if normal is None:
         raise Misconfigured(_("« {word} » n'est pas une adresse", word=address), where="address")
     return normal
+
+
+def _relay(config: EmailConfig, name: str, tls: ssl.SSLContext) -> Relay:
+    submission = config.submission
+    return Relay(
+        host=submission.host,
+        port=submission.port,
+        security=submission.security,
+        name=name,
+        user=submission.user,
+        password=submission.password.get_secret_value() if submission.password else None,
+        tls=tls,
+    )
 
 
 def _certificate(config: EmailConfig) -> ssl.SSLContext | None:

@@ -41,7 +41,7 @@ class Account:
     user: str
     password: str
     folder: str
-    tls: ssl.SSLContext | None = None
+    tls: ssl.SSLContext
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,8 +200,7 @@ class _Client(aioimaplib.IMAP4):  # type: ignore[misc]  # no types in the librar
 
     def __init__(self, account: Account, seconds: float) -> None:
         self._account = account
-        self._tls = account.tls or ssl.create_default_context()
-        direct = self._tls if account.security == "tls" else None
+        direct = account.tls if account.security == "tls" else None
         super().__init__(account.host, account.port, timeout=seconds, ssl_context=direct)
 
     def create_client(self, host: str, port: int, loop: Any, conn_lost_cb: Any = None, ssl_context: Any = None) -> None:
@@ -216,7 +215,7 @@ class _Client(aioimaplib.IMAP4):  # type: ignore[misc]  # no types in the librar
         if answer.result != "OK" or protocol.incomplete_line:
             raise NotReady(_("le serveur IMAP n'offre pas STARTTLS"))
         protocol.transport = await loop.start_tls(
-            protocol.transport, protocol, self._tls, server_hostname=self._account.host
+            protocol.transport, protocol, self._account.tls, server_hostname=self._account.host
         )
         await protocol.capability()
 

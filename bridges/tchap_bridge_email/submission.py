@@ -27,7 +27,8 @@ _TOO_BIG = frozenset({552, 523})
 class Relay:
     """The server that takes our mail; one that does not offer the ``security`` asked for gets none.
 
-    ``tls`` decides on its certificate; ``name`` is how we greet it.
+    ``tls`` decides on its certificate and is made once, for reading the system's authorities takes its time; ``name``
+    is how we greet it.
     """
 
     host: str
@@ -127,7 +128,7 @@ async def _session(relay: Relay) -> AsyncIterator[aiosmtplib.SMTP]:
         port=relay.port,
         use_tls=relay.security == "tls",
         start_tls=relay.security == "starttls",
-        tls_context=relay.tls or ssl.create_default_context(),
+        tls_context=relay.tls,
         local_hostname=relay.name,
         timeout=relay.connect_seconds,
     )
