@@ -150,7 +150,8 @@ class Dovecot:
             return all([await listens(port) for port in ports[:3]])
 
         command = [program, "-F", "-c", str(folder / "dovecot.conf")]
-        daemon = Daemon("Dovecot", command, log=folder / "dovecot.log", ready=ready)
+        # Stopped just after its start it would wait 5 s for its own children.
+        daemon = Daemon("Dovecot", command, log=folder / "dovecot.log", ready=ready, patience=1.5)
         self = cls(folder, users=users, ports=ports, certificate=certificate, daemon=daemon)
         await self.restart()
         return self

@@ -158,6 +158,8 @@ class Postfix:
         (config / "master.cf").write_text(
             _MASTER.format(port=port, submission=submission_port, auth="yes" if auth else "no")
         )
+        for written in config.iterdir():
+            os.utime(written, (1, 1))  # Postfix waits two seconds for a file just written to be complete
         _make_queue(folder)
 
         async def ready() -> bool:

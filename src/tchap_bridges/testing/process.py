@@ -173,8 +173,11 @@ class Daemon:
         log: Path,
         ready: Callable[[], Awaitable[bool]],
         cwd: Path | None = None,
+        patience: float = 10,
     ) -> None:
+        """`patience`: seconds from SIGTERM to SIGKILL."""
         self.log = log
+        self._patience = patience
         self._name, self._command, self._ready, self._cwd = name, list(command), ready, cwd
         self._process: Process | None = None
 
@@ -197,7 +200,7 @@ class Daemon:
         """SIGTERM, and wait for its end."""
         process, self._process = self._process, None
         if process is not None:
-            await process.stop()
+            await process.stop(timeout=self._patience)
 
     async def kill(self) -> None:
         """SIGKILL, as a crash would: nothing that was only in memory survives."""
