@@ -150,12 +150,7 @@ class Story:
         events = await camille.timeline(room)
         shown = render_timeline(events, width=self.console.width - 6)
         said = [event for event in events if event["type"] == "m.room.message"]
-        self.console.print(
-            Panel(
-                Text(render_timeline(events, width=self.console.width - 6)),
-                title="le salon, tel qu'un client le montre",
-            )
-        )
+        self.console.print(Panel(Text(shown), title="le salon, tel qu'un client le montre"))
         self.demo.check(
             "le fil de la liste est un fil du salon",
             last["content"]["m.relates_to"]["rel_type"] == "m.thread",

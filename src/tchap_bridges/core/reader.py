@@ -75,12 +75,13 @@ class Reader:
                     await _send(worker.stdin, pickle.dumps(question, protocol=5))
                     good, answer = pickle.loads(await _receive(worker.stdout))  # noqa: S301 - our own process
             except TimeoutError:
-                worker.kill()
+                await _kill(worker)
                 raise ReadFailed(f"reading took more than {self._seconds:g} s") from None
             except (ConnectionError, asyncio.IncompleteReadError):
+                await _kill(worker)
                 raise ReadFailed("the reading process died (memory bound, or a crash)") from None
             except BaseException:
-                worker.kill()  # an answer nobody waits for would be taken for the next one's
+                await _kill(worker)  # an answer nobody waits for would be taken for the next one's
                 raise
         if not good:
             raise ReadFailed(answer)
@@ -94,10 +95,7 @@ class Reader:
                 worker = await self._start()
             yield worker
         finally:
-            if worker is not None and worker.returncode is None and getattr(worker, "_transport", None) is not None:
-                self._free.put_nowait(worker)
-            else:
-                self._free.put_nowait(None)
+            self._free.put_nowait(worker if worker is not None and worker.returncode is None else None)
 
     async def _start(self) -> asyncio.subprocess.Process:
         worker = await asyncio.create_subprocess_exec(
@@ -115,6 +113,12 @@ class Reader:
             await _send(worker.stdin, pickle.dumps((name, self._config), protocol=5))
             await _receive(worker.stdout)
         return worker
+
+
+async def _kill(worker: asyncio.subprocess.Process) -> None:
+    if worker.returncode is None:
+        worker.kill()
+    await asyncio.shield(worker.wait())
 
 
 async def _end(worker: asyncio.subprocess.Process) -> None:
