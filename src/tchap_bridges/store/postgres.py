@@ -184,8 +184,9 @@ def translated() -> Iterator[None]:
     except asyncpg.PostgresError as error:
         raise _translation(error) from error
     except (asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
-        # The bare class is said of connections that are gone; its children, of what was asked of them.
-        gone = type(error) is asyncpg.InterfaceError and "another operation is in progress" not in str(error)
+        # The bare classes are said of connections that are gone; their children, of what was asked of them.
+        bare = type(error) in {asyncpg.InterfaceError, asyncpg.InternalClientError}
+        gone = bare and "another operation is in progress" not in str(error)
         raise (StoreUnavailable if gone else StoreError)(f"PostgreSQL: {error}") from error
     except ValueError as error:  # the URL cannot be read, or a text holds half a surrogate pair
         raise StoreError(f"PostgreSQL: {error}") from error

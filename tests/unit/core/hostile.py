@@ -1,5 +1,6 @@
 """A bridge whose items break their reader in every way."""
 
+import ctypes
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -40,8 +41,6 @@ class HostileBridge(Bridge[HostileConfig]):
                 while True:
                     pass
             case b"crash":
-                import ctypes
-
                 ctypes.string_at(0)
             case b"memory":
                 return [b"x" * (1 << 28) for _ in range(64)]  # type: ignore[list-item]

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -159,9 +160,6 @@ class ProvingConnection(NetConnection, Proves):
 
 
 async def test_an_address_is_proved_by_its_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.unit.core.stage.NetConnection", ProvingConnection, raising=False)
-    import sys
-
     monkeypatch.setattr(sys.modules[Stage.__module__], "NetConnection", ProvingConnection)
     async with stage(tmp_path, linked=False) as s:
         assert "Un code vient d'être envoyé" in await answer(s, "!pont net moi@a.fr")
@@ -174,8 +172,6 @@ async def test_an_address_is_proved_by_its_code(tmp_path: Path, monkeypatch: pyt
 
 
 async def test_five_wrong_codes_end_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
     monkeypatch.setattr(sys.modules[Stage.__module__], "NetConnection", ProvingConnection)
     async with stage(tmp_path, linked=False) as s:
         await answer(s, "!pont net moi@a.fr")
