@@ -10,6 +10,7 @@ still has the mail then.
 import asyncio
 import collections
 import logging
+import os
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -58,11 +59,11 @@ class House:
 
 @dataclass(slots=True)
 class Entrance:
-    """The sessions that are open and the mails that are being stored."""
+    """The sessions that are open and the mails that are being stored, the latter in ``commits``."""
 
     house: House
     host: Host
-    commits: asyncio.TaskGroup
+    commits: asyncio.TaskGroup = field(default_factory=asyncio.TaskGroup)
     sessions: set["Dialogue"] = field(default_factory=set)
     storing: set[asyncio.Task[list[str]]] = field(default_factory=set)
     bulky: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -363,38 +364,42 @@ async def listening(doors: Sequence[Door], house: House, host: Host, *, patience
     Raises `Misconfigured` when a port cannot be had.
     """
     logging.getLogger("mail.log").setLevel(logging.CRITICAL)  # aiosmtpd logs every command with its addresses
-    async with asyncio.TaskGroup() as commits:
-        entrance = Entrance(house, host, commits)
-        try:
-            async with AsyncExitStack() as servers:
-                for door in doors:
-                    await servers.enter_async_context(_bound(door, entrance))
+    entrance = Entrance(house, host)
+    async with AsyncExitStack() as bound:
+        servers = [await bound.enter_async_context(_bound(door, entrance)) for door in doors]
+        async with asyncio.TaskGroup() as entrance.commits:
+            for server in servers:
+                await server.start_serving()
+            try:
                 yield
-        finally:
-            for session in tuple(entrance.sessions):
-                session.hang_up()
-            if entrance.storing:
-                await asyncio.wait(entrance.storing, timeout=patience)
+            finally:
+                for server in servers:
+                    server.close()
+                for session in tuple(entrance.sessions):
+                    session.hang_up()
+                if entrance.storing:
+                    await asyncio.wait(entrance.storing, timeout=patience)
 
 
 @asynccontextmanager
-async def _bound(door: Door, entrance: Entrance) -> AsyncIterator[None]:
+async def _bound(door: Door, entrance: Entrance) -> AsyncIterator[asyncio.Server]:
     def greet() -> asyncio.Protocol:
         return entrance.greet(lmtp=door.lmtp)
 
     loop, endpoint = asyncio.get_running_loop(), door.endpoint
     try:
         if endpoint.unix:
-            server = await loop.create_unix_server(greet, endpoint.host)
+            server = await loop.create_unix_server(greet, endpoint.host, start_serving=False)
         else:
-            server = await loop.create_server(greet, endpoint.host, endpoint.port)
+            server = await loop.create_server(greet, endpoint.host, endpoint.port, start_serving=False)
     except OSError as error:
+        why = os.strerror(error.errno) if error.errno else error
         raise Misconfigured(
-            _("impossible d'écouter sur {endpoint} : {why}", endpoint=endpoint.shown, why=error.strerror or error),
+            _("impossible d'écouter sur {endpoint} : {why}", endpoint=endpoint.shown, why=why),
             where=door.where,
             remedy=_("Choisissez un autre port, ou arrêtez le programme qui l'occupe (ss -ltnp)."),
         ) from error
     try:
-        yield
+        yield server
     finally:
         server.close()
