@@ -132,7 +132,8 @@ class Outgoing:
     ``key`` is the same at each retry and unlike that of any other thing ever sent: derive request ids from it.
     ``author`` is None when the bridge itself speaks. ``network`` is where it was said, in words ("Tchap", "courriel").
     ``thread`` is the conversation, root first, parent last; ``reply_to`` the message answered, if it is known there.
-    ``late``: it belongs before messages that are already shown.
+    ``late``: it belongs before messages that are already shown. ``answered`` wrote what is answered, when that came
+    from this very chat: where a chat has no members, the answer goes to them.
     """
 
     key: str
@@ -145,6 +146,7 @@ class Outgoing:
     files: tuple[Attachment, ...] = ()
     thread: tuple[MessageId, ...] = ()
     reply_to: MessageId | None = None
+    answered: Author | None = None
     title: str | None = None
     form: Form = Form.TEXT
     late: bool = False

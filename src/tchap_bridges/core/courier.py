@@ -195,6 +195,7 @@ class Courier:
             lineage = await self._lineage(tx, message, target) if message["root"] or message["parent"] else ()
             parent = await self._remote(tx, message["parent"], target)
             title = await self._title(tx, message, event) if way.link else event.title
+            answered = await self._answered(tx, message["parent"], target) if way.link else None
         network, author = await self._speaker(message, event.author, event.chat)
         return Outgoing(
             key=row["key"],
@@ -207,6 +208,7 @@ class Courier:
             files=self._files.of(message, event),
             thread=lineage,
             reply_to=parent,
+            answered=answered,
             title=title,
             form=event.form,
             late=bool(message["late"]),
@@ -239,6 +241,11 @@ class Courier:
             return event.title
         root = await self._event(tx, message["root"])
         return root.title if isinstance(root, Message) else None
+
+    async def _answered(self, tx: Snapshot, parent: int | None, target: str) -> Author | None:
+        row = await tx.one("message_get", id=parent) if parent is not None else None
+        event = await self._event(tx, row["id"]) if row is not None and row["origin"] == target else None
+        return event.author if isinstance(event, Message) else None
 
     async def _event(self, tx: Snapshot, message: int) -> Event | None:
         row = await tx.one("message_get", id=message)
