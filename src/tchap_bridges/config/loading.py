@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from pydantic import BaseModel, ValidationError
 
@@ -61,7 +61,7 @@ class Settings:
         parts = urlsplit(self.storage.url.get_secret_value())
         if parts.scheme != "sqlite" or parts.path.startswith("//"):
             return urlunsplit(parts)
-        return f"sqlite:///{(self.path.parent / parts.path.removeprefix('/')).resolve()}"
+        return f"sqlite:///{quote(str((self.path.parent / unquote(parts.path.removeprefix('/'))).resolve()))}"
 
     @property
     def bot(self) -> str:
@@ -147,7 +147,9 @@ class _Loading:
                 if detail["type"] == "too_short" and any(other["loc"][:-1] == detail["loc"] for other in details):
                     continue  # it is short only for the items that were refused
                 what, remedy = explain(detail, model)
-                self._note((document.problem((*path, *detail["loc"]), what, remedy),))
+                problem = document.problem((*path, *detail["loc"]), what, remedy)
+                if not any(other.key.startswith(f"{problem.key}.") for other in document.problems):
+                    self._note((problem,))  # a section that lacks what the document could not give is not told again
             return None
 
     def _section(self, root: Root | None, model: type[ModelT]) -> ModelT | None:
