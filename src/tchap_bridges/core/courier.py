@@ -34,6 +34,7 @@ from tchap_bridges.i18n import Translator, _
 from tchap_bridges.ids import ChatId, ConnectionName, MessageId, RoomId, UserId
 
 BACK_OFF = (1.0, 30.0)  # seconds: the first wait, and the longest
+DEEPEST = 100  # answers to answers
 OLD = 20 * 3600 * 1000  # milliseconds after which a homeserver has forgotten what it was asked
 
 log = structlog.get_logger(__name__)
@@ -242,10 +243,17 @@ class Courier:
         root = await self._event(tx, message["root"])
         return root.title if isinstance(root, Message) else None
 
-    async def _answered(self, tx: Snapshot, parent: int | None, target: str) -> Author | None:
-        row = await tx.one("message_get", id=parent) if parent is not None else None
-        event = await self._event(tx, row["id"]) if row is not None and row["origin"] == target else None
-        return event.author if isinstance(event, Message) else None
+    async def _answered(self, tx: Snapshot, message: int | None, target: str) -> Author | None:
+        """Who wrote the nearest message above that came from the target itself."""
+        for _step in range(DEEPEST):
+            row = await tx.one("message_get", id=message) if message is not None else None
+            if row is None:
+                return None
+            if row["origin"] == target:
+                event = await self._event(tx, row["id"])
+                return event.author if isinstance(event, Message) else None
+            message = row["parent"]
+        return None
 
     async def _event(self, tx: Snapshot, message: int) -> Event | None:
         row = await tx.one("message_get", id=message)

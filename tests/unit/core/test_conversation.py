@@ -71,6 +71,7 @@ async def test_a_reply_knows_its_thread_in_the_targets_own_ids(tmp_path: Path) -
         await s.say("réponse", thread=["$ours1"], reply_to="$ours1")
         (sent,) = await s.net.shown.until(1)
         assert (sent.thread, sent.reply_to, sent.title) == ((root,), root, "Réunion")
+        assert sent.answered.person == "bob"
         await s.net.say("suite", thread=(root, "net0"), reply_to="net0")
         shown = (await s.shown.until(2))[-1]
         assert (shown.thread, shown.reply_to) == (("$ours1",), "$u2")
