@@ -1,0 +1,136 @@
+"""What was measured: rounds, their medians and spread, the table and the file."""
+
+import json
+import os
+import platform
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """One line of the table. ``aim``: at least this where ``more`` is better, at most this where it is not."""
+
+    key: str
+    title: str
+    unit: str
+    aim: float | None = None
+    more: bool = True
+    digits: int = 1
+
+
+MEASURES = (
+    Measure(key="core.ratio_1", title="one room, one in flight", unit="/s", aim=0.9, digits=2),
+    Measure(key="core.ratio_16", title="16 rooms, 16 in flight", unit="/s", aim=0.9, digits=2),
+    Measure(key="core.added_latency_ms_p50", title="latency at rest, median", unit="ms", aim=10, more=False),
+    Measure(key="core.added_latency_ms_p99", title="latency at rest, 99th percentile", unit="ms", more=False),
+    Measure(key="core.cpu_ms_per_message", title="CPU of the bridge per message", unit="ms", more=False, digits=2),
+    Measure(
+        key="core.cpu_ms_per_message_worker", title="… of that, its reader worker", unit="ms", more=False, digits=2
+    ),
+    Measure(key="core.ceiling_per_s", title="ceiling, stub homeserver", unit="/s", aim=500, digits=0),
+    Measure(key="core.smtp_accept_per_s", title="mails accepted durably", unit="/s", digits=0),
+    Measure(key="core.rss_mb_10k_links", title="memory, 10,000 links", unit="MB", aim=150, more=False),
+    Measure(key="core.rss_mb_10k_links_worker", title="… and its reader worker", unit="MB", more=False),
+    Measure(key="core.ready_s_10k_links", title="ready after, 10,000 links", unit="s", aim=3, more=False, digits=2),
+)
+
+
+@dataclass(slots=True)
+class Rounds:
+    """What one measure gave, round by round. Where there is a ``raw``, ``value`` is what both come to."""
+
+    value: list[float] = field(default_factory=list)
+    ours: list[float] = field(default_factory=list)
+    raw: list[float] = field(default_factory=list)
+
+
+class Figures:
+    """All measures of one run."""
+
+    def __init__(self) -> None:
+        self.rounds: dict[str, Rounds] = {}
+
+    def note(self, key: str, value: float, *, ours: float | None = None, raw: float | None = None) -> None:
+        """One round's result."""
+        rounds = self.rounds.setdefault(key, Rounds())
+        rounds.value.append(value)
+        if ours is not None and raw is not None:
+            rounds.ours.append(ours)
+            rounds.raw.append(raw)
+
+    def table(self) -> Table:
+        table = Table(title="tchap-bridges: what the core costs")
+        for name in ("measure", "ours", "raw", "ratio or difference", "spread", "aim"):
+            table.add_column(name, justify="left" if name == "measure" else "right")
+        for measure in MEASURES:
+            if measure.key in self.rounds:
+                table.add_row(*_line(measure, self.rounds[measure.key]))
+        return table
+
+    def document(self, facts: Mapping[str, Any]) -> dict[str, Any]:
+        """One number for each key, then how it came about."""
+        numbers = {key: round(statistics.median(rounds.value), 4) for key, rounds in self.rounds.items()}
+        detail = {
+            key: {
+                name: [round(one, 4) for one in each]
+                for name, each in (("value", rounds.value), ("ours", rounds.ours), ("raw", rounds.raw))
+                if each
+            }
+            for key, rounds in self.rounds.items()
+        }
+        return {**numbers, "rounds": detail, "machine": {**machine(), **facts}}
+
+
+def show(figures: Figures) -> None:
+    Console().print(figures.table())
+
+
+def write(figures: Figures, path: Path, facts: Mapping[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(figures.document(facts), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def machine() -> dict[str, Any]:
+    """On what and when."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    memory = Path("/proc/meminfo").read_text().split()[1]
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()}",
+        "cpu": model,
+        "cores": os.cpu_count(),
+        "memory_gb": round(int(memory) / 1e6, 1),
+        "load_before": os.getloadavg()[0],
+    }
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """The value below which this share lies (nearest rank)."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def _line(measure: Measure, rounds: Rounds) -> tuple[str, ...]:
+    def told(value: float, digits: int = measure.digits) -> str:
+        return f"{value:,.{digits}f}"
+
+    middle = statistics.median(rounds.value)
+    spread = f"{told(min(rounds.value))} – {told(max(rounds.value))}"
+    met = measure.aim is None or (middle >= measure.aim if measure.more else middle <= measure.aim)
+    aim = "" if measure.aim is None else f"{'≥' if measure.more else '≤'} {measure.aim:g} {'✓' if met else '✗'}"
+    if rounds.raw:
+        ours, raw = statistics.median(rounds.ours), statistics.median(rounds.raw)
+        return measure.title, f"{ours:.1f} {measure.unit}", f"{raw:.1f} {measure.unit}", told(middle), spread, aim
+    return measure.title, f"{told(middle)} {measure.unit}", "", "", spread, aim
