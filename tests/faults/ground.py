@@ -1,0 +1,227 @@
+"""Where the scenarios take place: one small world, its bridge started as each scenario wants it, rooms of its own.
+
+The bridge under test is a process; what a scenario does to it, it does from outside (signals, limits, cut
+connections), or by starting it through `sabotage`.
+"""
+
+import asyncio
+import contextlib
+import re
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from ruamel.yaml import YAML
+
+from tchap_bridges.testing.matrix_client import Client
+from tchap_bridges.testing.process import Daemon, ServerFailedError, eventually
+from tchap_bridges.testing.world import LIST_DOMAIN, BridgeProcess, Ports, World, write_yaml
+
+from .oracle import Ledger, Sighting, Verdict, tokens
+
+ROOT = Path(__file__).parents[2]
+DRAIN = 60.0
+"""Seconds after healing in which everything that was acknowledged must be there."""
+_STRAY = 1.5  # seconds in which a second copy would show itself
+
+
+class Bridge(BridgeProcess):
+    """``tchap-bridges run``, perhaps with faults built in."""
+
+    def __init__(self, folder: Path, ports: Ports, faults: Sequence[str] = ()) -> None:
+        super().__init__(folder, ports)
+        self.kills = 0
+        program = (
+            [str(Path(__file__).with_name("sabotage.py")), *faults, "--"] if faults else ["-m", "tchap_bridges.cli"]
+        )
+        command = [sys.executable, *program, "run", "--config", str(folder / "config.yaml")]
+        self._daemon = Daemon("tchap-bridges", command, log=folder / "bridge.log", ready=self._ready, cwd=folder)
+
+    async def kill(self) -> None:
+        """kill -9."""
+        self.kills += 1
+        await super().kill()
+
+    async def kill_starting(self, after: float) -> None:
+        """kill -9 in the middle of a start."""
+        starting = asyncio.create_task(self.start())
+        await asyncio.wait([starting], timeout=after)
+        self.kills += 1
+        starting.cancel()
+        with contextlib.suppress(asyncio.CancelledError, ServerFailedError):
+            await starting
+        await super().kill()
+
+    async def gone(self, *, timeout: float = 30) -> None:  # noqa: ASYNC109
+        """Wait until it has killed itself."""
+        pid = self.pid
+
+        async def dead() -> bool:
+            try:
+                state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+            except FileNotFoundError:
+                return True
+            return state == "Z"
+
+        if not await eventually(dead, timeout=timeout):
+            raise AssertionError("the fault that was to kill the bridge never happened")
+        self.kills += 1
+
+
+@dataclass(slots=True)
+class Place:
+    """A room linked to a list both ways, and the agents in it. ``name`` is the list's local part."""
+
+    name: str
+    room: str
+    subscriber: str
+    agents: list[Client]
+
+    @property
+    def post(self) -> str:
+        return f"{self.name}@{LIST_DOMAIN}"
+
+
+class Ground:
+    """One world for many scenarios. ``bridge`` is the one that runs now, or ran last."""
+
+    def __init__(self, world: World, agents: list[Client]) -> None:
+        self.world = world
+        self.agents = agents
+        self.bridge = Bridge(world.bridge.folder, world.bridge.ports)
+        self._names = (f"l{number}" for number in count(1))
+        self._sections = self._read()
+
+    @classmethod
+    @asynccontextmanager
+    async def laid(cls, **options: Any) -> AsyncIterator["Ground"]:
+        """A world with no bridge running yet; ``options`` are `World.start`'s."""
+        with tempfile.TemporaryDirectory(prefix="tchap-faults-", ignore_cleanup_errors=True) as folder:
+            world = await World.start(Path(folder), template=ROOT / ".cache" / "synapse", run=False, **options)
+            async with world:
+                names = ("Camille Martin", "Dominique Petit", "Sacha Leroy")
+                agents = [await world.agent(name.split()[0].lower(), name) for name in names]
+                ground = cls(world, agents)
+                try:
+                    yield ground
+                finally:
+                    await ground.bridge.stop()
+
+    def _read(self) -> dict[str, Any]:
+        found: dict[str, Any] = YAML(typ="safe").load(self.world.bridge.folder / "config.yaml")
+        return found
+
+    @asynccontextmanager
+    async def running(self, *faults: str, **changes: Mapping[str, Any]) -> AsyncIterator[Bridge]:
+        """The bridge, started with these faults and changes to its configuration, stopped at the end."""
+        await self.start(*faults, **changes)
+        try:
+            yield self.bridge
+        finally:
+            await self.bridge.stop()
+
+    async def start(self, *faults: str, **changes: Mapping[str, Any]) -> None:
+        """Start it anew; what was killed before counts in `bridge.kills` of the new one too."""
+        kills = self.bridge.kills if not changes else 0
+        await self.bridge.stop()
+        sections = {name: {**self._sections.get(name, {}), **more} for name, more in changes.items()}
+        write_yaml(self.world.bridge.folder / "config.yaml", {**self._sections, **sections})
+        self.bridge = Bridge(self.world.bridge.folder, self.world.bridge.ports, faults)
+        self.bridge.kills = kills
+        await self.bridge.start()
+
+    def email(self, **more: Any) -> dict[str, Any]:
+        """Changes to the e-mail section, as `start` takes them."""
+        return {"bridges": {"email": {**self._sections["bridges"]["email"], **more}}}
+
+    async def heal(self) -> None:
+        """Everything but the bridge as it was."""
+        self.world.sink.heal()
+        if not self.world.synapse.pid:
+            await self.world.synapse.restart()
+
+    def keep_log(self, name: str) -> Path:
+        """A copy of the bridge's log that outlives the world."""
+        kept = Path(tempfile.gettempdir()) / f"tchap-faults-{name}.log"
+        kept.write_bytes(self.bridge.log.read_bytes())
+        return kept
+
+    async def place(self, *, tchap: bool = False, direction: str = "deux-sens", agents: int = 3) -> Place:
+        """A new room with its link. The bridge must run."""
+        first, *others = self.agents[:agents]
+        room = await self.world.room(first, tchap=tchap)
+        for other in others:
+            await first.invite(room, other.user_id)
+            await other.join(room)
+        name = next(self._names)
+        answer = await self.world.link(first, room, f"courriel {name}@{LIST_DOMAIN} sens={direction}")
+        found = re.search(r"[\w.+-]+@pont\.tchap\.localhost", answer)
+        if found is None:
+            raise AssertionError(f"the link was not made: {answer}")
+        return Place(name, room, found[0], [first, *others])
+
+    # What the targets show
+
+    async def in_room(self, place: Place) -> list[Sighting]:
+        """Every payload that the bridge shows in the room, read anew by an agent."""
+        return [
+            Sighting(event["event_id"], token)
+            for event in await place.agents[0].timeline(place.room)
+            if event["type"] == "m.room.message" and event["sender"].startswith("@pont")
+            for token in tokens(str(event["content"].get("body", "")))
+        ]
+
+    def in_mail(self, place: Place) -> list[Sighting]:
+        """Every payload that reached the list's address, those too whose sender never heard the 250."""
+        return [
+            Sighting(mail.message_id, token)
+            for mail in self.world.sink.sent
+            if mail.outcome in {"accepted", "dropped"} and place.post in mail.recipients
+            for token in dict.fromkeys(tokens(_text(mail.data)))
+        ]
+
+    async def seen_in_rooms(self, places: Sequence[Place]) -> dict[str, list[Sighting]]:
+        return {place.name: await self.in_room(place) for place in places}
+
+    async def seen_in_mails(self, places: Sequence[Place]) -> dict[str, list[Sighting]]:
+        return {place.name: self.in_mail(place) for place in places}
+
+    async def judge(
+        self,
+        ledger: Ledger,
+        places: Sequence[Place],
+        seen: Callable[[Sequence[Place]], Awaitable[dict[str, list[Sighting]]]],
+        *,
+        stray: float = _STRAY,
+    ) -> Verdict:
+        """Wait until nothing is missing, at most `DRAIN` seconds, then a little more; and say what is there."""
+        loop = asyncio.get_running_loop()
+        began = ended = loop.time()
+
+        async def complete() -> bool:
+            nonlocal ended
+            ended = loop.time()
+            try:
+                shown = await seen(places)
+            except (aiohttp.ClientError, TimeoutError):
+                return False
+            return not ledger.missing(sighting for each in shown.values() for sighting in each)
+
+        drained = await eventually(complete, timeout=DRAIN, every=0.25)
+        await asyncio.sleep(stray)
+        verdict = ledger.judge(await seen(places))
+        verdict.seconds = ended - began
+        if not drained:
+            verdict.wrong.append(f"not drained within {DRAIN:.0f} s")
+        return verdict
+
+
+def _text(data: bytes) -> str:
+    """A payload is ASCII and shorter than a line: it stands in the mail as it is."""
+    return data.replace(b"=\r\n", b"").decode("latin-1")

@@ -1,0 +1,121 @@
+"""Many messages, and what carries them is killed: the bridge at random points, the homeserver with messages waiting."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+
+from tchap_bridges.testing.process import eventually
+
+from .ground import Ground, Place
+from .oracle import Ledger, Verdict, tokens
+from .scenario import Scale
+from .traffic import shares, talk, write
+
+AUTHORS = ("jean", "marie", "karim")
+_STARTING = 0.3  # how often a start is killed too
+
+Progress = Callable[[], Awaitable[int]]
+
+
+async def places(ground: Ground) -> list[Place]:
+    """Two rooms where ghosts speak, two where the bot speaks for them."""
+    return [await ground.place(tchap=tchap) for tchap in (False, True, False, True)]
+
+
+def writers(ground: Ground, ledger: Ledger, where: Sequence[Place], number: int) -> list[Awaitable[None]]:
+    """Every author writes to every list, all at once."""
+    pairs = [(place, author) for place in where for author in AUTHORS]
+    parts = shares(number, len(pairs))
+    return [write(ground, ledger, place, author, part) for (place, author), part in zip(pairs, parts, strict=True)]
+
+
+def talkers(ledger: Ledger, where: Sequence[Place], number: int) -> list[Awaitable[None]]:
+    """Every agent talks in every room, all at once."""
+    pairs = [(place, agent) for place in where for agent in place.agents]
+    parts = shares(number, len(pairs))
+    return [talk(ledger, place, agent, part) for (place, agent), part in zip(pairs, parts, strict=True)]
+
+
+async def all_of(works: Sequence[Awaitable[None]]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for work in works:
+            group.create_task(_as_coroutine(work))
+
+
+async def _as_coroutine(work: Awaitable[None]) -> None:
+    await work
+
+
+def shown_in_rooms(where: Sequence[Place]) -> Progress:
+    """How many payloads an agent's client has seen."""
+    agent = where[0].agents[0]
+
+    async def progress() -> int:
+        await agent.sync_once()
+        found = {
+            token
+            for place in where
+            for event in agent.seen(place.room)
+            if event["sender"].startswith("@pont")
+            for token in tokens(str(event.get("content", {}).get("body", "")))
+        }
+        return len({token for token in found if token.place in {place.name for place in where}})
+
+    return progress
+
+
+def shown_in_mails(ground: Ground, where: Sequence[Place]) -> Progress:
+    async def progress() -> int:
+        return len({sighting.token for place in where for sighting in ground.in_mail(place)})
+
+    return progress
+
+
+async def kill_at_random(ground: Ground, kills: int, total: int, progress: Progress) -> None:
+    """kill -9 at random points of the way, and start again each time; some starts are killed too."""
+    points = sorted(random.randrange(total * 19 // 20) for _ in range(kills))
+    for point in points:
+        if ground.bridge.kills >= kills:
+            break
+
+        async def reached(point: int = point) -> bool:
+            return await progress() >= point
+
+        if not await eventually(reached, timeout=60, every=0.05):
+            raise AssertionError(f"nothing moves: {await progress()} of {total}, waiting for {point}")
+        await asyncio.sleep(random.uniform(0, 0.2))
+        await ground.bridge.kill()
+        while random.random() < _STARTING and ground.bridge.kills < kills:
+            await ground.bridge.kill_starting(random.uniform(0.1, 3.0))
+        await ground.bridge.start()
+    while ground.bridge.kills < kills:  # pragma: no cover - a point for each
+        await ground.bridge.kill()
+        await ground.bridge.start()
+
+
+async def kills_mail_to_room(ground: Ground, scale: Scale) -> Verdict:
+    """Mails into four rooms; kill -9 of the bridge at random points."""
+    ledger = Ledger()
+    async with ground.running():
+        where = await places(ground)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(all_of(writers(ground, ledger, where, scale.count)))
+            group.create_task(kill_at_random(ground, scale.kills, scale.count, shown_in_rooms(where)))
+        verdict = await ground.judge(ledger, where, ground.seen_in_rooms)
+        verdict.notes.append(f"{ground.bridge.kills} kills")
+    return verdict
+
+
+async def kills_room_to_mail(ground: Ground, scale: Scale) -> Verdict:
+    """Agents talk in four rooms; kill -9 of the bridge at random points."""
+    ledger = Ledger()
+    async with ground.running():
+        where = await places(ground)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(all_of(talkers(ledger, where, scale.count)))
+            group.create_task(kill_at_random(ground, scale.kills, scale.count, shown_in_mails(ground, where)))
+        verdict = await ground.judge(ledger, where, ground.seen_in_mails)
+        verdict.notes.append(f"{ground.bridge.kills} kills")
+        if verdict.again > ground.bridge.kills:
+            verdict.wrong.append(f"{verdict.again} retransmissions, more than {ground.bridge.kills} kills")
+    return verdict
