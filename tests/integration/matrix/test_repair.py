@@ -8,6 +8,7 @@ import pytest
 from tchap_bridges.core.ports import GhostMoved, Gone, Invited, RoomChanged, Upgraded
 from tchap_bridges.errors import NotReady
 from tchap_bridges.events import Message
+from tchap_bridges.matrix.sync import _filter
 from tchap_bridges.testing.process import eventually
 
 
@@ -115,15 +116,15 @@ async def test_invites_and_expulsions_by_either_way(make_side, way):
             await until(lambda: Invited(room=room, by=agent.user_id, encrypted=True) in facts(Invited))
 
 
-async def test_an_invite_from_before_the_first_start_counts(make_side, tmp_path):
+async def test_an_invite_from_before_the_first_start_counts(make_side):
     async with make_side(sweep=600) as side, await side.synapse.register("agent", "x") as agent:
         room = await agent.create_room(invite=[side.homeserver.bot])
         await until(lambda: len(side.inbox.events) == 1)
         side.inbox.events.clear()
-        async with side.db.transaction() as tx:
-            await tx.run("kv_set", space="matrix", key="since", value=b"")
-        side.homeserver._sweeper._token = _none  # as on the first start
-        await side.homeserver.sweeper.sweep()
+        sweeper = side.homeserver.sweeper
+        sweeper._token = _none  # as on the first start
+        sweeper._filters = (_filter(2), "")  # Synapse remembers its answer to a first sync for two minutes
+        await sweeper.sweep()
         (event,) = side.inbox.events.values()
         assert side.read(event) == (Invited(room=room, by=agent.user_id, encrypted=False),)
         again = dict(side.inbox.events)
@@ -161,12 +162,9 @@ async def test_a_limited_user_waits_as_long_as_told(make_side):
     async with make_side(registration={"rate_limited": True}, extra=limits) as side:
         async with await side.synapse.register("agent", "x") as agent:
             room = await side.enter(agent)
-            with pytest.raises(NotReady) as caught:
-                for _ in range(10):
-                    await side.say(room)
-            wait = caught.value.retry_after
-            assert wait is not None
-            assert 0 < wait <= 3
+            many = asyncio.gather(*(side.say(room) for _ in range(10)), return_exceptions=True)
+            wait = max(error.retry_after for error in await many if isinstance(error, NotReady))
+            assert 0 < wait <= 10
             asked = len(side.observed)
             with pytest.raises(NotReady):
                 await side.say(room)  # refused by us, before any request

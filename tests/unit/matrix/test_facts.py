@@ -1,0 +1,82 @@
+"""What policy is told of a room."""
+
+import pytest
+
+from tchap_bridges.matrix.facts import INFINITE, facts
+
+ROOM, AGENT, OTHER = "!r:x", "@agent:x", "@autre:x"
+
+
+def of(*events, tchap=True):
+    state = [{"type": kind, "state_key": "", "sender": AGENT, "content": content} for kind, content in events]
+    return facts(ROOM, state, tchap=tchap)
+
+
+RULES = [
+    (None, "restricted", ""),
+    (
+        {"rule": "restricted", "visibility": "private", "force_unencrypted_at_creation": True},
+        "restricted",
+        "restricted",
+    ),
+    ({"rule": "unrestricted"}, "unrestricted", "unrestricted"),
+    ({"rule": "direct"}, "direct", "direct"),
+    ({}, "malformed", "malformed"),
+    ({"rule": "open"}, "malformed", "malformed"),
+    ({"rule": ["restricted"]}, "malformed", "malformed"),
+    ({"rule": "restricted", "visibility": "secret"}, "malformed", "malformed"),
+    ({"rule": "restricted", "force_unencrypted_at_creation": "yes"}, "malformed", "malformed"),
+    ("text", "malformed", "malformed"),
+]
+
+
+@pytest.mark.parametrize(("content", "on_tchap", "elsewhere"), RULES, ids=range(len(RULES)))
+def test_access_rules(content, on_tchap, elsewhere):
+    events = [] if content is None else [("im.vector.room.access_rules", content)]
+    assert of(*events).rule == on_tchap
+    assert of(*events, tchap=False).rule == elsewhere
+
+
+LEVELS = [
+    ("11", {"users": {AGENT: 100, OTHER: 50}, "users_default": 5}, 100, 50, 5),
+    ("11", {"users": {OTHER: "50"}, "users_default": "x"}, 0, 50, 0),
+    ("11", {"users": {OTHER: 10**400}}, 0, INFINITE, 0),
+    ("11", {"users": {OTHER: True}}, 0, 0, 0),
+    ("11", {"users": ["x"]}, 0, 0, 0),
+    ("11", None, 100, 0, 0),
+    ("12", {"users": {OTHER: 50}}, INFINITE, 50, 0),
+    ("13", {}, INFINITE, 0, 0),
+    ("12", None, INFINITE, 0, 0),
+    ("org.matrix.hydra.11", {}, INFINITE, 0, 0),
+    ("fr.gouv.nouveau", {"users": {AGENT: 1}}, 1, 0, 0),
+    (12, {"users": {AGENT: 1}}, 1, 0, 0),
+]
+
+
+@pytest.mark.parametrize(("version", "powers", "creator", "other", "default"), LEVELS, ids=range(len(LEVELS)))
+def test_levels(version, powers, creator, other, default):
+    events = [("m.room.create", {"room_version": version})]
+    found = of(*events, *([("m.room.power_levels", powers)] if powers is not None else []))
+    assert (found.level(AGENT), found.level(OTHER), found.users_default) == (creator, other, default)
+
+
+def test_additional_creators_count_too():
+    create = {"room_version": "12", "additional_creators": [OTHER, 3, None]}
+    found = of(("m.room.create", create))
+    assert (found.level(AGENT), found.level(OTHER)) == (INFINITE, INFINITE)
+    assert of(("m.room.create", create | {"room_version": "11"}), ("m.room.power_levels", {})).level(OTHER) == 0
+
+
+def test_the_rest():
+    found = of(
+        ("m.room.create", {"predecessor": {"room_id": "!old:x", "event_id": "$e"}, "m.federate": False}),
+        ("m.room.name", {"name": "Réu\nnion\x00"}),
+        ("m.room.join_rules", {"join_rule": "public"}),
+        ("m.room.encryption", {}),
+        ("m.room.power_levels", {"invite": 50}),
+    )
+    assert (found.predecessor, found.federates, found.name, found.public) == ("!old:x", False, "Réu nion", True)
+    assert (found.encrypted, found.invite_level, found.version) == (True, 50, "1")
+    assert of(("m.room.create", {"predecessor": "!old:x"})).predecessor is None
+    assert facts(ROOM, [None, 3, {"type": [], "state_key": ""}, {"type": "m.room.encryption", "state_key": "x"}],
+                 tchap=False).encrypted is False  # fmt: skip

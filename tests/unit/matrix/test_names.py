@@ -1,0 +1,60 @@
+"""What ghosts are called, and what can be read in their ids."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tchap_bridges.matrix.names import LONGEST, Namespace, shown_name
+
+OURS = Namespace(server="x.fr", prefix="_pont_", bot="@_pont_bot:x.fr", secret=b"s" * 32)
+
+NAMES = [
+    ("Jean Dupont", "Jean Dupont (courriel)"),
+    ("Dupont, Jean « Jeannot » O’Neil (DSI)", "Dupont, Jean « Jeannot » O’Neil (DSI) (courriel)"),
+    ("Jean Dupont [Finances]", "Jean Dupont Finances (courriel)"),
+    ("Jean ［Finances］", "Jean Finances (courriel)"),
+    ("Jean 【Finances】 ⟦x⟧ ❲y❳ ⁅z⁆", "Jean Finances x y z (courriel)"),
+    ("Jean |Finances|", "Jean Finances (courriel)"),
+    ("\u202etnoP", "tnoP (courriel)"),
+    ("a\u200bb\u2066c\ufeffd", "abcd (courriel)"),
+    ("Jean\r\nDupont\x00", "Jean Dupont (courriel)"),
+    ("Z" + "\u0301" * 50, "Ź́́́ (courriel)"),
+    ("  \u3164 \u115f ", "? (courriel)"),
+    ("", "? (courriel)"),
+    ("x" * 500, "x" * LONGEST + " (courriel)"),
+    ("Élodie Ñáñez 李明 🙂", "Élodie Ñáñez 李明 🙂 (courriel)"),
+]
+
+
+@pytest.mark.parametrize(("name", "shown"), NAMES)
+def test_shown_names(name, shown):
+    assert shown_name(name, "courriel") == shown
+
+
+@given(st.text())
+def test_no_name_forges_a_ministry_or_turns_the_line(name):
+    shown = shown_name(name, "courriel")
+    assert shown.endswith(" (courriel)")
+    for character in shown:
+        assert unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+        assert unicodedata.normalize("NFKC", character) not in {"[", "]", "{", "}", "|"}
+
+
+def test_ids_tell_nothing_and_never_change():
+    id_ = OURS.ghost_id("courriel", "jean@exemple.fr")
+    assert id_ == "@_pont_3fiz36hlckto6hic6aqj:x.fr"  # another one would be a stranger in every room
+    assert OURS.device(id_) == "PONTW66FHZX3XG"
+    others = {OURS.ghost_id("irc", "jean@exemple.fr"), OURS.ghost_id("courriel", "anne@exemple.fr")}
+    assert len(others | {id_}) == 3
+    assert OURS.ghost_id("courriel", "\ud800") in OURS
+
+
+def test_who_is_ours():
+    assert OURS.bot in OURS
+    assert not OURS.is_ghost(OURS.bot)
+    assert OURS.is_ghost("@_pont_abc:x.fr")
+    for other in ("@_pont_abc:evil.fr", "@pont_abc:x.fr", "@agent:x.fr", None, 3, ["@_pont_abc:x.fr"]):
+        assert other not in OURS
+    assert "sss" not in repr(OURS)
