@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from tchap_bridge_email import fields
 from tchap_bridges.bridge import Asker, Outgoing, Steps
 from tchap_bridges.events import Text
 from tchap_bridges.ids import ChatId
@@ -47,7 +48,9 @@ class _NoSteps(Steps):
 
 def challenge(address: str, code: str, asker: Asker, *, key: str, at: datetime) -> Outgoing:
     """The message to compose: a robot's, so that no answering machine answers it."""
-    words = _TEXT.format(asker=f"{asker.name} ({asker.user})", address=address, room=asker.room_name, code=code)
+    # Names are other people's words in a mail that comes from us: one short line each.
+    name, room = fields.clean(asker.name, longest=80), fields.clean(asker.room_name, longest=80)
+    words = _TEXT.format(asker=f"{name} ({asker.user})", address=address, room=room, code=code)
     return Outgoing(
         key=f"challenge {key}",
         chat=ChatId(address),

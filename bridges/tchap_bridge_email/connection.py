@@ -17,10 +17,9 @@ from tchap_bridge_email.enclosures import enclose, too_big
 from tchap_bridge_email.imap_client import Account
 from tchap_bridge_email.imap_in import Mailboxes
 from tchap_bridge_email.smtp_in import Door, House, listening
-from tchap_bridge_email.submission import Handover, Relay, TooBig, Unanswered, submit
-from tchap_bridges.bridge import Asker, Chat, Connection, Host, Limits, NamesChats, Outgoing, Proves
+from tchap_bridge_email.submission import Relay, TooBig, Unanswered, submit
+from tchap_bridges.bridge import Asker, Chat, Connection, Host, Limits, NamesChats, Outgoing, Proves, Steps
 from tchap_bridges.errors import BridgeError, Misconfigured, Undeliverable
-from tchap_bridges.events import Author, Delivery, Outcome
 from tchap_bridges.i18n import _
 from tchap_bridges.ids import ChatId, MessageId
 
@@ -87,47 +86,46 @@ class EmailConnection(Connection, NamesChats, Proves):
     # Out.
 
     async def send(self, message: Outgoing) -> Sequence[MessageId]:
-        recipients = self._recipients(message)
+        recipient = self._recipient(message)
         if not message.files:
-            letter = await self._deliver(message, recipients, [], [])
+            letter = await self._deliver(message, recipient, [], [])
         else:
             async with self._bulky:  # one mail with files in memory at a time
                 enclosures, missing = await enclose(message.files, self.limits.file_bytes or 0)
-                letter = await self._deliver(message, recipients, enclosures, missing)
+                letter = await self._deliver(message, recipient, enclosures, missing)
         return (letter.message_id,)
 
-    def _recipients(self, message: Outgoing) -> list[str]:
+    def _recipient(self, message: Outgoing) -> str:
         """The list; or whoever wrote what is answered, where the chat is an address of ours."""
         chat = str(message.chat)
         if chat not in self._mailboxes and addresses.domain_of(chat) != self._domain:
-            return [message.options.get("post", chat)]
-        answered: Author | None = getattr(message, "answered", None)
-        named = addresses.normalise(message.options.get("post", "") or (answered.person if answered else ""))
+            return message.options.get("post", chat)
+        answered = message.answered.person if message.answered else ""
+        named = addresses.normalise(message.options.get("post", answered))
         if named is None:
             raise Undeliverable(
                 _("cette adresse n'a pas de destinataire propre : il faut répondre à un courriel"),
                 remedy=_("Répondez, dans son fil, au courriel dont l'auteur doit vous lire."),
             )
-        return [named]
+        return named
 
     async def _deliver(
-        self, message: Outgoing, recipients: Sequence[str], enclosures: Sequence[Enclosure], missing: Sequence[str]
+        self, message: Outgoing, recipient: str, enclosures: Sequence[Enclosure], missing: Sequence[str]
     ) -> Letter:
-        letter = compose(message, origin=self._origin, recipients=recipients, enclosures=enclosures, missing=missing)
+        letter = compose(message, origin=self._origin, recipients=[recipient], enclosures=enclosures, missing=missing)
         try:
-            await self._hand_over(letter, message)
+            await self._hand_over(letter, message.steps)
         except TooBig:
             if not enclosures:
                 raise
             gone = [*missing, *(too_big(enclosure.name) for enclosure in enclosures)]
-            letter = compose(message, origin=self._origin, recipients=recipients, missing=gone)
-            await self._hand_over(letter, message)
+            letter = compose(message, origin=self._origin, recipients=[recipient], missing=gone)
+            await self._hand_over(letter, message.steps)
         return letter
 
-    async def _hand_over(self, letter: Letter, message: Outgoing) -> None:
-        """One attempt for every recipient that has not been served yet. Which ones have is kept in the steps."""
-        steps, again = message.steps, bool(message.steps.get("handed"))
-        waiting = [one for one in letter.recipients if steps.get(self._step(one)) is None]
+    async def _hand_over(self, letter: Letter, steps: Steps) -> None:
+        """One attempt. The steps say, over crashes too, whether the server may have the mail already."""
+        again = bool(steps.get("handed"))
         if again:
             self.retransmissions += 1
             self._host.log.warning("mail sent again", message_id=letter.message_id, count=self.retransmissions)
@@ -137,34 +135,13 @@ class EmailConnection(Connection, NamesChats, Proves):
                 await steps.done("handed", "yes")
 
         try:
-            told = await submit(letter, waiting, self._relay, handing=handing)
+            await submit(letter, letter.recipients, self._relay, handing=handing)
         except Unanswered:
             raise
         except BridgeError:
             if not again and steps.get("handed"):  # it was refused in words: nothing of it was taken
                 await steps.done("handed", "")
             raise
-        await self._note(told, letter, message)
-
-    async def _note(self, told: Handover, letter: Letter, message: Outgoing) -> None:
-        if len(letter.recipients) > 1:
-            for recipient in (*told.accepted, *told.refused):
-                await message.steps.done(self._step(recipient), "told")
-        for recipient, refusal in told.refused.items():
-            failure = Delivery(
-                chat=message.chat,
-                target=letter.message_id,
-                outcome=Outcome.FAILED,
-                recipient=recipient,
-                detail=refusal.reason,
-            )
-            await self._host.receive(failure, f"{message.key} {self._step(recipient)}")
-        for delay in told.later.values():
-            await message.steps.done("handed", "")
-            raise delay
-
-    def _step(self, recipient: str) -> str:
-        return "to " + addresses.mac(self._host.secret, "step", recipient, length=10)
 
     # Commands.
 
@@ -186,15 +163,8 @@ class EmailConnection(Connection, NamesChats, Proves):
         return await self._host.linked(chat) is not None
 
     async def challenge(self, address: str, code: str, asker: Asker, *, key: str) -> None:
-        letter = compose(
-            challenge(address, code, asker, key=key, at=datetime.now(UTC)), origin=self._origin, recipients=[address]
-        )
-
-        async def handing() -> None:
-            return
-
-        told = await submit(letter, [address], self._relay, handing=handing)
-        assert told.accepted == (address,)
+        message = challenge(address, code, asker, key=key, at=datetime.now(UTC))
+        await self._deliver(message, address, [], [])
 
 
 def _normal(address: str) -> str:

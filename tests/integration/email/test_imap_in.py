@@ -1,0 +1,239 @@
+"""Mailboxes of a real Dovecot: from now on, everything, once, and nothing touched."""
+
+import asyncio
+import imaplib
+import shutil
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tchap_bridge_email.imap_client import Account
+from tchap_bridge_email.imap_in import Mailboxes, Pace
+from tchap_bridges.errors import NotReady
+from tchap_bridges.testing.dovecot import Dovecot
+from tchap_bridges.testing.host import FakeHost
+
+USER = "agent@pont.example"
+QUICK = Pace(idle=1, poll=0.2, answer=5, first_pause=0.1, last_pause=0.2, refused_pause=0.2, full_pause=0.1)
+
+
+def mail(n: int, size: int = 0) -> bytes:
+    return f"From: marie@exemple.fr\r\nMessage-ID: <{n}@exemple.fr>\r\n\r\nn°{n}\r\n".encode() + b"x" * size
+
+
+def account(dovecot: Dovecot, **more: Any) -> Account:
+    given = {
+        "address": USER,
+        "host": "localhost",
+        "port": dovecot.port,
+        "security": "starttls",
+        "user": USER,
+        "password": "secret",
+        "folder": "INBOX",
+        "tls": dovecot.certificate.for_client(),
+    }
+    return Account(**{**given, **more})
+
+
+class Watching:
+    """A watch that a test can start and stop; the host's memory stays."""
+
+    def __init__(self, host: FakeHost, box: Account, *, pace: Pace = QUICK, size: int = 2_000_000) -> None:
+        self._host, self._box, self._pace, self._size = host, box, pace, size
+
+    async def __aenter__(self) -> None:
+        self._mailboxes = Mailboxes(self._host, size=self._size, pace=self._pace)
+        self._task = asyncio.create_task(self._mailboxes.watch(self._box))
+
+    async def __aexit__(self, *_: object) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+
+async def until(true: Callable[[], bool], seconds: float = 10) -> None:
+    async with asyncio.timeout(seconds):
+        while not true():
+            await asyncio.sleep(0.02)
+
+
+def opened(host: FakeHost) -> Callable[[], bool]:
+    return lambda: bool(host.kv.values)
+
+
+@pytest.mark.parametrize("security", ["none", "starttls", "tls"])
+async def test_only_what_comes_after_the_first_start(dovecot: Dovecot, security: str) -> None:
+    port = dovecot.tls_port if security == "tls" else dovecot.port
+    host = FakeHost()
+    await dovecot.append(USER, mail(1))
+    async with Watching(host, account(dovecot, security=security, port=port)):
+        await until(opened(host))
+        await dovecot.append(USER, mail(2))
+        await dovecot.append(USER, mail(3))
+        await host.wait_for(2)
+    assert [item.raw for item in host.items] == [mail(2), mail(3)]
+    assert host.items[0].meta["recipient"] == USER
+    assert [kept.flags - {r"\Recent"} for kept in await dovecot.mails(USER)] == [frozenset()] * 3
+
+
+async def test_idle_tells_at_once(dovecot: Dovecot) -> None:
+    host = FakeHost()
+    slow = Pace(idle=300, poll=300, answer=5)
+    async with Watching(host, account(dovecot), pace=slow):
+        await until(opened(host))
+        for n in range(10):
+            await asyncio.sleep(0.05 * (n % 3))
+            await dovecot.append(USER, mail(n))
+        await host.wait_for(10, timeout=5)
+
+
+async def test_what_came_while_away_is_caught_up(dovecot: Dovecot) -> None:
+    host = FakeHost()
+    async with Watching(host, account(dovecot)):
+        await until(opened(host))
+    for n in range(30):
+        await dovecot.append(USER, mail(n))
+    async with Watching(host, account(dovecot)):
+        await host.wait_for(30)
+    async with Watching(host, account(dovecot)):
+        await dovecot.append(USER, mail(99))
+        await host.wait_for(31)
+    assert [item.raw for item in host.items] == [*map(mail, range(30)), mail(99)]
+
+
+async def test_a_server_that_dies_is_come_back_to(dovecot: Dovecot) -> None:
+    host = FakeHost()
+    async with Watching(host, account(dovecot)):
+        await until(opened(host))
+        await dovecot.kill()
+        await until(lambda: bool(host.notes and host.notes[-1]))
+        await dovecot.restart()
+        await dovecot.append(USER, mail(1))
+        await host.wait_for(1)
+        assert host.notes[-1] == ""
+
+
+async def test_a_renumbered_mailbox_brings_nothing_twice_and_nothing_old(dovecot: Dovecot) -> None:
+    host = FakeHost()
+    await dovecot.append(USER, mail(1))
+    await asyncio.sleep(1.1)  # INTERNALDATE counts in seconds
+    async with Watching(host, account(dovecot)):
+        await until(opened(host))
+        await asyncio.sleep(1.1)
+        await dovecot.append(USER, mail(2))
+        await host.wait_for(1)
+    await dovecot.stop()
+    for index in (dovecot.folder / "mail" / USER / "Maildir").glob("dovecot*"):
+        await asyncio.to_thread(lambda path=index: path.unlink() if path.is_file() else shutil.rmtree(path))
+    await dovecot.restart()
+    await dovecot.append(USER, mail(3))
+    before = dict(host.kv.values)
+    async with Watching(host, account(dovecot)):
+        await host.wait_for(2)
+    assert [item.raw for item in host.items] == [mail(2), mail(3)]
+    assert host.kv.values != before
+
+
+async def test_a_full_inbox_pauses_the_mailbox(dovecot: Dovecot) -> None:
+    host = FakeHost()
+    async with Watching(host, account(dovecot)):
+        await until(opened(host))
+        host.refusal = NotReady("plein")
+        await dovecot.append(USER, mail(1))
+        await asyncio.sleep(0.5)
+        assert host.items == []
+        host.refusal = None
+        await host.wait_for(1)
+
+
+async def test_what_is_too_big_is_cut_and_what_is_big_is_not(dovecot: Dovecot) -> None:
+    host = FakeHost()
+    async with Watching(host, account(dovecot)):
+        await until(opened(host))
+        await dovecot.append(USER, mail(1, 1_500_000))
+        await dovecot.append(USER, mail(2, 3_000_000))
+        await host.wait_for(2)
+    assert [len(item.raw) for item in host.items] == [len(mail(1, 1_500_000)), 1_000_000]
+    assert ["cut" in item.meta for item in host.items] == [False, True]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda dovecot, port: account(dovecot, password='fa"ux\\'),
+        lambda dovecot, port: account(dovecot, port=port),
+        lambda dovecot, port: account(dovecot, folder="Nulle part/é"),
+        lambda dovecot, port: account(dovecot, host="127.0.0.2"),
+    ],
+)
+async def test_one_that_fails_holds_up_no_other(
+    dovecot: Dovecot, free_port: Callable[[], int], wrong: Callable[[Dovecot, int], Account]
+) -> None:
+    host = FakeHost()
+    mailboxes = Mailboxes(host, size=2_000_000, pace=QUICK)
+    good = account(dovecot, address="liste@pont.example", user="liste@pont.example")
+    tasks = [asyncio.create_task(mailboxes.watch(box)) for box in (wrong(dovecot, free_port()), good)]
+    await until(opened(host))
+    await dovecot.append("liste@pont.example", mail(1))
+    await host.wait_for(1)
+    await until(lambda: bool(host.notes))
+    assert USER in host.notes[-1]
+    assert "faux" not in host.notes[-1]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_a_folder_with_an_accent(dovecot: Dovecot) -> None:
+    host = FakeHost()
+    await asyncio.to_thread(_make_folder, dovecot)
+    async with Watching(host, account(dovecot, folder="Équipe & amis")):
+        await until(opened(host))
+        await dovecot.append(USER, mail(1), folder='"&AMk-quipe &- amis"')
+        await host.wait_for(1)
+
+
+def _make_folder(dovecot: Dovecot) -> None:
+    with imaplib.IMAP4("127.0.0.1", dovecot.port) as imap:
+        imap.login(USER, "secret")
+        assert imap.create('"&AMk-quipe &- amis"')[0] == "OK"
+
+
+async def hung_idle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A server that says nothing any more once it idles."""
+    writer.write(b"* OK ready\r\n")
+    while line := await reader.readline():
+        tag, command, *_ = line.decode().split()
+        match command.upper():
+            case "CAPABILITY":
+                writer.write(f"* CAPABILITY IMAP4rev1 IDLE\r\n{tag} OK\r\n".encode())
+            case "EXAMINE":
+                writer.write(
+                    f"* 0 EXISTS\r\n* OK [UIDVALIDITY 1] x\r\n* OK [UIDNEXT 1] x\r\n{tag} OK done\r\n".encode()
+                )
+            case "UID":
+                writer.write(f"* SEARCH\r\n{tag} OK done\r\n".encode())
+            case "IDLE":
+                writer.write(b"+ idling\r\n")
+                await reader.read()
+            case _:
+                writer.write(f"{tag} OK done\r\n".encode())
+    writer.close()
+
+
+async def test_an_idle_that_hangs_is_noticed(free_port: Callable[[], int], dovecot: Dovecot) -> None:
+    port = free_port()
+    host = FakeHost()
+    connections: list[None] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(None)
+        await hung_idle(reader, writer)
+
+    server = await asyncio.start_server(serve, "127.0.0.1", port)
+    pace = Pace(idle=0.2, poll=1, answer=0.3, first_pause=0.05, last_pause=0.05)
+    async with Watching(host, account(dovecot, host="127.0.0.1", port=port, security="none"), pace=pace):
+        await until(lambda: len(connections) >= 3)
+    server.close()
+    await server.wait_closed()
+    assert "ne répond plus" in "".join(host.notes)
