@@ -89,14 +89,12 @@ class Translator:
 
     def form(self, msgid: str, many: str | None, n: int) -> str:
         """The wording for this count, placeholders unfilled. French when the catalogue lacks it."""
-        if self._catalog is None:  # French: 0 and 1 are singular
-            return many if many is not None and n >= 2 else msgid
-        found = self._catalog.get(msgid)
-        if found is None or not found.string:
-            return many if many is not None and n >= 2 else msgid
-        if isinstance(found.string, str):
-            return found.string
-        return found.string[0 if n == 1 else 1]
+        french = many if many is not None and n >= 2 else msgid  # in French 0 and 1 are singular
+        found = self._catalog.get(msgid) if self._catalog is not None else None
+        if found is None:
+            return french
+        form = found.string if isinstance(found.string, str) else found.string[0 if n == 1 else 1]
+        return form or french
 
     @cached_property
     def _catalog(self) -> "Catalog | None":

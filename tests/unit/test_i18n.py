@@ -1,4 +1,4 @@
-"""Every sentence of the code has its English, with the same placeholders; phrases travel and are read by whom they meet."""
+"""Every sentence of the code has its English; phrases travel, and are read in the language of whom they meet."""
 
 import pickle
 import runpy

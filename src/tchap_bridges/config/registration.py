@@ -72,7 +72,6 @@ class Registration(_Foreign):
     rate_limited: bool = True
     receive_ephemeral: bool = False
     push_ephemeral: Annotated[bool, Field(alias="de.sorunome.msc2409.push_ephemeral")] = False
-    msc3202: Annotated[bool, Field(alias="org.matrix.msc3202")] = False
     msc4190: Annotated[bool, Field(alias="io.element.msc4190")] = False
 
     @property

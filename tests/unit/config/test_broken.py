@@ -51,7 +51,7 @@ def test_is_told(case: dict[str, Any], folder: Path, capsys: pytest.CaptureFixtu
     assert end.value.code == 2
     assert [place for place, _words in found] == [case["told"], *case.get("also", [])], output
     what, dash, remedy = found[0][1].partition(" — ")
-    assert what and dash and remedy, "what is wrong, and how to mend it"
+    assert all((what, dash, remedy)), "what is wrong, and how to mend it"
     assert case["word"] in found[0][1]
 
 

@@ -1,0 +1,110 @@
+"""``init``: what it writes can be loaded, is secret, is new each time, and never replaces anything."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from tchap_bridges.cli import main
+from tchap_bridges.config import Settings, load
+
+FLAGS = ("--yes", "--server-name", "agent.essai.test", "--mail-domain", "pont.essai.test")
+
+
+def run(*words: str) -> int:
+    with pytest.raises(SystemExit) as end:
+        main(words)
+    return int(end.value.code or 0)
+
+
+def made(folder: Path, *flags: str) -> Settings:
+    assert run("init", str(folder), *flags) == 0
+    return load(folder / "config.yaml")
+
+
+def test_what_it_writes_can_be_loaded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = made(tmp_path / "pont", *FLAGS)
+    assert settings.homeserver.server_name == "agent.essai.test"
+    assert not settings.homeserver.tchap
+    assert settings.policy.users == ("*:agent.essai.test",)
+    assert settings.registration.msc4190
+    assert not settings.registration.rate_limited
+    assert settings.registration.sender_localpart != "pont"
+    assert settings.bridges["email"].config.address == "pont@pont.essai.test"  # type: ignore[index,attr-defined]
+    said = capsys.readouterr().out
+    for word in ("app_service_config_files", "tchap-bridges check", "tchap-bridges run", "@pont:agent.essai.test"):
+        assert word in said
+
+
+def test_only_its_owner_reads_it(tmp_path: Path) -> None:
+    folder = tmp_path / "pont"
+    made(folder, *FLAGS)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    for name in ("config.yaml", "registration.yaml"):
+        assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
+
+
+def test_secrets_are_new_each_time(tmp_path: Path) -> None:
+    one, other = made(tmp_path / "one", *FLAGS), made(tmp_path / "other", *FLAGS)
+    secrets = [
+        secret.get_secret_value()
+        for each in (one, other)
+        for secret in (each.registration.as_token, each.registration.hs_token, each.storage.key)
+    ]
+    assert len(set(secrets)) == 6
+
+
+@pytest.mark.parametrize("present", ["config.yaml", "registration.yaml"])
+def test_it_overwrites_nothing(present: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / present).write_text("précieux")
+    assert run("init", str(tmp_path), *FLAGS) == 1
+    assert (tmp_path / present).read_text() == "précieux"
+    assert [file.name for file in tmp_path.iterdir()] == [present]
+    assert f"{present} existe déjà" in capsys.readouterr().err
+
+
+def test_a_tchap_server_is_recognised(tmp_path: Path) -> None:
+    settings = made(tmp_path / "pont", "--yes", "--server-name", "agent.finances.tchap.gouv.fr")
+    assert settings.homeserver.tchap
+    assert not settings.bridges
+
+
+@pytest.mark.parametrize(
+    ("flags", "word"),
+    [
+        (("--yes",), "--server-name"),
+        (("--yes", "--server-name", "https://x"), "sans https"),
+        ((*FLAGS, "--bot", "Pont"), "minuscules"),
+        ((*FLAGS, "--listen", "29340"), "adresse:port"),
+        ((*FLAGS, "--smtp-user", "pont"), "TCHAP_BRIDGES_SMTP_PASSWORD"),
+    ],
+)
+def test_what_the_configuration_would_refuse(
+    flags: tuple[str, ...],
+    word: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    assert run("init", str(tmp_path / "pont"), *flags) == 2
+    assert word in capsys.readouterr().err
+    assert not (tmp_path / "pont").exists()
+
+
+def test_a_password_that_yaml_could_misread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = "a: b # c\\ \"d\" 'é' {e}"
+    monkeypatch.setenv("TCHAP_BRIDGES_SMTP_PASSWORD", secret)
+    settings = made(tmp_path / "pont", *FLAGS, "--smtp-user", "true", "--smtp-host", "smtp.essai.test")
+    submission = settings.bridges["email"].config.submission  # type: ignore[index,attr-defined]
+    assert submission.password.get_secret_value() == secret
+    assert (submission.user, submission.port, submission.security) == ("true", 587, "starttls")
+
+
+def test_it_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter(["pas un nom", "agent.essai.test", "http://127.0.0.1:8008", ""])
+    monkeypatch.setattr("typer.prompt", lambda *_words, **_options: next(answers))
+    monkeypatch.setattr("typer.confirm", lambda *_words, **_options: True)
+    settings = made(tmp_path / "pont")
+    assert settings.homeserver.tchap
+    assert settings.homeserver.server_name == "agent.essai.test"
