@@ -1,4 +1,4 @@
-"""Where the tests of reading find their data: tables in tests/vectors, and other people's corpora outside the repository."""
+"""Where the tests of reading mail find other people's corpora, which stay outside the repository."""
 
 from __future__ import annotations
 

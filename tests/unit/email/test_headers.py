@@ -61,7 +61,11 @@ def test_of_many_references_the_first_and_the_latest_are_kept():
 @pytest.mark.parametrize("case", SUBJECTS, ids=name)
 def test_subjects(case):
     found = read_subject(case["raw"])
-    assert (found.base, found.reply, found.forward) == (case["base"], case.get("reply", False), case.get("forward", False))
+    assert (found.base, found.reply, found.forward) == (
+        case["base"],
+        case.get("reply", False),
+        case.get("forward", False),
+    )
 
 
 def test_a_base_subject_is_its_own_base():
@@ -79,6 +83,6 @@ def test_any_bytes_are_read(data):
     read_subject(headers.text_of(data))
 
 
-@given(st.text(alphabet="=?utf-8QB_<>@,;:\"\\() \r\n\té", max_size=120))
+@given(st.text(alphabet='=?utf-8QB_<>@,;:"\\() \r\n\té', max_size=120))
 def test_any_syntax_is_read(text):
     test_any_bytes_are_read.hypothesis.inner_test(text.encode())

@@ -14,11 +14,11 @@ from tchap_bridge_email.quotes import extract_text
 
 VECTORS = Path(__file__).resolve().parents[2] / "vectors" / "email"
 CASES = YAML(typ="safe").load(VECTORS / "quotes.yaml")
-WORDS = st.sampled_from(
-    ["Bonjour", "> cité", ">> encore", "", "-- ", "Le 3 mars 2025 à 10:12, Marie <m@x.fr> a écrit :", "a écrit :",
-     "De : Marie <m@x.fr>", "Envoyé : lundi", "Objet : x", "-----Message d'origine-----", "____________", "Envoyé de mon iPhone",
-     "---------- Message transféré ---------", "   ", "oui", "https://listes.fr/sympa/ se désabonner"]
-)  # fmt: skip
+WORDS = st.sampled_from([
+    "Bonjour", "> cité", ">> encore", "", "   ", "-- ", "oui", "Le 3 mars 2025 à 10:12, Marie <m@x.fr> a écrit :",
+    "a écrit :", "De : Marie <m@x.fr>", "Envoyé : lundi", "Objet : x", "-----Message d'origine-----", "____________",
+    "Envoyé de mon iPhone", "---------- Message transféré ---------", "https://listes.fr/sympa/ se désabonner",
+])  # fmt: skip
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
@@ -45,21 +45,23 @@ def test_any_text_is_read(text):
 @pytest.mark.parametrize(
     "hostile",
     [
-        "\n" * 100_000,
+        "\n" * 20_000,
         ">" * 10_000 + " abîme",
-        "> \n" * 50_000,
+        "> \n" * 20_000,
         "Le 3 mars 2025 " * 20_000,
-        "De : a@b.fr\n" * 20_000,
+        "De : a@b.fr\nenvoi\n" * 5_000,
         "-" * 100_000,
         "a@" * 50_000 + " a écrit :",
-        ("Le 3 mars\n" * 4 + "\n") * 5_000,
+        ("Le 3 mars\n" * 4 + "\n") * 2_000,
     ],
     ids=range(8),
 )
 def test_hostile_bodies_are_read(hostile):
-    assert extract_text(hostile).reply == extract_text(extract_text(hostile).reply).reply or True
+    assert bool(extract_text(hostile).reply) == bool(hostile.strip())
 
 
-@pytest.mark.parametrize("line", ["", ":", "a écrit :", "Marie a écrit :", "Le 3 mars :", "wrote:", "x" * 10_000 + " wrote:"])
+@pytest.mark.parametrize(
+    "line", ["", ":", "a écrit :", "Marie a écrit :", "Le 3 mars :", "wrote:", "x" * 10_000 + " wrote:"]
+)
 def test_one_sign_is_not_enough(line):
     assert not is_attribution(line)
