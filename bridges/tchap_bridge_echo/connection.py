@@ -59,7 +59,7 @@ class EchoConnection(Connection, Edits, Deletes, Reacts, ShowsTyping, NamesChats
         """One session, from greeting to loss. The core calls it again, with back-off, after `NotReady`."""
         async with connected(self._config, self._host.log) as session:
             for linked in await self._host.chats():
-                await session.tell(wire.Join(chat=linked.chat))
+                await session.tell(wire.Join(chat=linked.chat))  # their answers come when nobody waits for them
             self._session = session
             try:
                 self._host.up()
@@ -144,17 +144,16 @@ class EchoConnection(Connection, Edits, Deletes, Reacts, ShowsTyping, NamesChats
     # Chats and files
 
     async def find(self, argument: str, options: Mapping[str, str], asker: Asker) -> Chat:
-        """``!pont écho #general``: the network knows its channels, whatever their case. We listen to it from now on."""
+        """``!pont écho #general``: the network knows its channels, whatever their case, and tells us from now on."""
         del options, asker
         try:
-            chat = ChatId((await self._live.ask(wire.Find(chat=argument))).id)
+            chat = ChatId((await self._live.ask(wire.Join(chat=argument))).id)
         except Unknown:
             raise Misconfigured(
                 _("le réseau n'a pas de salon « {chat} »", chat=wire.one_line(argument)),
                 where="argument",
                 remedy=_("Donnez le nom d'un salon qui existe, par exemple : !pont écho #general"),
             ) from None
-        await self._live.tell(wire.Join(chat=chat))
         return Chat(id=chat, name=chat, destination=Destination.STATE, direction=Direction.BOTH)
 
     @asynccontextmanager

@@ -100,7 +100,7 @@ def posts_of(message: Outgoing, *, files: Sequence[str] = (), notes: Sequence[st
 
 def words_of(message: Outgoing, notes: Sequence[str] = ()) -> str:
     """The text that is posted. The network has no titles, so one is a first line where a conversation begins."""
-    title = message.title if message.title and not message.thread else ""
+    title = str(wire.one_line(message.title))[:200] if message.title and not message.thread else ""
     said = f"[{message.at:%d/%m %H:%M}] {message.text.plain}" if message.late else message.text.plain
     return str(wire.clean("\n".join(part for part in (title, said, *notes) if part)))
 

@@ -148,9 +148,6 @@ class ServerSession:
         if account is None:
             return isinstance(frame, wire.Hello) and self._greet(frame)
         match frame:
-            case wire.Join(chat=chat):
-                with suppress(NoSuchThing):
-                    account.joined.add(server.channel(chat).id)
             case wire.Ack(event=event):
                 account.waiting.pop(event, None)
                 server.changed()
@@ -198,8 +195,9 @@ class ServerSession:
         """Raises `NoSuchThing` and `NotAllowed`."""
         server, nick, id_, data = self.server, account.nick, "", b""
         match request:
-            case wire.Find():
+            case wire.Join():
                 id_ = server.channel(request.chat).id
+                account.joined.add(id_)
             case wire.Say():
                 id_ = server.say(
                     nick,

@@ -78,13 +78,6 @@ class Hello(Frame):
     password: str = ""
 
 
-class Join(Frame):
-    """Tell me what happens in this channel, from now on and in all later sessions. Not answered."""
-
-    kind: Literal["join"] = "join"
-    chat: Id
-
-
 class Ack(Frame):
     """This event is safe with us: never tell it again."""
 
@@ -107,10 +100,10 @@ class Request(Frame):
     request: int = 0
 
 
-class Find(Request):
-    """Which channel is called so? `Done.id` is its id."""
+class Join(Request):
+    """Tell me what happens in the channel of that name, from now on and in all later sessions. `Done.id` is its id."""
 
-    kind: Literal["find"] = "find"
+    kind: Literal["join"] = "join"
     chat: Name
 
 
@@ -300,8 +293,8 @@ class Renamed(Happened):
 News = Said | Reworded | Withdrawn | Reacted | Renamed
 """What is told until it is acknowledged."""
 FromNetwork = Welcome | Refused | Done | Failed | Typed | News
-Asked = Find | Say | Reword | Withdraw | React | Unreact | Upload | Fetch
-FromClient = Hello | Join | Ack | Writing | Asked
+Asked = Join | Say | Reword | Withdraw | React | Unreact | Upload | Fetch
+FromClient = Hello | Ack | Writing | Asked
 AnyFrame = FromNetwork | FromClient
 
 _ANY: TypeAdapter[AnyFrame] = TypeAdapter(Annotated[AnyFrame, Field(discriminator="kind")])
