@@ -107,12 +107,7 @@ async def _submission(config: EmailConfig, tls: ssl.SSLContext) -> list[Finding]
             _("identifiants refusés ({said})", said=f"{error.code} {error.message}"),
             _("corrigez submission.user et submission.password"),
         )
-    except (aiosmtplib.SMTPNotSupported, aiosmtplib.SMTPResponseException) as error:
-        return failed(
-            _("le serveur refuse ({said})", said=error.message),
-            _("vérifiez submission.security et submission.port : tls 465, starttls 587, none 25"),
-        )
-    except (aiosmtplib.SMTPException, OSError) as error:
+    except (aiosmtplib.SMTPConnectError, aiosmtplib.SMTPServerDisconnected, OSError) as error:
         cause = error.__cause__ if isinstance(error.__cause__, ssl.SSLError) else error
         if isinstance(cause, ssl.SSLCertVerificationError):
             return failed(
@@ -122,6 +117,11 @@ async def _submission(config: EmailConfig, tls: ssl.SSLContext) -> list[Finding]
         return failed(
             _("ne répond pas ({reason})", reason=str(cause) or type(cause).__name__),
             _("vérifiez submission.host, .port et .security, et le pare-feu"),
+        )
+    except aiosmtplib.SMTPException as error:
+        return failed(
+            _("le serveur refuse ({said})", said=error.message),
+            _("vérifiez submission.security et submission.port : tls 465, starttls 587, none 25"),
         )
     finally:
         server.close()

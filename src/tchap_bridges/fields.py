@@ -148,8 +148,12 @@ def _address(value: str) -> str:
 
 
 def _url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+    try:
+        parts = urlsplit(value)
+        good = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:  # a port out of range, a bracket left open
+        good = False
+    if not good or "?" in value or "#" in value:
         raise ValueError(
             _("« {value} » n'est pas une URL", value=value),
             _("écrivez-la en entier, par exemple http://127.0.0.1:8008"),

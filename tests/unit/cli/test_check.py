@@ -1,0 +1,109 @@
+"""``check`` as a command: the table, its remedies, its exit code, and what it sees on this machine."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tchap_bridges.bridge import Finding
+from tchap_bridges.cli import main
+
+VECTORS = Path(__file__).parents[2] / "vectors" / "config"
+
+
+@pytest.fixture
+def config(tmp_path: Path, free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Without mail, on free ports."""
+    text = (VECTORS / "good.yaml").read_text()
+    text = re.sub(r"bridges:\n.*?(?=bots:)", "bridges: {}\n", text, flags=re.DOTALL)
+    text = re.sub(r":(8008|29340|29341)\b", lambda _port: f":{free_port()}", text)
+    registration = (VECTORS / "good_registration.yaml").read_text()
+    for name, content in (("config.yaml", text), ("registration.yaml", registration)):
+        (tmp_path / name).write_text(content)
+        (tmp_path / name).chmod(0o600)
+    monkeypatch.setenv("COLUMNS", "200")
+    return tmp_path / "config.yaml"
+
+
+@pytest.fixture
+def homeserver_is_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def diagnose(_settings: object) -> list[Finding]:
+        return []
+
+    monkeypatch.setattr("tchap_bridges.cli.check.diagnose", diagnose)
+
+
+def run(config: Path) -> int:
+    with pytest.raises(SystemExit) as end:
+        main(["check", "-c", str(config)])
+    return int(end.value.code or 0)
+
+
+@pytest.mark.usefixtures("homeserver_is_well")
+def test_zero_when_nothing_fails(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(config) == 0
+    said = capsys.readouterr().out
+    assert "configuration valide" in said
+    assert "0 échec, 0 avertissement." in said
+
+
+def test_one_when_something_fails(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(config) == 1
+    said = capsys.readouterr().out
+    assert "→ vérifiez homeserver.url" in said
+    assert "aaaaaaaa" not in said
+
+
+@pytest.mark.usefixtures("homeserver_is_well")
+def test_it_changes_nothing(config: Path) -> None:
+    before = sorted(config.parent.rglob("*"))
+    run(config)
+    assert sorted(config.parent.rglob("*")) == before
+
+
+@pytest.mark.usefixtures("homeserver_is_well")
+def test_secrets_that_all_can_read(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config.chmod(0o644)
+    assert run(config) == 0
+    assert f"→ chmod 600 {config}" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("homeserver_is_well")
+def test_a_damaged_database(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (config.parent / "data").mkdir()
+    (config.parent / "data" / "bridge.db").write_bytes(b"pas une base" * 1000)
+    assert run(config) == 1
+    assert "tchap-bridges restore" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("homeserver_is_well")
+def test_a_database_server_that_is_not_there(
+    config: Path, free_port: Callable[[], int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"postgresql://pont:secret@127.0.0.1:{free_port()}/pont"
+    config.write_text(config.read_text().replace("sqlite:///data/bridge.db", url))
+    assert run(config) == 1
+    said = capsys.readouterr().out
+    assert "→ vérifiez storage.url" in said
+    assert "secret" not in said
+
+
+@pytest.mark.usefixtures("homeserver_is_well")
+def test_a_plugin_that_breaks_is_a_finding(
+    config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def boom(_config: object) -> list[Finding]:
+        raise ZeroDivisionError("oups")
+
+    config.write_text(config.read_text().replace("bridges: {}", "bridges: {echo: {}}"))
+    monkeypatch.setattr("tchap_bridge_echo.EchoBridge.check", boom)
+    assert run(config) == 1
+    assert "ZeroDivisionError : oups" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("homeserver_is_well")
+def test_english_for_who_asks(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config.write_text(config.read_text().replace("language: fr", "language: en"))
+    assert run(config) == 0
+    assert "0 failures, 0 warnings." in capsys.readouterr().out
