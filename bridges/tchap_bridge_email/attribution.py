@@ -26,6 +26,7 @@ _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _DAY = re.compile(r"(?<![\d:.])(?:[12]?\d|3[01])(?:er|st|nd|rd|th|º|\.)?(?![\d:])")
 _TIME = re.compile(r"(?<!\d)(?:[01]?\d|2[0-3])\s?[:.hH]\s?[0-5]\d(?!\d)")
 _ENDS_IN_ADDRESS = re.compile(r"[<(\[][^<>()\[\]]{0,80}@[^<>]{0,300}[>)\]]\s*\Z")
+_LAST_CHARACTERS = (":", "：", ">", ")", "]", "-", "=", "_", "*", "~", "|", "\u2014", "\u2013")
 _DASHED = re.compile(r"\A[-=_]{2,}\s*(.{1,300}?)\s*[-=_]{2,}\Z")
 _LEAD = re.compile(r"\A[-=_>]{1,20}\s*")
 
@@ -37,7 +38,10 @@ def plain(text: str) -> str:
 
 
 def is_attribution(text: str, *, before_quote: bool = False) -> bool:
-    """Whether `text` (some lines joined) introduces a quote. `before_quote`: marked quoted text follows, itself a sign."""
+    """Whether `text` (some lines joined) introduces a quote. `before_quote`: marked text follows, itself a sign."""
+    tail = text[-80:].rstrip()
+    if not tail.endswith(_LAST_CHARACTERS) and not plain(tail).endswith(_WROTE_END):
+        return False  # nearly every line of nearly every mail ends here
     line = plain(text)
     if not line or len(line) > LONGEST:
         return False
@@ -45,6 +49,8 @@ def is_attribution(text: str, *, before_quote: bool = False) -> bool:
     inner = dashed[1] if dashed else _LEAD.sub("", line)
     colon = inner.endswith((":", "："))
     bare = inner.rstrip(":： ")
+    if not (colon or bare.endswith((">", ")", "]")) or bare.endswith(_WROTE_END)):
+        return False
     addressed = _ADDRESS.search(bare) is not None
     dated = _has_date(bare)
     if bare.endswith(_WROTE_END):
@@ -65,16 +71,13 @@ def may_start(text: str) -> bool:
 
 
 def _starts_with_date(line: str) -> bool:
-    start = line
-    for word in _ON:
-        if line.startswith(word) and line[len(word) : len(word) + 1] in " ,:":
-            start = line[len(word) :].lstrip(" ,:")
-            break
+    opening = _ON.match(line)
+    start = line[opening.end() :] if opening else line
     window = start[:28]
     if not any(char.isdigit() for char in window):
         return False
     first = next(position for position, char in enumerate(window) if char.isdigit())
-    return len(window[:first].split()) <= 3 and (start is not line or _dateish(start[:40]))
+    return len(window[:first].split()) <= 3 and (opening is not None or _dateish(start[:40]))
 
 
 def _dateish(text: str) -> bool:
@@ -96,7 +99,7 @@ def _any_of(phrases: Iterable[str]) -> str:
 
 
 _WROTE_END = tuple(words.WROTE)
-_ON = tuple(sorted(words.ON, key=len, reverse=True))
+_ON = re.compile(rf"(?:{_any_of(words.ON)})[ ,:]+")
 _VERB = re.compile(rf"(?<!\w)(?:{_any_of(words.WROTE)})(?!\w)")
 # Beginnings of the names of days and months where French, English, German, Spanish and Italian agree or nearly do.
 _WEEKDAY_OR_MONTH = re.compile(

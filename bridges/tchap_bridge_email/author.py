@@ -9,6 +9,7 @@ from tchap_bridge_email.message import Address, ListInfo
 from tchap_bridge_email.mime import Entity
 
 _VIA = re.compile(r"\s*\b(?:via|par|über|ueber|por|tramite|through|on behalf of|de la part de)\s+\S.*\Z", re.IGNORECASE)
+_UNSUBSCRIBE = re.compile(r"<\s*((?:https?|mailto):[^<>\s]{1,2000})\s*>", re.IGNORECASE)
 _INNER_ADDRESS = re.compile(r"[(<]?([^\s()<>@]{1,64}@[^\s()<>@]{1,255})[)>]?")
 
 
@@ -27,8 +28,8 @@ def list_of(root: Entity) -> ListInfo | None:
         id=identity or (post or "").replace("@", "."),
         name=phrase.strip().strip("\"'").strip(),
         post=post,
-        unsubscribe=tuple(re.findall(r"<\s*((?:https?|mailto):[^<>\s]{1,2000})\s*>", headers.text_of(root.first("list-unsubscribe") or b""))),
-    )  # fmt: skip
+        unsubscribe=tuple(_UNSUBSCRIBE.findall(headers.text_of(root.first("list-unsubscribe") or b""))),
+    )
 
 
 def author_of(root: Entity, info: ListInfo | None) -> tuple[Address | None, Address | None]:

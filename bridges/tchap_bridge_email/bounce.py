@@ -1,4 +1,4 @@
-"""Which recipients a mail says were not reached: RFC 3464 reports first, then the many forms that flufl.bounce knows."""
+"""Which recipients a mail says were not reached: RFC 3464, else the forms flufl.bounce knows, else prose."""
 
 from __future__ import annotations
 
@@ -27,18 +27,20 @@ _ROBOTS = (
     "maildeliverysystem",
 )
 _SUBJECTS = re.compile(
-    r"undeliver|non remis|non d[ée]livr|[ée]chec de (?:la )?(?:remise|distribution|livraison)|returned mail|non-?delivery|delivery (?:status|"
-    r"failure|notification|report|problem|error|has failed|delay)|failure notice|mail (?:delivery|system) |unzustellbar|"
-    r"message (?:status|delay|delivery|en attente)|not delivered|nicht zugestellt|retard de remise|notification d'[ée]tat|"
-    r"mail failure|could not (?:send|be delivered)|unknown user|user unknown|bounce|[ée]tat de la remise|does not exist|"
-    r"mail not |can't be delivered|undelivered|inconnu|warning|error",
+    r"undeliver|non remis|non d[ée]livr|[ée]chec de (?:la )?(?:remise|distribution|livraison)|retard de remise"
+    r"|notification d'[ée]tat|[ée]tat de la remise|message en attente|inconnu"
+    r"|returned mail|non-?delivery|delivery (?:status|failure|notification|report|problem|error|has failed|delay)"
+    r"|failure notice|mail (?:delivery|system|failure|not) ?|message (?:status|delay|delivery)|not delivered"
+    r"|could not (?:send|be delivered)|can't be delivered|unknown user|user unknown|does not exist|bounce|warning|error"
+    r"|unzustellbar|nicht zugestellt",
     re.IGNORECASE,
 )
 _MESSAGE_ID = re.compile(r"^[ \t>]*message-id:\s*(<[^<>\s]{1,998}>)", re.IGNORECASE | re.MULTILINE)
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")
 _ANNOUNCED = re.compile(
-    r"(?:following|ces|suivante?s?|folgende[nr]?|siguientes?)\b[^.]{0,60}\b(?:address|recipient|user|destinataire|adresse|"
-    r"empf[äa]nger|destinatario)|address\(?e?s?\)? failed|could not be delivered to|n'a pas pu [êe]tre (?:remis|distribu|d[ée]livr)",
+    r"(?:following|ces|suivante?s?|folgende[nr]?|siguientes?)\b[^.]{0,60}\b"
+    r"(?:address|recipient|user|destinataire|adresse|empf[äa]nger|destinatario)"
+    r"|address\(?e?s?\)? failed|could not be delivered to|n'a pas pu [êe]tre (?:remis|distribu|d[ée]livr)",
     re.IGNORECASE,
 )
 _RETURNED = re.compile(r"-{2,}.{0,40}(?:original|header|copy of|message|copie|en-t[êe]te)", re.IGNORECASE)

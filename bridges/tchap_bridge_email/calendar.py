@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from icalendar import Calendar, Component
+from icalendar.error import BrokenCalendarProperty
 
 from tchap_bridge_email.charsets import printable
 from tchap_bridge_email.headers import one_line
@@ -41,13 +43,28 @@ def read_invitation(text: str, method: str = "") -> tuple[Invitation | None, str
     `method` is the one of the MIME part, used where the calendar names none (RFC 6047 2.4).
     """
     try:
-        calendar = Calendar.from_ical(text[:MAX_CHARS])
-        events = calendar.walk("VEVENT")
-        if not events:
-            return None, None
-        return _invitation(calendar, events[0], method), None
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # the library warns where it guesses a time zone: the guess is what is wanted
+            return _read(text[:MAX_CHARS].removeprefix("\ufeff"), method), None
     except Exception as error:  # noqa: BLE001  a library's reading of hostile text: whatever it raises is told, not hidden
         return None, f"calendar not understood ({type(error).__name__})"
+
+
+def _read(text: str, method: str) -> Invitation | None:
+    try:
+        calendars = Calendar.from_ical(text, multiple=True)
+    except ValueError:
+        start = text.find("BEGIN:VEVENT")
+        end = text.find("END:VEVENT", start)
+        if start < 0 or end < 0:
+            raise
+        calendars = Calendar.from_ical(f"BEGIN:VCALENDAR\n{text[start:end]}END:VEVENT\nEND:VCALENDAR\n", multiple=True)
+    for calendar in calendars:
+        for event in calendar.walk("VEVENT"):
+            return _invitation(calendar, event, method)
+    return None
 
 
 def _invitation(calendar: Component, event: Component, method: str) -> Invitation:
@@ -66,7 +83,8 @@ def _invitation(calendar: Component, event: Component, method: str) -> Invitatio
     if start is not None:
         card.append(f"Quand : {_span(start, end)}")
     card += [f"{label} : {value}" for label, value in (
-        ("Répétition", recurrence), ("Lieu", location), ("Organisation", organizer), ("Réponse", _answers(event, action)),
+        ("Répétition", recurrence), ("Lieu", location), ("Organisation", organizer),
+        ("Réponse", _answers(event, action)),
     ) if value]  # fmt: skip
     return Invitation(
         method=action,
@@ -91,16 +109,24 @@ def _words(value: Any) -> str:
 
 def _moment(value: Any) -> date | None:
     """A date, or a date and time, aware where the calendar or the zone database knows the zone."""
-    first = value[0] if isinstance(value, list) and value else value
-    found = getattr(first, "dt", None)
+    found = _plain_value(value)
     return found if isinstance(found, date) else None
+
+
+def _plain_value(value: Any) -> Any:
+    """Python's value of a date or duration property; None for a broken one: the rest of the event still says something."""
+    first = value[0] if isinstance(value, list) and value else value
+    try:
+        return getattr(first, "dt", None)
+    except BrokenCalendarProperty:
+        return None
 
 
 def _end(event: Component) -> date | None:
     end, start = _moment(event.get("DTEND")), _moment(event.get("DTSTART"))
     if end is not None or start is None:
         return end
-    duration = getattr(event.get("DURATION"), "dt", None)
+    duration = _plain_value(event.get("DURATION"))
     return start + duration if isinstance(duration, timedelta) else None
 
 
@@ -132,6 +158,9 @@ def _span(start: date, end: date | None) -> str:
         last = end - timedelta(days=1) if end and not isinstance(end, datetime) else None  # DTEND is exclusive
         return _day(start) if last is None or last <= start else f"du {_day(start)} au {_day(last)}"
     text = f"{_day(start)} à {_hour(start)}"
+    if isinstance(end, datetime):
+        if end <= start:
+            end = None
     if isinstance(end, datetime):
         same = end.date() == start.date()
         text = f"{_day(start)} de {_hour(start)} à {_hour(end)}" if same else f"du {text} au {_day(end)} à {_hour(end)}"

@@ -11,7 +11,7 @@ import re
 
 import charset_normalizer
 
-SAMPLE = 32_768
+SAMPLE = 8192
 """Bytes shown to the statistics: enough to tell, and it bounds the time."""
 
 _WINDOWS_1252 = {
@@ -68,9 +68,13 @@ _ALIASES = {
 # Labels that are put on mail of any kind by senders who do not know better: valid UTF-8 outweighs them.
 _CARELESS = frozenset({"", "cp1252", "iso8859-15", "cp1254"})
 
+# Scripts other than Latin, which mail without a usable label may be written in.
+_OTHER_SCRIPTS = ["cp1251", "koi8_r", "cp1253", "cp1255", "cp1256", "gb18030", "big5", "cp932", "euc_jp", "cp949"]
+
 # Python's own escapes: text codecs by type, but no mail is written in them, and idna is quadratic in its input.
 _NOT_CHARSETS = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined"})
 
+_ASCII = bytes(range(0x80))
 _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
 
 
@@ -83,7 +87,7 @@ def codec_of(label: str) -> str | None:
         "".encode(found.name)  # refuses the codecs that are no charsets: hex, rot13, zlib …
     except (LookupError, ValueError, TypeError):
         return None
-    return None if found.name in _NOT_CHARSETS else _ALIASES.get(found.name, found.name)
+    return None if found.name.replace("-", "_") in _NOT_CHARSETS else _ALIASES.get(found.name, found.name)
 
 
 def decode(raw: bytes, label: str = "") -> tuple[str, str | None]:
@@ -107,7 +111,7 @@ def decode(raw: bytes, label: str = "") -> tuple[str, str | None]:
 
 
 def printable(text: str) -> str:
-    """`text` with uniform newlines and without control characters and lone surrogates, which no receiver may be sent."""
+    """`text` with uniform newlines and without control characters and lone surrogates, which nobody may be sent."""
     return _NO_TEXT.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
@@ -122,10 +126,12 @@ def _strict(raw: bytes, codec: str) -> str | None:
 
 
 def _guess(raw: bytes) -> str:
-    """windows-1252 unless the statistics are sure of something else: a short sample proves nothing."""
-    best = charset_normalizer.from_bytes(raw[:SAMPLE]).best() if len(raw) > 64 else None
-    if best is not None and best.encoding not in ("ascii", "utf_8"):
-        text = _strict(raw, best.encoding)
+    """windows-1252, unless a quarter of the bytes are no ASCII: then it is no Latin script, and statistics say which."""
+    sample = raw[:SAMPLE]
+    high = len(sample.translate(None, _ASCII))
+    if len(sample) > 20 and high * 4 > len(sample):
+        best = charset_normalizer.from_bytes(sample, cp_isolation=_OTHER_SCRIPTS).best()
+        text = _strict(raw, best.encoding) if best is not None else None
         if text is not None:
             return text
     return raw.decode("latin-1").translate(_WINDOWS_1252)

@@ -1,4 +1,4 @@
-"""Names for attachments: safe to show, to save and to send on; never empty, never a path, never reversed by bidi marks."""
+"""Names for attachments: safe to show, to save and to send on; never empty, never a path, never reversed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is this the head of an earlier mail, printed in the body? "De : … Envoyé : … À : … Objet : …", in any client's language."""
+"""Is this the head of an earlier mail, printed in the body? "De : … Envoyé : … À : … Objet : …", and so on."""
 
 from __future__ import annotations
 
@@ -61,6 +61,8 @@ def block_end(lines: Sequence[Line], start: int) -> int:
                 break
             found.addressed = found.addressed or "@" in text
             continue
+        if kinds[0] == "from" and "from" in found.kinds:
+            break  # the head of another mail
         loose = 0
         found.kinds += [kind for kind in kinds if kind not in found.kinds]
         found.addressed = found.addressed or "@" in text

@@ -167,7 +167,7 @@ def _unquote(value: str) -> str:
 def _strip_comments(text: str) -> str:
     if "(" not in text:
         return text
-    return "".join(token for kind, token in _tokens(text) if kind != "comment")
+    return "".join(piece for kind, piece in _pieces(text) if kind != "comment")
 
 
 # Addresses
@@ -177,8 +177,8 @@ def addresses(raw: bytes) -> tuple[Address, ...]:
     """The mailboxes of an address field (RFC 5322 3.4), groups opened; what holds no address is left out."""
     text, _ = decode(raw)
     found: list[Address] = []
-    for tokens in _mailboxes(_SPACES.sub(" ", text)):
-        one = _mailbox(tokens)
+    for pieces in _mailboxes(_SPACES.sub(" ", text)):
+        one = _mailbox(pieces)
         if one is not None:
             found.append(one)
             if len(found) >= MAX_ADDRESSES:
@@ -195,27 +195,27 @@ def domain_lowered(address: str) -> str:
 def _mailboxes(text: str) -> Iterator[list[tuple[str, str]]]:
     """Token runs between commas and semicolons; a group's name and colon are dropped."""
     run: list[tuple[str, str]] = []
-    for kind, token in _tokens(text):
-        if kind == "mark" and token in ",;":
+    for kind, piece in _pieces(text):
+        if kind == "mark" and piece in ",;":
             yield run
             run = []
-        elif kind == "mark" and token == ":" and not any(seen == "angle" for seen, _ in run):
+        elif kind == "mark" and piece == ":" and not any(seen == "angle" for seen, _ in run):
             run = []
         else:
-            run.append((kind, token))
+            run.append((kind, piece))
     yield run
 
 
-def _mailbox(tokens: list[tuple[str, str]]) -> Address | None:
-    angle = next((token for kind, token in reversed(tokens) if kind == "angle"), None)
-    words = [(kind, token) for kind, token in tokens if kind in ("quoted", "text")]
-    comment = " ".join(token for kind, token in tokens if kind == "comment")
+def _mailbox(pieces: list[tuple[str, str]]) -> Address | None:
+    angle = next((piece for kind, piece in reversed(pieces) if kind == "angle"), None)
+    words = [(kind, piece) for kind, piece in pieces if kind in ("quoted", "text")]
+    comment = " ".join(piece for kind, piece in pieces if kind == "comment")
     if angle is not None:
         address = _SPACES.sub("", angle.rpartition(":")[2] if angle.startswith("@") else angle)
         address = address.removeprefix("mailto:")
         name = _phrase(words) or comment
     else:
-        bare = "".join(f'"{token}"' if kind == "quoted" else token for kind, token in words)
+        bare = "".join(f'"{piece}"' if kind == "quoted" else piece for kind, piece in words)
         local, at, rest = bare.partition("@")
         if not at:
             return None
@@ -229,10 +229,10 @@ def _mailbox(tokens: list[tuple[str, str]]) -> Address | None:
 
 def _phrase(words: Iterable[tuple[str, str]]) -> str:
     """Decoded only once it is in one piece: an encoded word may be split by anything a client thought harmless."""
-    return " ".join(token.strip() for _, token in words if token.strip())
+    return " ".join(piece.strip() for _, piece in words if piece.strip())
 
 
-def _tokens(text: str) -> Iterator[tuple[str, str]]:
+def _pieces(text: str) -> Iterator[tuple[str, str]]:
     """quoted, angle, comment (each without its delimiters), mark (one of , ; :) and text, in order.
 
     An unclosed delimiter reaches to the end for a comment or a quoted string, and stands for itself otherwise.
@@ -252,8 +252,8 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
                 yield "angle", text[position + 1 : closing].strip()
                 position = closing + 1
             else:
-                token, position = _delimited(text, position)
-                yield ("quoted" if char == '"' else "comment"), token
+                piece, position = _delimited(text, position)
+                yield ("quoted" if char == '"' else "comment"), piece
             plain = position
         else:
             position += 1
@@ -293,12 +293,12 @@ def message_ids(raw: bytes) -> tuple[str, ...]:
     those exist. Of more than 100 the first and the latest 99 are kept (RFC 5322 leaves the bound to us).
     """
     text, _ = decode(raw)
-    found = [_normal_id(token) for token in _MSG_ID.findall(text)]
+    found = [_normal_id(inner) for inner in _MSG_ID.findall(text)]
     if not found:
         found = [
             _normal_id(word) for word in text.replace(",", " ").split() if 2 < len(word) < 998 and "@" in word[1:-1]
         ]
-    found = [token for token in found if token != "<>"]
+    found = [one for one in found if len(one) > 2]
     return tuple(found if len(found) <= MAX_REFERENCES else [found[0], *found[-(MAX_REFERENCES - 1) :]])
 
 

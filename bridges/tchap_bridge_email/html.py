@@ -11,10 +11,11 @@ import nh3
 from tchap_bridge_email.html_walk import Token, Walk
 
 # Client-server API, m.room.message msgtypes, "The HTML tags clients should support" (v1.13).
-TAGS = set(
-    "a b blockquote br caption code del details div em h1 h2 h3 h4 h5 h6 hr i img li ol p pre s span strong sub summary "
-    "sup table tbody td th thead tr u ul".split()
-)
+TAGS = {
+    "a", "b", "blockquote", "br", "caption", "code", "del", "details", "div", "em", "h1", "h2", "h3", "h4", "h5",
+    "h6", "hr", "i", "img", "li", "ol", "p", "pre", "s", "span", "strong", "sub", "summary", "sup", "table", "tbody",
+    "td", "th", "thead", "tr", "u", "ul",
+}  # fmt: skip
 ATTRIBUTES = {"a": {"href"}, "img": {"src", "alt"}, "ol": {"start"}}
 SCHEMES = {"http", "https", "mailto", "ftp", "magnet", "cid", "mxc"}
 

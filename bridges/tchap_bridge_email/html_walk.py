@@ -1,7 +1,7 @@
-"""One walk over a mail's HTML: into lines, for finding quotes, and into tokens, for writing clean HTML of any part of it.
+"""One walk over a mail's HTML: into lines, for finding quotes, and into tokens, for writing clean HTML of some of them.
 
-Both come from the same walk, so that a line that is left out of the text is left out of the HTML too. What a reader of the
-mail would not see (scripts, styles, hidden elements, tracking images) is not walked. Remote images are never shown.
+Both come from the same walk, so that a line that is left out of the text is left out of the HTML too. What a reader of
+the mail would not see (scripts, styles, hidden elements, tracking images) is not walked. Remote images are never shown.
 """
 
 from __future__ import annotations
@@ -24,25 +24,35 @@ MAX_NESTING = 1000
 MAX_OUTPUT_NESTING = 60
 """Open elements in what is written: the Matrix specification lets clients stop at 100."""
 
-_SKIPPED = frozenset(
-    "head title style script noscript template object embed applet iframe frame frameset audio video canvas svg math map "
-    "select button textarea input meta link base xml".split()
-)
-_BLOCKS = frozenset(
-    "address article aside blockquote body center dd details dialog dir div dl dt fieldset figcaption figure footer form "
-    "h1 h2 h3 h4 h5 h6 header hr legend li main menu nav ol p pre section summary table tbody tfoot thead tr ul".split()
-)
-_SPACED = frozenset("p h1 h2 h3 h4 h5 h6 pre ul ol blockquote table".split())
-# Element in the mail → element in Matrix (client-server API, m.room.message, "HTML tags"); everything else is transparent.
-_KEPT = {name: name for name in (
-    "a b blockquote caption code del details div em h1 h2 h3 h4 h5 h6 i li ol p pre s strong sub summary sup table tbody "
-    "td th thead tr u ul"
-).split()} | {
-    "strike": "del", "ins": "u", "tt": "code", "kbd": "code", "samp": "code", "center": "div", "menu": "ul", "dir": "ul",
-    "section": "div", "article": "div", "header": "div", "footer": "div", "main": "div", "dl": "div", "dt": "div",
+_SKIPPED = frozenset({
+    "head", "title", "style", "script", "noscript", "template", "object", "embed", "applet", "iframe", "frame",
+    "frameset", "audio", "video", "canvas", "svg", "math", "map", "select", "button", "textarea", "input", "meta",
+    "link", "base", "xml",
+})  # fmt: skip
+_BLOCKS = frozenset({
+    "address", "article", "aside", "blockquote", "body", "center", "dd", "details", "dialog", "dir", "div", "dl",
+    "dt", "fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr",
+    "legend", "li", "main", "menu", "nav", "ol", "p", "pre", "section", "summary", "table", "tbody", "tfoot",
+    "thead", "tr", "ul",
+})  # fmt: skip
+_SPACED = frozenset({
+    "p", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "ul", "ol", "blockquote", "table",
+})  # fmt: skip
+# Element in the mail → element in Matrix (client-server API, m.room.message); every other one is transparent.
+_SAME = (
+    "a", "b", "blockquote", "caption", "code", "del", "details", "div", "em", "h1", "h2", "h3", "h4", "h5", "h6",
+    "i", "li", "ol", "p", "pre", "s", "strong", "sub", "summary", "sup", "table", "tbody", "td", "th", "thead", "tr",
+    "u", "ul",
+)  # fmt: skip
+_KEPT = dict(zip(_SAME, _SAME, strict=True)) | {
+    "strike": "del", "ins": "u", "tt": "code", "kbd": "code", "samp": "code", "center": "div", "menu": "ul",
+    "dir": "ul", "section": "div", "article": "div",
+    "header": "div", "footer": "div", "main": "div", "dl": "div", "dt": "div",
     "dd": "div", "figure": "div", "fieldset": "div", "tfoot": "tbody",
 }  # fmt: skip
-_TABLE_PARTS = frozenset("table tbody thead tfoot tr td th caption".split())
+_TABLE_PARTS = frozenset({
+    "table", "tbody", "thead", "tfoot", "tr", "td", "th", "caption",
+})  # fmt: skip
 _HIDDEN = re.compile(
     r"(?:display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all|font-size\s*:\s*0(?:[a-z%]*\s*(?:;|!|$))"
     r"|max-height\s*:\s*0(?:[a-z%]*\s*(?:;|!|$))|opacity\s*:\s*0(?:\.0+)?\s*(?:;|!|$))",
@@ -54,10 +64,10 @@ _WEB = re.compile(r"https?://", re.IGNORECASE)
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9:]{0,30})[^<>]{0,4000}>")
 # Elements whose end is implied, or that have none: they do not nest by being many.
-_UNCOUNTED = frozenset(
-    "p li td th tr tbody thead dt dd option br hr img input meta link base area col wbr b i u s em strong font a "
-    "small big tt code nobr strike".split()
-)
+_UNCOUNTED = frozenset({
+    "p", "li", "td", "th", "tr", "tbody", "thead", "dt", "dd", "option", "br", "hr", "img", "input", "meta", "link",
+    "base", "area", "col", "wbr",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +198,7 @@ class _Walker:
         return None
 
     def _start(self, node: LexborNode, tag: str, attributes: Mapping[str, str | None]) -> None:
-        parent_table = next((item.data_table for item in reversed(self._open) if item.tag == "table"), False)
-        data = is_data_table(node) if tag == "table" else parent_table
+        data = is_data_table(node) if tag == "table" else bool(self._open and self._open[-1].data_table)
         cell = tag in ("td", "th")
         item = _Open(node, tag, block=tag in _BLOCKS or (cell and not data), data_table=data)
         item.spaced = tag in _SPACED and not (tag == "table" and not data) and not _tight(tag, attributes)
@@ -330,7 +339,9 @@ class _Walker:
             return bool(joined)
         if self._blank_due and self.lines and not self.lines[-1].blank:
             # The blank line stands before its text: tokens already written for that text move with it.
-            self.lines.append(replace(self._line(""), hint=Hint.NONE))
+            above = self.lines[-1]
+            depth = min(self._depth, above.depth)
+            self.lines.append(Line("", "> " * min(depth, 10), depth, self._soft > 0 and above.soft))
             self._renumber()
         self._blank_due = False
         self.lines.append(self._line(text, self._marker))

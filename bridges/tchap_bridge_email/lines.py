@@ -1,4 +1,4 @@
-"""A body as lines that know how they were quoted: the common form in which plain text and HTML are searched for quotes."""
+"""A body as lines that know how they were quoted: what plain text and HTML become before quotes are looked for."""
 
 from __future__ import annotations
 

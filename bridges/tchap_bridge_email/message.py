@@ -1,9 +1,9 @@
 """What a parsed mail is: frozen values, nothing that reads bytes.
 
 `parse.parse` makes a `Mail`; everything else in the bridge only looks at one. Text is `str` without control characters
-other than tab and newline; addresses are as written, except that the domain is in lower case (RFC 5321 2.4: the local part
-belongs to its host). Message-IDs keep their angle brackets and are normalised (see `headers.message_ids`), so that two of
-them are the same exactly when the strings are equal.
+other than tab and newline; addresses are as written, but for the domain in lower case (RFC 5321 2.4: the local part
+belongs to its host). Message-IDs keep their angle brackets and are normalised (see `headers.message_ids`): two are the
+same exactly when the strings are equal.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class Invitation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
-    """One mail, read. Empty rather than absent wherever emptiness says enough; None only where absence means something."""
+    """One mail, read. Empty rather than absent where emptiness says enough; None only where absence has a meaning."""
 
     message_id: str | None
     in_reply_to: tuple[str, ...]
@@ -129,7 +129,7 @@ class Mail:
     removed: tuple[str, ...]
     """What `reply` leaves out of the body, block by block, in order: quotes, attributions, signatures, list footers."""
     html: str | None
-    """The whole body as Matrix HTML, images still `cid:`; None when the mail has no HTML. See `html.place_images`."""
+    """The whole body as Matrix HTML, images still `cid:` (see `html.place_images`); None for a mail without HTML."""
     reply_html: str | None
     """As `html`, for `reply`."""
     attachments: tuple[Part, ...]

@@ -1,6 +1,6 @@
 """The tree of a mail's parts, as spans of its bytes.
 
-Why not the standard library's parser here: it tests every line against every enclosing boundary, bounds neither depth nor
+Why not the standard library's parser: it tests every line against every enclosing boundary, bounds neither depth nor
 header size, and cannot give back the bytes of an attached mail. This one searches for one boundary per level, at most
 `MAX_DEPTH` levels, and every part is a slice. What RFC 2045 and 2046 call an error is named in `problems` and read on.
 """
@@ -245,8 +245,11 @@ def content_of(entity: Entity) -> tuple[bytes, str | None]:
 
 def _base64(raw: bytes) -> tuple[bytes, str | None]:
     """Lenient: stray characters are skipped and padding is mended; a footer that something appended is left out."""
+    try:
+        return binascii.a2b_base64(raw.translate(None, b"\r\n \t"), strict_mode=True), None
+    except binascii.Error:
+        problem = None  # something is wrong, not yet known what: read it line by line
     lines = raw.split(b"\n")
-    problem = None
     for number, raw_line in enumerate(lines):
         line = raw_line.strip()
         if _BASE64_LINE.match(line):

@@ -1,7 +1,7 @@
 """A mail's bytes to a `Mail`: never raises, always gives something, and names what was wrong.
 
-Pure: the same bytes give the same `Mail`, and nothing outside is touched. Parts are decoded one at a time; a `Mail` holds
-the text and only the description of the files, whose bytes `part_bytes` extracts again.
+Pure: the same bytes give the same `Mail`, and nothing outside is touched. Parts are decoded one at a time; a `Mail`
+holds the text and only the description of the files, whose bytes `part_bytes` extracts again.
 """
 
 from __future__ import annotations
@@ -30,10 +30,11 @@ MAX_BODY = 2_000_000
 """Bytes of one body part that are read as text; what is longer is cut there, and attached whole."""
 
 _AUTO_SUBJECT = re.compile(
-    r"\s*(?:r[ée]ponse automatique|absence du bureau|absent du bureau|message d'absence|automatic reply|auto(?:matic)?[- ]?reply|"
-    r"out of (?:the )?office|autosvar|abwesenheits(?:notiz|assistent)|automatische antwort)\b",
+    r"\s*(?:r[ée]ponse automatique|absen(?:ce|t) du bureau|message d'absence|automatic reply|auto(?:matic)?[- ]?reply"
+    r"|out of (?:the )?office|autosvar|abwesenheits(?:notiz|assistent)|automatische antwort)\b",
     re.IGNORECASE,
 )
+_ADDRESS = re.compile(r"[^\s@]@[^\s@]{1,200}\.[^\s@]")
 _ENRICHED = re.compile(r"<[^<>]{0,60}>")
 
 
@@ -86,6 +87,8 @@ def parse(raw: bytes) -> Mail:
     for absent, name in ((message_id, "Message-ID"), (date, "Date"), (author, "author")):
         if absent is None:
             problems.append(f"no {name}")
+    if author and _ADDRESS.search(author.name) and author.address.lower() not in author.name.lower():
+        problems.append("the author's name shows another address")
     if bounce_problem:
         problems.append(bounce_problem)
     return Mail(
@@ -368,7 +371,7 @@ def _security(root: Entity) -> Literal["none", "signed", "encrypted"]:
 def _automatic(
     root: Entity, subject: str, bounce: Bounce | None, auto_submitted: str, precedence: str, *, listed: bool
 ) -> Automatic | None:
-    """RFC 3834 2 and 5, and what came before it. A list's own Precedence does not make its members robots (doc MAIL, 6)."""
+    """RFC 3834 2 and 5, and what came before it. A list's Precedence does not make members robots (doc MAIL, 6)."""
     if bounce is not None or is_report(root):
         return "bounce"
     replying = root.first("x-autoreply") or root.first("x-autorespond") or root.first("x-autoreply-from")

@@ -1,4 +1,4 @@
-"""Only what the author newly wrote: a mail body without the quotes, the earlier mails, the signature and the list's footer.
+"""Only what the author newly wrote: a body without quotes, earlier mails, signature and the list's footer.
 
 A line scanner. One pass names each line (`_Kind`), from the top, by the hints of the client's markup, then by the words
 clients use, then by `>`. A second look decides about quoted passages by where the author's own words stand:
@@ -7,7 +7,7 @@ clients use, then by `>`. A second look decides about quoted passages by where t
 - one quote between an attribution and the answer below it: it goes;
 - the author answers between quotes, or quotes a passage without attribution: the quotes stay, they carry the meaning;
 - a forward stays whole, from its mark to the end;
-- if nothing would be left, everything stays.
+- if nothing would be left, or the author says "in red below", everything stays.
 
 Each line is looked at a bounded number of times, so the time is linear in the size of the body.
 """
@@ -27,6 +27,8 @@ from tchap_bridge_email.lines import Hint, Line, join, read_lines
 
 WRAPPED_AT = 60
 """A quoted line at least this long may have lost its end to the next line, unmarked, when a gateway wrapped it."""
+SHORT = 300
+"""Characters; a longer text says enough by itself, whatever else was written into the quote."""
 LONGEST_SIGNATURE = 25
 """Lines; what follows a `--` and is longer was meant to be read."""
 
@@ -52,14 +54,15 @@ class Extract:
 
 
 def extract(lines: Sequence[Line], *, forward: bool = False) -> Extract:
-    """Find the author's words. `forward`: the subject says that the mail is one, so an earlier mail in it is its point."""
+    """Find the author's words. `forward`: the subject says it is one, so that an earlier mail in it is its point."""
     kinds = _name_lines(lines, forward=forward)
     _mend_wrapped(lines, kinds)
     _sign(lines, kinds)
     kept = _kept(lines, kinds)
-    if not any(not lines[index].blank for index in kept):
+    reply = join(lines[index] for index in sorted(kept))
+    if not reply or (len(reply) <= SHORT and _ANSWERED_INSIDE.search(reply)):
         return Extract(join(lines), (), frozenset(range(len(lines))))
-    return Extract(join(lines[index] for index in sorted(kept)), _removed(lines, kept), kept)
+    return Extract(reply, _removed(lines, kept), kept)
 
 
 def extract_text(text: str, *, forward: bool = False) -> Extract:
@@ -131,7 +134,9 @@ def _attribution_end(lines: Sequence[Line], index: int) -> int:
         position = index + count
         if position >= len(lines) or lines[position].blank:
             break
-        torn = lines[position].depth == 1 and joined.count("<") > joined.count(">")  # "… <jean@exemple.fr" and ">:" below
+        torn = lines[position].depth == 1 and joined.count("<") > joined.count(
+            ">"
+        )  # "… <jean@exemple.fr" and ">:" below
         if lines[position].depth and not torn:
             break
         if count == 1 and not may_start(lines[index].text):
@@ -155,7 +160,7 @@ def _next_text(lines: Sequence[Line], index: int) -> int:
 
 
 def _marked_quote_end(lines: Sequence[Line], index: int) -> int:
-    """The end of the bare blockquote that follows an introduction; its own position before `>` lines; 0 before neither."""
+    """The end of the bare blockquote that follows an introduction, or where `>` lines begin; 0 before neither."""
     start = _next_text(lines, index)
     if start >= len(lines):
         return index
@@ -194,6 +199,11 @@ def _is_forward(line: Line) -> bool:
 
 
 _EARLIER = frozenset(words.EARLIER)
+_ANSWERED_INSIDE = re.compile(
+    r"\b(?:en (?:rouge|bleu|vert|violet|orange|gras|couleurs?)|in (?:red|blue|green|bold)|in (?:rot|blau|grün)"
+    r"|dans le (?:corps|fil) d[eu]|au fil du texte)\b",
+    re.IGNORECASE,
+)
 _DASHED = re.compile(r"\A[-=_]{2,}\s*(\S.{1,80}?)\s*[-=_]{2,}\Z")
 _RULE = re.compile(r"(?:[-_=*#~\u2013\u2014\u2500]{3,}|__)\Z")
 
@@ -202,7 +212,7 @@ _RULE = re.compile(r"(?:[-_=*#~\u2013\u2014\u2500]{3,}|__)\Z")
 
 
 def _mend_wrapped(lines: Sequence[Line], kinds: list[_Kind]) -> None:
-    """The unmarked end of a quoted line that something on the way wrapped: between two quoted lines, no blank around."""
+    """The unmarked end of a quoted line that something on the way wrapped, right between two quoted lines."""
     for index in range(1, len(lines) - 1):
         if kinds[index] is not _Kind.OWN or lines[index].blank:
             continue

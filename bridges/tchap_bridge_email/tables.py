@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from selectolax.lexbor import LexborNode
 
@@ -45,17 +46,11 @@ def _has_border(node: LexborNode) -> bool:
     return "MsoTableGrid" in classes or bool(_BORDER.search(node.attributes.get("style") or ""))
 
 
-def _inside(table: LexborNode) -> list[LexborNode]:
-    """The nodes below `table` in document order, a little more than MAX_NODES of them at most."""
-    found: list[LexborNode] = []
+def _inside(table: LexborNode) -> Iterator[LexborNode]:
+    """The nodes below `table`, in document order."""
     stack = [table.first_child]
-    while stack and len(found) <= MAX_NODES + 1:
+    while stack:
         node = stack.pop()
-        while node is not None and len(found) <= MAX_NODES + 1:
-            found.append(node)
-            if node.first_child is not None:
-                stack.append(node.next)
-                node = node.first_child
-            else:
-                node = node.next
-    return found
+        if node is not None:
+            yield node
+            stack += [node.next, node.first_child]

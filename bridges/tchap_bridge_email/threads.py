@@ -75,7 +75,7 @@ class _Node:
             stack.extend(node.children)
 
     def adopt(self, child: _Node, *, replace: bool) -> None:
-        """Make `child` a child of this node, unless that closes a loop (step 1.A) or, not `replace`, it has a parent."""
+        """Make `child` this node's, unless that closes a loop (step 1.A) or, without `replace`, it has a parent."""
         if child is self or (child.parent is not None and not replace):
             return
         above: _Node | None = self
@@ -98,8 +98,8 @@ def thread(
 ) -> tuple[Thread, ...]:
     """The threads of `entries`, oldest first (RFC 5256 REFERENCES, steps 1 to 6, flat).
 
-    With `subject_merge`, a mail with no valid reference whose subject carries a reply or forward mark joins the thread of
-    the same base subject. Narrower than step 5 on purpose: two threads that have headers of their own are never merged.
+    With `subject_merge`, a mail with no valid reference whose subject carries a reply or forward mark joins the thread
+    of the same base subject. Narrower than step 5 on purpose: threads with headers of their own are never merged.
     Without `prune_phantoms` a thread's root may be the Message-ID (brackets off) of a mail that is not there.
     """
     roots = [node for node in _forest(entries, prefixes) if node.parent is None]

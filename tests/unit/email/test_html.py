@@ -63,7 +63,8 @@ def test_any_markup_is_read(body):
 
 PIECES = [
     "<p>", "</p>", "<blockquote type=cite>", "</blockquote>", "<br>", "<hr>", "<li>", "<ul>", "</ul>", "<table>",
-    "<tr>", "<td>", "</table>", "mot ", "Le 3 mars 2025 à 10:12, M a écrit :", "<pre>", "\n", "</pre>", "</a>", "</div>",
+    "<tr>", "<td>", "</table>", "mot ",
+    "Le 3 mars 2025 à 10:12, M a écrit :", "<pre>", "\n", "</pre>", "</a>", "</div>",
     "<a href='https://x.fr'>", "<div id=divRplyFwdMsg>", "<img src=cid:a alt=b>",
 ]  # fmt: skip
 
