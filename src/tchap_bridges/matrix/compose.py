@@ -62,7 +62,14 @@ def shortened(text: Text, notice: str, largest: int = LARGEST) -> Text:
 def words(message: Outgoing, text: Text, translate: Translate, profile: Profile | None) -> Content:
     """The content of a message's words: what is to be known first, its title, the text."""
     heads = _heads(message, translate)
+    if not (text or heads or message.title):
+        text = Text(plain=translate(_("(message vide)")))
     return _spoken(_body(text, heads, message.title, message.form), profile)
+
+
+def has_heads(message: Outgoing) -> bool:
+    """Whether there is something to say before, or without, any text."""
+    return bool(message.title or message.late or (message.author and _remark(message.author)))
 
 
 def line(text: str, profile: Profile | None) -> Content:

@@ -2,6 +2,8 @@
 
 import asyncio
 import hashlib
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 from weakref import WeakValueDictionary
@@ -15,6 +17,8 @@ from tchap_bridges.matrix.names import Namespace
 from tchap_bridges.matrix.recent import Recent
 
 REMEMBERED: Final = 10_000
+_RENAMED_APART: Final = 60.0
+"""Seconds between two renamings of a ghost: every room it is in is told of each, and some people write two names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,19 @@ class Speaker:
     profile: Profile | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A ghost that needs nothing, with the name and picture that it was given."""
+
+    ghost: Speaker
+    name: str
+    avatar: str
+    renamed_at: float
+
+    def looks_like(self, author: Author) -> bool:
+        return self.name == author.name and self.avatar == avatar_of(author)
+
+
 class Ghosts:
     """``tchap``: hide profiles as Tchap knows it. ``devices``: the homeserver lets us make devices (MSC4190)."""
 
@@ -50,6 +67,7 @@ class Ghosts:
         *,
         tchap: bool,
         devices: bool,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
         self._db = db
@@ -57,7 +75,8 @@ class Ghosts:
         self._namespace = namespace
         self._tchap = tchap
         self._devices = devices
-        self._ready: Recent[tuple[str, str, str, str], Speaker] = Recent(REMEMBERED)
+        self._clock = clock
+        self._ready: Recent[tuple[str, str], _Ready] = Recent(REMEMBERED)
         self._lately: Recent[PersonId, UserId] = Recent(REMEMBERED)
         self._locks: WeakValueDictionary[UserId, asyncio.Lock] = WeakValueDictionary()
 
@@ -81,15 +100,17 @@ class Ghosts:
 
     async def of(self, author: Author, network: str, *, anew: bool = False) -> Speaker:
         """The author's ghost, registered and looking as it should. ``anew``: believe nothing of what is remembered."""
-        avatar = avatar_of(author)
-        key = (network, author.person, author.name, avatar)
-        if not anew and (ghost := self._ready.get(key)) is not None:
-            return ghost
+        key = (network, author.person)
+        ready = None if anew else self._ready.get(key)
+        if ready is not None and (ready.looks_like(author) or self._clock() - ready.renamed_at < _RENAMED_APART):
+            return ready.ghost
         user = self._namespace.ghost_id(network, author.person)
         async with self._locks.setdefault(user, asyncio.Lock()):
             ghost = await self._made(user, author, network, anew=anew)
-            await self._dressed(ghost, names.shown_name(author.name, network), avatar, anew=anew)
-        self._ready.put(key, ghost)
+            name, avatar = names.shown_name(author.name, network), avatar_of(author)
+            await self._dressed(ghost, name, avatar, anew=anew)
+        renamed_at = self._clock() if ready is not None else float("-inf")
+        self._ready.put(key, _Ready(ghost, author.name, avatar, renamed_at))
         self._lately.put(author.person, user)
         return ghost
 

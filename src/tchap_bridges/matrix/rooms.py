@@ -99,7 +99,7 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
                 (whole, *files),
             )
         ids: list[MessageId] = []
-        if text or message.title or not files:
+        if text or compose.has_heads(message) or not files:
             said: Said = lambda profile: compose.words(message, text, self._translate, profile)  # noqa: E731
             ids.append(await self._part(message, 0, said, alone=not files))
         for part, attachment in enumerate(files, 1):

@@ -8,7 +8,7 @@ homeserver answers again after it was away.
 import asyncio
 import hashlib
 import json
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import structlog
@@ -117,7 +117,7 @@ class Sweeper:
                 timeline = part.get("timeline", {})
                 if timeline.get("limited"):
                     await self._fill(room, since, timeline.get("prev_batch", ""))
-                events += [{**event, "room_id": room} for event in timeline.get("events", ())]
+                events += self._heard(room, timeline.get("events", ()))
         await self._arrivals.take(events)
         await self._store(found["next_batch"])
 
@@ -133,8 +133,20 @@ class Sweeper:
                 log.warning("sync.gap_refused", errcode=error.errcode)
                 return
             chunk = found.get("chunk", ())
-            await self._arrivals.take({**event, "room_id": room} for event in chunk)
+            await self._arrivals.take(self._heard(room, chunk))
             start = found.get("end") if chunk else None
+
+    def _heard(self, room: str, events: Iterable[Json]) -> list[Json]:
+        """The events since the bot is in the room: what was said before it came was not said to it.
+
+        A sync shows a room that was just joined with its last events, whenever those were.
+        """
+        heard: list[Json] = []
+        for event in events:
+            if event.get("type") == "m.room.member" and event.get("state_key") == self._bot and _joins(event):
+                heard.clear()
+            heard.append({**event, "room_id": room})
+        return heard
 
     async def _reach(self) -> None:
         """Return once the homeserver answers."""
@@ -165,6 +177,12 @@ class Sweeper:
     async def _store(self, token: str) -> None:
         async with self._db.transaction() as tx:
             await tx.run("kv_set", space="matrix", key="since", value=token.encode())
+
+
+def _joins(event: Json) -> bool:
+    """It was not a member before."""
+    before = event.get("unsigned", {}).get("prev_content") or {}
+    return event["content"].get("membership") == "join" and before.get("membership") != "join"
 
 
 def _invites(rooms: Json, since: str) -> Iterator[Json]:

@@ -5,6 +5,7 @@ One code path, two voices. In an ordinary Tchap room the bot has level 0, may in
 """
 
 from collections.abc import Mapping
+from enum import Enum, auto
 from typing import Any, Final
 
 import structlog
@@ -25,6 +26,13 @@ REMEMBERED: Final = 50_000
 _POWERS = frozenset(("m.room.power_levels", "m.room.join_rules", "im.vector.room.access_rules"))
 
 log = structlog.get_logger(__name__)
+
+
+class _Refusal(Enum):
+    """Why a ghost is not in a room."""
+
+    OF_ALL = auto()  # nobody may be invited by the bot
+    OF_THIS_ONE = auto()  # it was, and cannot come
 
 
 class Voices:
@@ -106,26 +114,37 @@ class Voices:
 
     async def saw(self, event: Mapping[str, Any]) -> None:
         """Durable before the event is: a crash in between must not leave a wrong voice behind."""
-        room, kind = event.get("room_id"), event.get("type")
-        if not isinstance(room, str) or not isinstance(kind, str) or kind not in _POWERS:
+        room, kind, key = event.get("room_id"), event.get("type"), event.get("state_key")
+        if not (isinstance(room, str) and isinstance(kind, str) and isinstance(key, str)):
             return
-        await self.reset(RoomId(room))
+        if kind in _POWERS:
+            await self.reset(RoomId(room))
+        elif kind == "m.room.member" and self._ghosts.speaker(UserId(key)) is not None:
+            content = event.get("content")
+            if not isinstance(content, dict) or content.get("membership") != "join":
+                await self.left(RoomId(room), UserId(key))
 
     # How ghosts enter
 
     async def _as_ghost(self, room: RoomId, author: Author, network: str, *, anew: bool) -> Speaker:
-        ghost = await self._ghosts.of(author, network, anew=anew)
+        try:
+            ghost = await self._ghosts.of(author, network, anew=anew)
+        except MatrixRefused as error:  # a deactivated account, say: what its author says is not lost for that
+            log.warning("voices.no_ghost", errcode=error.errcode)
+            return self.spoken(author, network)
         if anew or not await self._is_inside(room, ghost.user):
             refusal = await self._enter(room, ghost.user)
+            if refusal is _Refusal.OF_THIS_ONE and not anew:  # the homeserver may have lost its account
+                return await self._as_ghost(room, author, network, anew=True)
+            if refusal is _Refusal.OF_ALL:
+                await self._remember(room, SPOKEN)
             if refusal is not None:
-                if refusal:
-                    await self._remember(room, SPOKEN)
                 return self.spoken(author, network)
             await self._note_inside(room, ghost.user)
         return ghost
 
-    async def _enter(self, room: RoomId, ghost: UserId) -> bool | None:
-        """None once it is in. Else whether the refusal is one for all ghosts, and not for this one."""
+    async def _enter(self, room: RoomId, ghost: UserId) -> "_Refusal | None":
+        """None once it is in. Raises Undeliverable when it is banned."""
         if await self._joins(room, ghost):  # a public room, or one where it is or is asked already
             return None
         try:
@@ -137,8 +156,8 @@ class Voices:
             if await self._banned(room, ghost):
                 raise Undeliverable(_("son auteur a été banni de ce salon")) from None
             log.info("voices.no_ghosts_here", errcode=error.errcode)
-            return True
-        return None if await self._joins(room, ghost) else False
+            return _Refusal.OF_ALL
+        return None if await self._joins(room, ghost) else _Refusal.OF_THIS_ONE
 
     async def _joins(self, room: RoomId, ghost: UserId) -> bool:
         try:

@@ -145,12 +145,17 @@ def make_side(synapse_factory, tmp_path) -> Callable:
 
     @asynccontextmanager
     async def make(
-        *, sweep: float = 15, registration: dict | None = None, extra: dict | None = None, tchap: bool = False
+        *,
+        sweep: float = 15,
+        registration: dict | None = None,
+        extra: dict | None = None,
+        tchap: bool = False,
+        devices: bool = True,
     ) -> AsyncIterator[Side]:
         port = free_port()
         path = write_registration(tmp_path, port, **(registration or {}))
         async with synapse_factory(registrations=[path], extra=extra or {}) as synapse:
-            async with open_side(synapse, tmp_path, port, sweep=sweep, tchap=tchap) as side:
+            async with open_side(synapse, tmp_path, port, sweep=sweep, tchap=tchap, devices=devices) as side:
                 yield side
 
     return make
@@ -183,7 +188,7 @@ async def agent(side) -> AsyncIterator[Client]:
 
 @asynccontextmanager
 async def open_side(
-    synapse: Synapse, folder: Path, port: int, *, sweep: float = 15, tchap: bool = False
+    synapse: Synapse, folder: Path, port: int, *, sweep: float = 15, tchap: bool = False, devices: bool = True
 ) -> AsyncIterator[Side]:
     db = await Database.open(f"sqlite:///{folder / 'store.db'}")
     inbox, encrypted, passing, alive, observed = Inbox(), set(), [], [], []
@@ -199,6 +204,7 @@ async def open_side(
         listen=("127.0.0.1", port),
         sweep=sweep,
         tchap=tchap,
+        devices=devices,
     )
     homeserver = MatrixHomeserver(
         settings,

@@ -8,7 +8,7 @@ import pytest
 from tchap_bridges.core.ports import GhostMoved, Gone, Invited, RoomChanged, Upgraded
 from tchap_bridges.errors import NotReady
 from tchap_bridges.events import Message
-from tchap_bridges.matrix.sync import _filter
+from tchap_bridges.matrix import sync
 from tchap_bridges.testing.process import eventually
 
 
@@ -40,8 +40,7 @@ async def test_a_homeserver_that_dies_with_our_200_held_back_is_repaired(make_si
         room = await side.enter(agent)
         await agent.send_text(room, "avant")
         await until(lambda: "avant" in side.inbox.bodies())
-        sync = side.homeserver._sweeper
-        await sync.sweep()
+        await side.homeserver.sweeper.sweep()
         side.inbox.hold = 8
         for number in range(30):
             await agent.send_text(room, f"message {number}")
@@ -58,21 +57,36 @@ async def test_a_homeserver_that_dies_with_our_200_held_back_is_repaired(make_si
         assert len(side.alive) > alive
 
 
-async def test_a_gap_longer_than_a_sync_is_filled_in_order(make_side):
+async def test_a_gap_longer_than_a_sync_is_filled_in_order(make_side, monkeypatch):
+    monkeypatch.setattr(sync, "_PAGE", 12)
     # No transactions here: nobody listens at that address.
     async with make_side(sweep=600, registration={"url": "http://127.0.0.1:9"}) as side:
         async with await side.synapse.register("agent", "x") as agent:
             one, two = await side.enter(agent), await side.enter(agent)
             await side.homeserver.sweeper.sweep()
-            for number in range(250):
+            for number in range(60):
                 await agent.send_text(one, f"message {number}")
             await agent.send_text(two, "ailleurs")
             await side.homeserver.sweeper.sweep()
-            assert side.inbox.bodies(one) == [f"message {number}" for number in range(250)]
+            assert side.inbox.bodies(one) == [f"message {number}" for number in range(60)]
             assert side.inbox.bodies(two) == ["ailleurs"]
             writes = side.inbox.writes
             await side.homeserver.sweeper.sweep()
             assert side.inbox.writes == writes  # nothing new
+
+
+async def test_what_was_said_before_the_bot_came_is_not_heard(make_side):
+    async with make_side(sweep=600, registration={"url": "http://127.0.0.1:9"}) as side:
+        async with await side.synapse.register("agent", "x") as agent:
+            room = await agent.create_room(preset="public_chat")
+            await agent.send_text(room, "!pont d'autrefois")
+            await side.homeserver.sweeper.sweep()
+            await agent.send_text(room, "!pont d'avant")
+            await side.homeserver.join(room)
+            await agent.send_text(room, "après")
+            await side.homeserver.wear(room, "Autre nom")  # no second arrival
+            await side.homeserver.sweeper.sweep()
+            assert side.inbox.bodies() == ["après"]
 
 
 async def test_the_token_is_kept_only_with_its_events(make_side):
@@ -123,7 +137,7 @@ async def test_an_invite_from_before_the_first_start_counts(make_side):
         side.inbox.events.clear()
         sweeper = side.homeserver.sweeper
         sweeper._token = _none  # as on the first start
-        sweeper._filters = (_filter(2), "")  # Synapse remembers its answer to a first sync for two minutes
+        sweeper._filters = (sync._filter(2), "")  # Synapse remembers its answer to a first sync for two minutes
         await sweeper.sweep()
         (event,) = side.inbox.events.values()
         assert side.read(event) == (Invited(room=room, by=agent.user_id, encrypted=False),)

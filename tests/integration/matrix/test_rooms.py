@@ -343,6 +343,51 @@ async def test_an_account_lost_with_the_homeservers_database_is_made_again(side,
     assert (await agent.event(room, await side.say(room, "encore")))["sender"] == ghost
 
 
+async def test_a_deactivated_ghost_loses_nothing(side, agent):
+    room = await side.enter(agent)
+    ghost = (await agent.event(room, await side.say(room, author=person("parti"))))["sender"]
+    async with await side.synapse.register("root", "x", admin=True) as root:
+        await root.request("POST", f"/_synapse/admin/v1/deactivate/{ghost}", json={})
+    await eventually(lambda: any(event.get("state_key") == ghost for event in side.inbox.events.values()))
+    seen = await agent.event(room, await side.say(room, "encore là", author=person("parti")))
+    assert seen["sender"] in {ghost, side.homeserver.bot}
+    assert seen["content"]["body"].endswith("encore là")
+    assert (await agent.event(room, await side.say(room, "et moi", author=person("anne"))))["sender"] != ghost
+
+
+async def test_a_name_that_changes_at_each_message_is_not_told_each_time(side, agent):
+    room = await side.enter(agent)
+    author = person("double")
+    for name in ("Un", "Deux", "Un", "Deux", "Un"):
+        await side.say(room, author=replace(author, name=name))
+    assert [name for name, _, _ in side.observed].count("profile") <= 2 + 2 * 2
+
+
+async def test_a_homeserver_without_devices_of_ours_and_a_tchap_one(make_side):
+    registration = {"io.element.msc4190": False}
+    async with make_side(tchap=True, devices=False, registration=registration) as side:
+        async with await side.synapse.register("agent", "x") as agent:
+            room = await side.enter(agent)
+            message = side.message(room)
+            ids = await side.homeserver.rooms.send(message)
+            assert await side.homeserver.rooms.send(message) == ids
+            for user in (side.homeserver.bot, (await agent.event(room, ids[0]))["sender"]):
+                path = f"/_matrix/client/v3/user/{user}/account_data/im.vector.hide_profile"
+                found = await side.homeserver._client.call("GET", path, name="x", user=user)
+                assert found == {"hide_profile": True}
+            assert (await side.homeserver.facts(room)).rule == "restricted"
+
+
+async def test_an_empty_message_and_marks_on_files_alone(side, agent):
+    room = await side.enter(agent)
+    assert (await agent.event(room, await side.say(room, "")))["content"]["body"] == "(message vide)"
+    doubted = person("jean", remark="adresse non vérifiée")
+    ids = await side.homeserver.rooms.send(side.message(room, "", author=doubted, files=(Sent(b"x" * 20, size=20),)))
+    content = (await agent.event(room, ids[0]))["content"]
+    assert content["body"] == "⚠ adresse non vérifiée"
+    assert len(ids) == 2
+
+
 async def test_signs_of_life(side, agent):
     room = await side.enter(agent)
     ghost = (await agent.event(room, await side.say(room)))["sender"]
