@@ -114,7 +114,7 @@ def _moment(value: Any) -> date | None:
 
 
 def _plain_value(value: Any) -> Any:
-    """Python's value of a date or duration property; None for a broken one: the rest of the event still says something."""
+    """Python's value of a date or a duration; None for a broken one: the rest of the event still says something."""
     first = value[0] if isinstance(value, list) and value else value
     try:
         return getattr(first, "dt", None)
@@ -158,10 +158,7 @@ def _span(start: date, end: date | None) -> str:
         last = end - timedelta(days=1) if end and not isinstance(end, datetime) else None  # DTEND is exclusive
         return _day(start) if last is None or last <= start else f"du {_day(start)} au {_day(last)}"
     text = f"{_day(start)} à {_hour(start)}"
-    if isinstance(end, datetime):
-        if end <= start:
-            end = None
-    if isinstance(end, datetime):
+    if isinstance(end, datetime) and end.replace(tzinfo=None) != start.replace(tzinfo=None):
         same = end.date() == start.date()
         text = f"{_day(start)} de {_hour(start)} à {_hour(end)}" if same else f"du {text} au {_day(end)} à {_hour(end)}"
     zone = start.strftime("UTC%z").replace("UTC+0000", "UTC") if start.tzinfo else ""

@@ -126,7 +126,7 @@ def _strict(raw: bytes, codec: str) -> str | None:
 
 
 def _guess(raw: bytes) -> str:
-    """windows-1252, unless a quarter of the bytes are no ASCII: then it is no Latin script, and statistics say which."""
+    """windows-1252; but where a quarter of the bytes are no ASCII it is no Latin script, and statistics say which."""
     sample = raw[:SAMPLE]
     high = len(sample.translate(None, _ASCII))
     if len(sample) > 20 and high * 4 > len(sample):
