@@ -65,7 +65,7 @@ class EmailConnection(Connection, NamesChats, Proves):
     def _house(self) -> House:
         return House(
             domain=self._domain,
-            own=frozenset((self._address, *self._mailboxes)),
+            sender=self._address,
             size=self._size,
             tls=_certificate(self._config),
         )

@@ -1,6 +1,7 @@
 """A mail and its envelope as events. Pure: the same bytes mean the same, whenever they are read.
 
-The envelope recipient says which conversation a mail is for; what the mail says of itself (`also`) comes after it.
+The envelope recipient says which conversation a mail is for. What the mail says of itself (`also`) counts only in a
+mailbox, which has no other way to tell: at our own doors it would let anybody write into any room.
 """
 
 import hashlib
@@ -22,6 +23,7 @@ _HOPS = 50
 _ALSO = 50
 _NAME = 100
 _PAST, _FUTURE = timedelta(days=30), timedelta(hours=1)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _CID = re.compile(r'src="cid:([^"<>]*)"')
 _NOBODY = PersonId("inconnu")
 
@@ -74,9 +76,9 @@ def _message(mail: Mail, item: Item, chat: ChatId, own: MessageId | None) -> Mes
         files=files,
         thread=thread,
         reply_to=thread[-1] if thread else None,
-        title=None if thread else mail.subject or None,
+        title=None if thread else _visible(mail.subject) or None,
         form=Form.NOTICE if mail.automatic == "auto-reply" else Form.TEXT,
-        also=tuple(also(mail, chat)),
+        also=tuple(also(mail, chat)) if item.meta.get("via") == "imap" else (),
         echo=own is not None,
     )
 
@@ -118,7 +120,12 @@ def _text(mail: Mail, *, cut: int, has_files: bool) -> Text:
         plain, html = _append(plain, html, "[Courriel chiffré : son contenu est dans la pièce jointe]")
     if not plain.strip() and not has_files:
         plain, html = "(courriel sans texte)", None
-    return Text(plain=plain, html=place_images(html, {}) if html else None)
+    return Text(plain=_visible(plain), html=_visible(place_images(html, {})) if html else None)
+
+
+def _visible(text: str) -> str:
+    """As `events` promises: a NEL ends a line, other control characters are gone."""
+    return _CONTROL.sub("", text.replace("\x85", "\n"))
 
 
 def _append(plain: str, html: str | None, more: str) -> tuple[str, str | None]:

@@ -44,10 +44,10 @@ class Door:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class House:
-    """What may come in. ``own`` are the addresses that exist whatever is linked: the bridge's and the mailboxes'."""
+    """What may come in. ``sender`` is the address that our mail shows: nobody reads it unless it is linked."""
 
     domain: str
-    own: frozenset[str]
+    sender: str
     size: int
     tls: ssl.SSLContext | None = None
     recipients: int = 100
@@ -75,8 +75,6 @@ class Entrance:
 
     async def known(self, recipient: str) -> bool:
         """Raises `NotReady` when it cannot be told now."""
-        if recipient in self.house.own:
-            return True
         ours = addresses.domain_of(recipient) == self.house.domain
         return ours and await self.host.linked(ChatId(recipient)) is not None
 
@@ -157,6 +155,8 @@ class Hooks:
         if known:
             envelope.rcpt_tos.append(recipient)
             return "250 2.1.5 OK"
+        if recipient == house.sender:
+            return server.refuse_recipient("550 5.7.1 This address only sends, please write to the list")
         if addresses.domain_of(recipient) == house.domain:
             return server.refuse_recipient("550 5.1.1 No such address here")
         return server.refuse_recipient("550 5.7.1 Relaying denied")

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 import structlog
 
 from tchap_bridges.bridge import Direction, Item, Linked, Logger
-from tchap_bridges.errors import NotReady
 from tchap_bridges.events import Event
 from tchap_bridges.ids import ChatId, ConnectionName
 
@@ -90,7 +89,7 @@ class FakeHost:
         return list({linked.chat: linked for linked in self.links.values()}.values())
 
     async def linked(self, chat: ChatId) -> Linked | None:
-        if isinstance(self.refusal, NotReady):
+        if self.refusal is not None:
             raise self.refusal
         return self.links.get(chat)
 

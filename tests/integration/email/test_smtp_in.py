@@ -2,14 +2,17 @@
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tchap_bridge_email import EmailBridge
-from tchap_bridge_email.smtp_in import House
+from tchap_bridge_email.smtp_in import Door, House, listening
 from tchap_bridges.errors import Misconfigured, NotReady
+from tchap_bridges.fields import Endpoint
 from tchap_bridges.testing.certificates import Certificate
+from tchap_bridges.testing.host import FakeHost
 
 from .conftest import LIST, SECOND, SUBSCRIBER, Bridge, Dial, Opener
 
@@ -94,9 +97,11 @@ async def test_nothing_is_smuggled(bridge: Bridge, dial: Dial, end: bytes) -> No
         ("personne@pont.example", "550 5.1.1"),
         (LIST, "550 5.7.1"),
         ("", "553 5.1.3"),
-        ("pont@pont.example.", "250"),
-        ("PONT@Pont.Example", "250"),
+        ("pont@pont.example", "550 5.7.1 This address only sends"),
         (SUBSCRIBER, "250"),
+        (SUBSCRIBER.upper(), "250"),
+        (f"{SUBSCRIBER}.", "250"),
+        (f"@relais.example:{SUBSCRIBER}", "250"),
     ],
 )  # fmt: skip
 async def test_only_our_own_addresses_exist(bridge: Bridge, dial: Dial, recipient: str, code: str) -> None:
@@ -129,7 +134,7 @@ async def test_who_tries_addresses_is_sent_away(bridge: Bridge, dial: Dial) -> N
         replies = []
         while reply := await client.say(b"RCPT TO:<essai%d@pont.example>" % len(replies)):
             replies.append(reply[:3])
-    assert len(replies) == House(domain="", own=frozenset(), size=0).refused_recipients
+    assert len(replies) == House(domain="", sender="", size=0).refused_recipients
     assert (set(replies[:-1]), replies[-1]) == ({"550"}, "421")
 
 
@@ -201,6 +206,32 @@ async def test_whatever_goes_wrong_the_sender_keeps_the_mail(bridge: Bridge, dia
         await client.raw(MAIL + b".\r\n")
         assert (await client.reply()).startswith("250")
     assert len(bridge.host.items) == 1
+
+
+async def test_a_bug_of_ours_at_a_command_is_no_refusal_either(bridge: Bridge, dial: Dial) -> None:
+    bridge.host.refusal = RuntimeError("bogue")
+    async with dial(bridge.smtp) as client:
+        await client.reply()
+        await client.say(b"EHLO essai", b"MAIL FROM:<x@y.example>")
+        assert (await client.say(f"RCPT TO:<{SUBSCRIBER}>".encode())).startswith("451")
+
+
+async def test_who_is_too_slow_or_too_many_is_told_so(dial: Dial, free_port: Callable[[], int]) -> None:
+    host, port = FakeHost(), free_port()
+    host.link(LIST, SUBSCRIBER)
+    house = House(domain="pont.example", sender="pont@pont.example", size=10_000, idle=1, data=0.5, sessions=2)
+    door = Door(endpoint=Endpoint("127.0.0.1", port), lmtp=False, where="listen.smtp")
+    async with listening([door], house, host), dial(port) as idle, dial(port) as slow:
+        assert (await idle.reply()).startswith("220")
+        await slow.ready()
+        async with dial(port) as third:
+            assert (await third.reply()).startswith("421 4.7.0")
+        await slow.raw(b"Subject: x\r\n")
+        assert (await slow.reply()).startswith("421 4.4.2")
+        assert await slow.reply() == ""
+        assert await idle.reply() == ""
+        async with dial(port) as again:
+            assert (await again.reply()).startswith("220")
 
 
 async def test_while_nothing_can_be_looked_up_the_sender_waits(bridge: Bridge, dial: Dial) -> None:

@@ -41,9 +41,8 @@ def one(raw: bytes, **meta: str) -> Message:
 
 
 def test_a_mail_from_a_list() -> None:
-    message = one(mail(List_Id="Une liste <Liste.exemple.fr>", List_Post="<mailto:liste@exemple.fr>", Cc="x@y.fr"))
+    message = one(mail())
     assert (message.id, message.chat) == ("<1@exemple.fr>", "abonne@pont.fr")
-    assert message.also == ("liste.exemple.fr", "liste@exemple.fr", "x@y.fr")
     assert (message.author.person, message.author.name, message.author.remark) == (
         "jean@exemple.fr",
         "Jean Dupont",
@@ -57,6 +56,12 @@ def test_a_mail_from_a_list() -> None:
         False,
     )
     assert (message.thread, message.reply_to) == ((), None)
+
+
+def test_only_in_a_mailbox_a_mail_says_itself_where_it_belongs() -> None:
+    raw = mail(List_Id="Une liste <Liste.exemple.fr>", List_Post="<mailto:liste@exemple.fr>", Cc="x@y.fr")
+    assert one(raw, via="imap").also == ("liste.exemple.fr", "liste@exemple.fr", "x@y.fr")
+    assert one(raw, via="smtp").also == ()
 
 
 def test_an_answer() -> None:
