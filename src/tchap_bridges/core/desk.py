@@ -13,7 +13,7 @@ import structlog
 
 from tchap_bridges.core import clock, codec, policy
 from tchap_bridges.core.commands import Apply, Call, Topic, split
-from tchap_bridges.core.links import Links
+from tchap_bridges.core.links import Link, Links
 from tchap_bridges.core.outbox import Outbox
 from tchap_bridges.core.ports import Database, Homeserver, RoomFacts, Row, Sealer, Tx
 from tchap_bridges.core.roomfacts import RoomDesk
@@ -41,6 +41,7 @@ class Desk:
         rooms: RoomDesk,
         rules: policy.Rules,
         users: Sequence[str],
+        release: Callable[[Tx, str], Awaitable[None]],
         words: Translator,
     ) -> None:
         self._db = db
@@ -51,6 +52,7 @@ class Desk:
         self._rooms = rooms
         self._rules = rules
         self._users = users
+        self._release = release
         self._words = words
         self._topics: list[Topic] = []
 
@@ -152,12 +154,18 @@ class Desk:
         facts = await self._homeserver.facts(room)
 
         async def written(tx: Tx) -> None:
+            if await tx.value("room_is_joined", id=room):
+                return  # an invite is told by a transaction and by a sync, under two keys: one greeting is enough
             await tx.run("room_joined", id=room, joined=1)
             if facts.encrypted:
                 await self._rooms.encrypted(tx, room)
                 return
-            await self._outbox.notice(tx, room, Text(plain=self._words(self._greeting())), cause=row["key"])
             await self._audit(tx, "joined", by, room)
+            old = await tx.value("room_replaced_by", to=room)
+            if old is not None and old == facts.predecessor:
+                await self._move(tx, old, facts, by, row)
+                return
+            await self._outbox.notice(tx, room, Text(plain=self._words(self._greeting())), cause=row["key"])
 
         if facts.encrypted:
             await self._homeserver.leave(
@@ -186,25 +194,42 @@ class Desk:
 
     async def _follow(self, room: RoomId, row: Row, fact: Mapping[str, object]) -> Written:
         """A tombstone is believed only when the new room says that it replaces this one (CVE-2021-32659)."""
-        new = RoomId(str(fact["to"]))
+        new, by = RoomId(str(fact["to"])), UserId(str(fact["by"]))
         try:
             await self._homeserver.join(new)
             facts = await self._homeserver.facts(new)
         except Undeliverable as error:
-            log.warning("desk.not_followed", room=room, reason=error.reason)
-            return _nothing
+            log.info("desk.waits_for_invite", room=room, reason=error.reason)
+            return self._moving(room, new)
         if facts.predecessor != room:
             await self._homeserver.leave(new, self._words(_("Ce salon ne remplace pas celui qui y renvoie.")))
             return _nothing
 
         async def written(tx: Tx) -> None:
             await tx.run("room_joined", id=new, joined=1)
-            await tx.run("room_replaced", id=room, to=new)
-            await self._links.move(tx, room, new)
-            await self._audit(tx, "followed upgrade", UserId(str(fact["by"])), room, new)
-            await self._review(tx, facts, row)
+            await self._move(tx, room, facts, by, row)
 
         return written
+
+    def _moving(self, old: RoomId, new: RoomId) -> Written:
+        """The new room lets us in only when we are invited: until then what comes waits, for the old one is shut."""
+
+        async def written(tx: Tx) -> None:
+            await tx.run("room_replaced", id=old, to=new)
+            for link in await self._links.of_room(tx, old):
+                if link.state == "active":
+                    await self._links.set_state(tx, link, "moving")
+
+        return written
+
+    async def _move(self, tx: Tx, old: RoomId, facts: RoomFacts, by: UserId, row: Row) -> None:
+        await tx.run("room_replaced", id=old, to=facts.room)
+        await self._links.move(tx, old, facts.room)
+        for link in await self._links.of_room(tx, facts.room):
+            if link.state == "moving":
+                await self._resume(tx, link)
+        await self._audit(tx, "followed upgrade", by, old, facts.room)
+        await self._review(tx, facts, row)
 
     async def _refresh(self, room: RoomId, row: Row) -> Written:
         facts = await self._homeserver.facts(room)
@@ -218,6 +243,10 @@ class Desk:
 
         return written
 
+    async def _resume(self, tx: Tx, link: Link) -> None:
+        await self._links.set_state(tx, link, "active")
+        await self._release(tx, standing_by(link.id))
+
     async def _review(self, tx: Tx, facts: RoomFacts, row: Row) -> None:
         """Suspend what is no longer allowed, resume what is allowed again; say so where it can be said."""
         for ordinal, link in enumerate(await self._links.of_room(tx, facts.room)):
@@ -226,7 +255,7 @@ class Desk:
                 await self._links.set_state(tx, link, "suspended", self._words(decision.reason))
                 text = _("Le pont vers {name} est suspendu : {why}.", name=link.name, why=decision.reason)
             elif link.state == "suspended" and decision.allowed:
-                await self._links.set_state(tx, link, "active")
+                await self._resume(tx, link)
                 text = _("Le pont vers {name} reprend.", name=link.name)
             else:
                 continue
@@ -247,6 +276,11 @@ class Desk:
     @staticmethod
     async def _audit(tx: Tx, what: str, who: UserId, room: RoomId, detail: str = "", rule: str = "") -> None:
         await tx.run("audit_add", at=clock.now(), who=who, what=what, room=room, detail=detail, rule=rule)
+
+
+def standing_by(link: int) -> str:
+    """What arrives for a link that cannot carry it now waits under this name."""
+    return f"standing by {link}"
 
 
 async def _nothing(tx: Tx) -> None:

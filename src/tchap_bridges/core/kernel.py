@@ -119,6 +119,7 @@ class Kernel:
             rooms=self.rooms,
             rules=options.rules,
             users=options.users,
+            release=self.inbox.release,
             words=options.words,
         )
         pont = Pont(

@@ -17,7 +17,10 @@ V = TypeVar("V")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """A room and a chat. ``state``: proof, active, paused, suspended, gone; ``reason`` says why it is suspended."""
+    """A room and a chat.
+
+    ``state``: proof, active, paused, suspended, moving, gone. ``reason`` says why it is suspended.
+    """
 
     id: int
     room: RoomId

@@ -11,6 +11,7 @@ import structlog
 
 from tchap_bridges.bridge import Direction, Item
 from tchap_bridges.core import clock, codec
+from tchap_bridges.core.desk import standing_by
 from tchap_bridges.core.inbox import MATRIX, Arrival, Await, Hold
 from tchap_bridges.core.links import Link, Links
 from tchap_bridges.core.outbox import CANCELLED, DESK, ORIGIN, PENDING, Outbox
@@ -36,6 +37,8 @@ from tchap_bridges.ids import ChatId, ConnectionName, MessageId, RoomId
 
 PATIENCE = 600.0
 """For how many seconds an edit, a deletion or an echo waits for the message it speaks of."""
+STANDING_BY = 7 * 86_400.0
+"""For how many seconds what arrives waits for a link that is suspended, or whose room is being replaced."""
 SOON = 500
 """Milliseconds before a row is due in which it is taken for gone already."""
 
@@ -115,6 +118,8 @@ class Router:
         if not links:
             log.info("router.unlinked", connection=connection, inbox=arrival.id)
         for link in links:
+            if link.state in {"moving", "suspended"} and len(links) == 1 and not isinstance(event, Delivery):
+                raise Await(standing_by(link.id), STANDING_BY)
             if link.state != "active" or not (link.brings_in or isinstance(event, Delivery)):
                 log.info("router.not_carried", link=link.id, state=link.state)
                 continue

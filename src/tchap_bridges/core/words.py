@@ -50,6 +50,8 @@ def state_words(state: str) -> Phrase:
             return _("actif")
         case "paused":
             return _("en pause")
+        case "moving":
+            return _("en attente d'une invitation dans le salon qui remplace celui-ci")
         case "suspended":
             return _("suspendu")
         case "connecting":

@@ -32,7 +32,7 @@ def item(raw: bytes) -> Item:
         (b"hang", "took more than 1 s"),
         (b"spin", "took more than 1 s"),
         (b"crash", "process died"),
-        (b"memory", "MemoryError"),
+        (b"memory", "MemoryError|took more than 1 s"),
         (b"raise", "no such header"),
         (b"deep", "too deeply"),
     ],

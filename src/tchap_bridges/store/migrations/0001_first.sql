@@ -159,7 +159,7 @@ CREATE TABLE room (
     id        TEXT PRIMARY KEY,
     encrypted SMALLINT NOT NULL DEFAULT 0,
     voice     TEXT NOT NULL DEFAULT 'ghost',  -- 'ghost', or 'spoken' where ghosts cannot enter
-    joined    SMALLINT NOT NULL DEFAULT 1,
+    joined    SMALLINT NOT NULL DEFAULT 0,
     replaced  TEXT,                           -- the room it was upgraded to
     read_upto BIGINT NOT NULL DEFAULT 0
 );

@@ -9,8 +9,14 @@ SELECT id FROM room WHERE encrypted = 1
 -- name: room_joined
 INSERT INTO room (id, joined) VALUES (:id, :joined) ON CONFLICT (id) DO UPDATE SET joined = :joined
 
+-- name: room_is_joined
+SELECT id FROM room WHERE id = :id AND joined = 1
+
 -- name: room_replaced
-UPDATE room SET replaced = :to WHERE id = :id
+INSERT INTO room (id, replaced) VALUES (:id, :to) ON CONFLICT (id) DO UPDATE SET replaced = excluded.replaced
+
+-- name: room_replaced_by
+SELECT id FROM room WHERE replaced = :to
 
 -- name: read_upto
 SELECT message.id, copy.remote FROM message JOIN copy ON copy.message = message.id AND copy.target = message.room
