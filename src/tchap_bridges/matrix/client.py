@@ -201,6 +201,8 @@ class MatrixClient(HTTPAPI):
     # Errors
 
     def _hold_back(self, user: str | None) -> None:
+        if self.session.closed:
+            raise NotReady(_("le pont s'arrête"))
         until = self._not_before.get(user or "")
         if until is None:
             return

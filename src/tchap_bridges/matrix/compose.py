@@ -165,7 +165,8 @@ def _body(text: Text, heads: tuple[str, ...], title: str | None, form: Form) -> 
         first = [f"<em>{escape(head, quote=False)}</em>" for head in heads]
         first += [f"<strong>{escape(title, quote=False)}</strong>"] if title else []
         content["format"] = "org.matrix.custom.html"
-        content["formatted_body"] = "<br>".join((*first, *((text.html or _as_html(plain),) if text else ())))
+        html = clean_text(text.html) if text.html else _as_html(plain)
+        content["formatted_body"] = "<br>".join((*first, html) if html else first)
     return content
 
 

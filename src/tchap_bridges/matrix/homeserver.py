@@ -95,7 +95,7 @@ class MatrixHomeserver:
             translate=translate,
         )
         self._members = _Members(self._client, self._bot)
-        self._arrivals = Arrivals(take, on_passing, self._ours, watches=(self._voices, self._members))
+        self._arrivals = Arrivals(take, on_passing, self._ours, watches=(self._rooms, self._voices, self._members))
         self._endpoint = Endpoint(settings.hs_token, self._arrivals, self._knows)
         self._sweeper = Sweeper(
             self._client,

@@ -7,9 +7,10 @@ of the sender's, so that a repeat after a crash, the homeserver's too, shows not
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import structlog
 
@@ -35,13 +36,13 @@ from tchap_bridges.matrix import compose
 from tchap_bridges.matrix.client import MatrixClient, MatrixRefused, path_of
 from tchap_bridges.matrix.compose import Content, Translate
 from tchap_bridges.matrix.ghosts import Profile, Speaker
-from tchap_bridges.matrix.media import Media, TooLarge, mime_of
+from tchap_bridges.matrix.media import Media, TooLarge, Whole, mime_of
 from tchap_bridges.matrix.read import ORIGIN
 from tchap_bridges.matrix.recent import Recent
 from tchap_bridges.matrix.voices import Voices
 
-SEARCHED = 20  # pages of 100 events in which a message of unknown fate is looked for
-_TYPING_SECONDS = 30
+_SEARCHED: Final = 20  # pages of 100 events in which a message of unknown fate is looked for
+_TYPING_SECONDS: Final = 30
 
 Said = Callable[[Profile | None], Content]
 """The content, which differs with the voice."""
@@ -82,6 +83,13 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
         self._is_encrypted = is_encrypted
         self._translate = translate
         self._senders: Recent[MessageId, UserId] = Recent(10_000)
+        self._just_encrypted: Recent[RoomId, bool] = Recent(10_000)
+
+    async def saw(self, event: Mapping[str, Any]) -> None:
+        """Encryption counts from the moment it arrives, before the inbox has come to it."""
+        room = event.get("room_id")
+        if event.get("type") == "m.room.encryption" and event.get("state_key") == "" and isinstance(room, str):
+            self._just_encrypted.put(RoomId(room), True)
 
     async def run(self) -> None:
         """Nothing to serve: what arrives comes by the homeserver's transactions and syncs."""
@@ -93,7 +101,7 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
         room = RoomId(message.chat)
         text, files = message.text, tuple(message.files)
         if not compose.fits(text):
-            whole = _Whole(f"{self._translate(_('texte complet'))}.txt", "text/plain", text.plain.encode())
+            whole = Whole(f"{self._translate(_('texte complet'))}.txt", "text/plain", text.plain.encode())
             text, files = (
                 compose.shortened(text, self._translate(_("[… suite dans le fichier joint]"))),
                 (whole, *files),
@@ -188,8 +196,14 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
             raise Undeliverable(_("le message ne peut plus être modifié dans ce salon")) from error
 
     async def delete(self, deletion: OutgoingDeletion) -> None:
+        refused: Undeliverable | None = None
         for target in dict.fromkeys((deletion.target, *deletion.parts)):
-            await self._redact(RoomId(deletion.chat), target, deletion.key)
+            try:
+                await self._redact(RoomId(deletion.chat), target, deletion.key)
+            except Undeliverable as error:  # the other parts may still go
+                refused = error
+        if refused is not None:
+            raise refused
 
     async def _redact(self, room: RoomId, target: MessageId, key: str) -> None:
         """As who said it, and else as the bot, where it has the right."""
@@ -248,14 +262,14 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
     def open_file(self, ref: FileRef) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         return self._media.open(ref)
 
-    async def find_sent(self, event: "_Event") -> MessageId | None:
+    async def find_sent(self, event: _Event) -> MessageId | None:
         """An event of ours by its mark, among the room's last ones; None when it is not there."""
         wanted = compose.mark(event.key, event.part)
         senders = [self._voices.bot.user]
         if event.author is not None:
             senders.append(self._voices.ghost_of(event.author, event.network))
         params = {"dir": "b", "limit": "100", "filter": json.dumps({"types": [event.kind], "senders": senders})}
-        for _page in range(SEARCHED):
+        for _page in range(_SEARCHED):
             found = await self._client.call(
                 "GET",
                 path_of("rooms", event.room, "messages"),
@@ -318,7 +332,7 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
         return sent
 
     def _refuse_encrypted(self, room: RoomId) -> None:
-        if self._is_encrypted(room):
+        if self._just_encrypted.get(room) or self._is_encrypted(room):
             raise Undeliverable(_("ce salon est chiffré et le pont ne sait pas encore chiffrer"))
 
     async def _sender_of(self, room: RoomId, event: MessageId) -> UserId | None:
@@ -336,26 +350,6 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
         sender = UserId(str(found.get("sender", "")))
         self._senders.put(event, sender)
         return sender
-
-
-@dataclass(frozen=True, slots=True)
-class _Whole:
-    """A text too long for an event, as a file."""
-
-    name: str
-    mime: str
-    data: bytes
-
-    @property
-    def size(self) -> int:
-        return len(self.data)
-
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[AsyncIterator[bytes]]:
-        async def once() -> AsyncIterator[bytes]:
-            yield self.data
-
-        yield once()
 
 
 def _about_sender(error: MatrixRefused) -> bool:

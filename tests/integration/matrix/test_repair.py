@@ -54,7 +54,7 @@ async def test_a_homeserver_that_dies_with_our_200_held_back_is_repaired(make_si
         await until(lambda: len(side.inbox.bodies()) == 31)
         assert time.monotonic() - started < 10
         assert side.inbox.bodies() == ["avant", *(f"message {number}" for number in range(30))]
-        assert len(side.alive) > alive
+        await until(lambda: len(side.alive) > alive)
 
 
 async def test_a_gap_longer_than_a_sync_is_filled_in_order(make_side, monkeypatch):

@@ -294,6 +294,13 @@ async def test_nothing_enters_an_encrypted_room(side, agent):
         assert "upload" not in [name for name, _, _ in side.observed[asked:]]
     assert "secret" not in str(await agent.timeline(room))
 
+    side.encrypted.clear()
+    other = await side.enter(agent)
+    await agent.set_state(other, "m.room.encryption", {"algorithm": "m.megolm.v1.aes-sha2"})
+    await eventually(lambda: any(event["type"] == "m.room.encryption" for event in side.inbox.events.values()))
+    with pytest.raises(Undeliverable, match="chiffré"):  # before the core knows
+        await side.say(other, "secret")
+
 
 async def test_a_row_of_unknown_fate_is_looked_for_first(side, agent):
     room = await side.enter(agent)
