@@ -182,7 +182,7 @@ class Desk:
         )
 
     async def _gone(self, room: RoomId, fact: Mapping[str, object]) -> Written:
-        await self._homeserver.leave(room, "")  # the bot is out already; its ghosts follow
+        await self._homeserver.call_off(room)
 
         async def written(tx: Tx) -> None:
             await tx.run("room_joined", id=room, joined=0)

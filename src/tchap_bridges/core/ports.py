@@ -164,6 +164,10 @@ class Homeserver(Protocol):
         """Leave, or refuse an invite; the reason is seen in the room, encrypted or not. Ghosts leave with the bot."""
         ...
 
+    async def call_off(self, room: RoomId) -> None:
+        """The bot is out of the room: its ghosts leave too. An invite that has come since stays."""
+        ...
+
     async def wear(self, room: RoomId, name: str | None) -> None:
         """Show ``name`` as the bot's name in this one room (a state, never a message); None takes it off."""
         ...

@@ -183,10 +183,13 @@ class MatrixHomeserver:
         await self._client.call("POST", path_of("rooms", room, "join"), {}, name="join", user=self._bot)
 
     async def leave(self, room: RoomId, reason: str) -> None:
+        await self.call_off(room)
+        await self._out(room, self._bot, reason)
+
+    async def call_off(self, room: RoomId) -> None:
         for ghost in await self._voices.inside(room):
             await self._out(room, ghost, "")
             await self._voices.left(room, ghost)
-        await self._out(room, self._bot, reason)
         await self._voices.reset(room)
 
     async def _out(self, room: RoomId, user: UserId, reason: str) -> None:

@@ -188,6 +188,9 @@ class FakeHomeserver:
     async def leave(self, room: RoomId, reason: str) -> None:
         self.left.append((room, reason))
 
+    async def call_off(self, room: RoomId) -> None:
+        pass
+
     async def wear(self, room: RoomId, name: str | None) -> None:
         self.worn.append((room, name))
 
