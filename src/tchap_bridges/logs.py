@@ -1,4 +1,4 @@
-"""Structured logs on standard error: for people on a terminal, JSON for machines. Never a body, an address, a secret."""
+"""Structured logs on standard error: for people on a terminal, JSON for machines. Never a body or a secret."""
 
 import logging
 import sys

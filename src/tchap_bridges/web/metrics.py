@@ -43,7 +43,7 @@ class Metrics:
     def count(self, what: str, where: str, n: int = 1) -> None:
         self._events.labels(what, where).inc(n)
 
-    def observe(self, method: str, seconds: float, ok: bool) -> None:  # noqa: FBT001 - a label
+    def observe(self, method: str, seconds: float, ok: bool) -> None:
         self._latency.labels(method, str(ok).lower()).observe(seconds)
 
     def page(self, figures: Mapping[str, Mapping[str, float]]) -> bytes:
