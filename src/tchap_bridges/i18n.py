@@ -91,7 +91,7 @@ class Translator:
         """The wording for this count, placeholders unfilled. French when the catalogue lacks it."""
         french = many if many is not None and n >= 2 else msgid  # in French 0 and 1 are singular
         found = self._catalog.get(msgid) if self._catalog is not None else None
-        if found is None:
+        if found is None or not found.string:
             return french
         form = found.string if isinstance(found.string, str) else found.string[0 if n == 1 else 1]
         return form or french
