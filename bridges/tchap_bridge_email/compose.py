@@ -18,7 +18,7 @@ import nh3
 
 from tchap_bridge_email import addresses, fields
 from tchap_bridges.bridge import Outgoing
-from tchap_bridges.events import Text
+from tchap_bridges.events import Form, Text
 from tchap_bridges.ids import MessageId
 
 _REFERENCES = 20
@@ -79,7 +79,7 @@ def compose(
     ``missing`` are sentences on files that could not go along: they are said in the text, and nobody waits for them.
     """
     message_id = addresses.own_message_id(message.key, origin.secret, origin.domain)
-    text = _with_notes(message.text, missing)
+    text = _whole_text(message, enclosures, missing)
     boundary = "=_tchap_" + addresses.mac(origin.secret, "boundary", message.key, length=20)
     head = b"".join(_head(message, text, message_id, origin, recipients))
     return Letter(
@@ -158,14 +158,18 @@ def _shorten(line: str, longest: int) -> str:
     return kept.rstrip(" ,;:") + " …"
 
 
-def _with_notes(text: Text, missing: Sequence[str]) -> Text:
-    plain = text.plain or (_plain_of(text.html) if text.html else "")
-    html = text.html
+def _whole_text(message: Outgoing, enclosures: Sequence[Enclosure], missing: Sequence[str]) -> Text:
+    """What is said, what is done (``/me`` names who does), or the names of what is sent without a word."""
+    plain, html = message.text.plain, message.text.html
+    if not plain:
+        plain = _plain_of(html) if html else ", ".join(enclosure.name for enclosure in enclosures)
+    if message.form is Form.EMOTE and message.author is not None:
+        plain = f"* {message.author.name} {plain}"
+        html = html and f"* {escape(message.author.name)} {html}"
     if missing:
         plain = "\n\n".join(filter(None, (plain, *(f"[{note}]" for note in missing))))
-        if html is not None:
-            html += "".join(f"<p>[{escape(note)}]</p>" for note in missing)
-    return Text(plain=plain, html=html)
+        html = html and html + "".join(f"<p>[{escape(note)}]</p>" for note in missing)
+    return Text(plain=plain, html=html or None)
 
 
 def _mixed(text: Text, enclosures: Sequence[Enclosure], boundary: str) -> Iterator[bytes]:

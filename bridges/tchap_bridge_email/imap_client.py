@@ -60,6 +60,10 @@ class Described:
     arrived: datetime
 
 
+class Refused(NotReady):
+    """The server is there, and says no to this one command."""
+
+
 class Session:
     """What `signed_in` gives. Each method raises `NotReady` when the server is silent, gone, or says no."""
 
@@ -123,7 +127,7 @@ class Session:
     async def _ask(self, command: Awaitable[Any]) -> Sequence[Any]:
         answer = await self._bounded(command)
         if answer.result != "OK":
-            raise NotReady(_("le serveur IMAP répond {said}", said=answer.result))
+            raise Refused(_("le serveur IMAP répond {said}", said=answer.result))
         lines: Sequence[Any] = answer.lines
         return lines
 

@@ -7,15 +7,17 @@ that was moved or restored (another UIDVALIDITY) is read again from the first st
 import asyncio
 import hashlib
 import json
+from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
-from tchap_bridge_email.imap_client import Account, Examined, Session, signed_in
+from tchap_bridge_email.imap_client import Account, Examined, Refused, Session, signed_in
 from tchap_bridge_email.incoming import IN_MEMORY, delivery_key
 from tchap_bridges.bridge import Host
 from tchap_bridges.errors import BadCredentials, BridgeError, NotReady
 from tchap_bridges.i18n import _
 
+_ATTEMPTS = 5
 _CUT = 1_000_000
 """Of a mail that is too big this much is taken: its header and, nearly always, its text."""
 
@@ -55,6 +57,7 @@ class Mailboxes:
         self._pace = pace or Pace()
         self._bulky = asyncio.Lock()
         self._trouble: dict[str, str] = {}
+        self._refusals: Counter[tuple[str, int]] = Counter()
 
     async def watch(self, account: Account) -> None:
         """Until cancelled. Raises nothing: what is wrong with a mailbox is said in the connection's state and log."""
@@ -112,10 +115,21 @@ class Mailboxes:
         for uid in await session.search("UID", f"{place.next}:*"):
             if uid < place.next:  # "n:*" names the last mail even where n is beyond it
                 continue
-            await self._take(session, account, uid, place)
+            await self._try(session, account, uid, place)
             place = replace(place, next=uid + 1)
             await self._keep(account, place)
         return place
+
+    async def _try(self, session: Session, account: Account, uid: int, place: Place) -> None:
+        """One mail. One that the server refuses to give, again and again, is left behind, for others wait behind it."""
+        try:
+            await self._take(session, account, uid, place)
+        except Refused:
+            self._refusals[_short(account), uid] += 1
+            if self._refusals[_short(account), uid] < _ATTEMPTS:
+                raise
+            self._host.log.exception("mail left in its mailbox", mailbox=_short(account), uid=uid)
+        del self._refusals[_short(account), uid]
 
     async def _take(self, session: Session, account: Account, uid: int, place: Place) -> None:
         mail = await session.describe(uid)

@@ -199,41 +199,67 @@ def _make_folder(dovecot: Dovecot) -> None:
         assert imap.create('"&AMk-quipe &- amis"')[0] == "OK"
 
 
-async def hung_idle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """A server that says nothing any more once it idles."""
-    writer.write(b"* OK ready\r\n")
-    while line := await reader.readline():
-        tag, command, *_ = line.decode().split()
-        match command.upper():
-            case "CAPABILITY":
-                writer.write(f"* CAPABILITY IMAP4rev1 IDLE\r\n{tag} OK\r\n".encode())
-            case "EXAMINE":
-                writer.write(
-                    f"* 0 EXISTS\r\n* OK [UIDVALIDITY 1] x\r\n* OK [UIDNEXT 1] x\r\n{tag} OK done\r\n".encode()
-                )
-            case "UID":
-                writer.write(f"* SEARCH\r\n{tag} OK done\r\n".encode())
-            case "IDLE":
+class Script:
+    """An IMAP server of one mailbox with two new mails, and faults that no real server shows on demand."""
+
+    def __init__(self, *, hangs: bool = False, refuses: int | None = None) -> None:
+        self.connections = 0
+        self._hangs, self._refuses = hangs, refuses
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        writer.write(b"* OK ready\r\n")
+        while line := (await reader.readline()).decode():
+            tag, command, *words = line.split()
+            if command == "IDLE":
                 writer.write(b"+ idling\r\n")
-                await reader.read()
+                line = (await reader.readline()).decode()
+                if self._hangs:
+                    await reader.read()
+            elif words[:1] == ["FETCH"] and int(words[1]) == self._refuses:
+                writer.write(f"{tag} NO not this one\r\n".encode())
+                continue
+            writer.write(self._told(command, words) + f"{tag} OK done\r\n".encode())
+        writer.close()
+
+    def _told(self, command: str, words: list[str]) -> bytes:
+        match command, words:
+            case "CAPABILITY", _:
+                return b"* CAPABILITY IMAP4rev1 IDLE\r\n"
+            case "EXAMINE", _:
+                return b"* 0 EXISTS\r\n* OK [UIDVALIDITY 1] x\r\n* OK [UIDNEXT 1] x\r\n"
+            case "UID", ["SEARCH", *_]:
+                return b"* SEARCH 1 2\r\n"
+            case "UID", ["FETCH", uid, "(RFC822.SIZE", *_]:
+                date = b'"01-Mar-2026 10:00:00 +0000"'
+                return b"* %s FETCH (UID %s RFC822.SIZE %d INTERNALDATE %s)\r\n" % (
+                    uid.encode(), uid.encode(), len(mail(int(uid))), date,
+                )  # fmt: skip
+            case "UID", ["FETCH", uid, *_]:
+                raw = mail(int(uid))
+                return b"* %s FETCH (UID %s BODY[] {%d}\r\n%s)\r\n" % (uid.encode(), uid.encode(), len(raw), raw)
             case _:
-                writer.write(f"{tag} OK done\r\n".encode())
-    writer.close()
+                return b""
+
+
+BRISK = Pace(idle=0.2, poll=1, answer=0.5, first_pause=0.05, last_pause=0.05)
 
 
 async def test_an_idle_that_hangs_is_noticed(free_port: Callable[[], int], dovecot: Dovecot) -> None:
-    port = free_port()
-    host = FakeHost()
-    connections: list[None] = []
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connections.append(None)
-        await hung_idle(reader, writer)
-
-    server = await asyncio.start_server(serve, "127.0.0.1", port)
-    pace = Pace(idle=0.2, poll=1, answer=0.3, first_pause=0.05, last_pause=0.05)
-    async with Watching(host, account(dovecot, host="127.0.0.1", port=port, security="none"), pace=pace):
-        await until(lambda: len(connections) >= 3)
-    server.close()
-    await server.wait_closed()
+    host, port, script = FakeHost(), free_port(), Script(hangs=True)
+    async with await asyncio.start_server(script.serve, "127.0.0.1", port):
+        async with Watching(host, account(dovecot, host="127.0.0.1", port=port, security="none"), pace=BRISK):
+            await until(lambda: script.connections >= 3)
     assert "ne répond plus" in "".join(host.notes)
+    assert len(host.items) == 2
+
+
+async def test_one_mail_that_cannot_be_had_does_not_block_the_next(
+    free_port: Callable[[], int], dovecot: Dovecot
+) -> None:
+    host, port, script = FakeHost(), free_port(), Script(refuses=1)
+    async with await asyncio.start_server(script.serve, "127.0.0.1", port):
+        async with Watching(host, account(dovecot, host="127.0.0.1", port=port, security="none"), pace=BRISK):
+            await host.wait_for(1)
+    assert host.items[0].raw == mail(2)
+    assert script.connections == 5

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tchap_bridge_email import fields
 from tchap_bridge_email.compose import Enclosure, Letter, Origin, compose, references, subject
 from tchap_bridges.bridge import Outgoing
-from tchap_bridges.events import Author, Text
+from tchap_bridges.events import Author, Form, Text
 from tchap_bridges.ids import ChatId, MessageId, PersonId
 
 ORIGIN = Origin(address="pont@pont.fr", domain="pont.fr", secret=b"s" * 32)
@@ -176,6 +176,19 @@ def test_html_that_no_reader_should_meet_does_not_leave() -> None:
 def test_html_alone_is_readable_as_plain_text() -> None:
     mail = read(letter(outgoing(text=Text(html="<p>un</p><p>deux &amp; trois</p>"))))
     assert mail.get_body(("plain",)).get_content() == "un\r\ndeux & trois\r\n"  # type: ignore[union-attr]
+
+
+def test_what_is_done_names_who_does_it() -> None:
+    mail = read(letter(outgoing(form=Form.EMOTE, text=Text(plain="arrive", html="<em>arrive</em>"))))
+    assert mail.get_body(("plain",)).get_content() == "* Jean Dupont arrive\r\n"  # type: ignore[union-attr]
+    assert "* Jean Dupont <em>arrive</em>" in mail.get_body(("html",)).get_content()  # type: ignore[union-attr]
+
+
+def test_a_file_without_a_word_names_itself() -> None:
+    silent = outgoing(text=Text(), title=None)
+    mail = read(letter(silent, enclosures=[Enclosure(name="plan.pdf", mime="application/pdf", data=b"x")]))
+    assert mail["Subject"] == "plan.pdf"
+    assert mail.get_body(("plain",)).get_content() == "plan.pdf\r\n"  # type: ignore[union-attr]
 
 
 WILD = st.text(
