@@ -14,9 +14,10 @@ from tchap_bridge_email.challenge import challenge
 from tchap_bridge_email.compose import Enclosure, Letter, Origin, compose
 from tchap_bridge_email.config import EmailConfig
 from tchap_bridge_email.enclosures import enclose, too_big
+from tchap_bridge_email.entrance import House
 from tchap_bridge_email.imap_client import Account
 from tchap_bridge_email.imap_in import Mailboxes
-from tchap_bridge_email.smtp_in import Door, House, listening
+from tchap_bridge_email.smtp_in import Door, listening
 from tchap_bridge_email.submission import Relay, TooBig, Unanswered, submit
 from tchap_bridges.bridge import Asker, Chat, Connection, Host, Limits, NamesChats, Outgoing, Proves, Steps
 from tchap_bridges.errors import BridgeError, Misconfigured, Undeliverable

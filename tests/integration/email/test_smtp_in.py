@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tchap_bridge_email import EmailBridge
-from tchap_bridge_email.smtp_in import Door, House, listening
+from tchap_bridge_email.entrance import House
+from tchap_bridge_email.smtp_in import Door, listening
 from tchap_bridges.errors import Misconfigured, NotReady
 from tchap_bridges.fields import Endpoint
 from tchap_bridges.testing.certificates import Certificate
