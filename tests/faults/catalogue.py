@@ -1,9 +1,21 @@
 """All scenarios, in the order in which they are run."""
 
+from . import mailservers, points, storms
 from .scenario import Scenario
-from .storms import kills_mail_to_room, kills_room_to_mail
 
 SCENARIOS = (
-    Scenario("kills-mail-to-room", "1", kills_mail_to_room, limit=900),
-    Scenario("kills-room-to-mail", "1", kills_room_to_mail, limit=900),
+    Scenario("kills-mail-to-room", "1", storms.kills_mail_to_room, limit=900),
+    Scenario("kills-room-to-mail", "1", storms.kills_room_to_mail, limit=900),
+    Scenario("outages-mail-to-room", "1", storms.outages_mail_to_room, limit=600),
+    Scenario("outages-room-to-mail", "1, 6", storms.outages_room_to_mail, limit=600),
+    Scenario("kill-before-200", "2", points.before_200),
+    Scenario("kill-before-250", "2", points.before_250),
+    Scenario("kill-after-send", "3", points.after_send),
+    Scenario("kill-after-submission", "14", points.after_submission),
+    Scenario("kill-in-upload", "3", points.in_upload),
+    Scenario("kill-in-command", "2", points.in_command),
+    Scenario("two-ghosts", "5", mailservers.two_ghosts),
+    Scenario("client-hangs-up", "12", mailservers.client_hangs_up),
+    Scenario("handler-fails", "13", mailservers.handler_fails),
+    Scenario("submission-dies", "14", mailservers.submission_dies),
 )

@@ -6,10 +6,16 @@ connections), or by starting it through `sabotage`.
 
 import asyncio
 import contextlib
+import math
+import os
 import re
+import resource
+import secrets
+import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -28,6 +34,7 @@ from .oracle import Ledger, Sighting, Verdict, tokens
 ROOT = Path(__file__).parents[2]
 DRAIN = 60.0
 """Seconds after healing in which everything that was acknowledged must be there."""
+Seen = Callable[[Sequence["Place"]], Awaitable[dict[str, list[Sighting]]]]
 _STRAY = 1.5  # seconds in which a second copy would show itself
 
 
@@ -58,7 +65,26 @@ class Bridge(BridgeProcess):
             await starting
         await super().kill()
 
-    async def gone(self, *, timeout: float = 30) -> None:  # noqa: ASYNC109
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """It does nothing, and holds what it has."""
+        os.kill(self.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.pid, signal.SIGCONT)
+
+    @contextlib.contextmanager
+    def disk_full(self) -> Iterator[None]:
+        """No file of it can grow, or even be written to."""
+        _soft, hard = resource.prlimit(self.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (0, hard))
+        try:
+            yield
+        finally:
+            resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (hard, hard))
+
+    async def gone(self, *, timeout: float = 30) -> None:
         """Wait until it has killed itself."""
         pid = self.pid
 
@@ -120,21 +146,23 @@ class Ground:
     @asynccontextmanager
     async def running(self, *faults: str, **changes: Mapping[str, Any]) -> AsyncIterator[Bridge]:
         """The bridge, started with these faults and changes to its configuration, stopped at the end."""
-        await self.start(*faults, **changes)
+        sections = {name: {**self._sections.get(name, {}), **more} for name, more in changes.items()}
+        write_yaml(self.world.bridge.folder / "config.yaml", {**self._sections, **sections})
+        self.bridge.kills = 0
+        await self.start(*faults)
         try:
             yield self.bridge
         finally:
             await self.bridge.stop()
 
-    async def start(self, *faults: str, **changes: Mapping[str, Any]) -> None:
-        """Start it anew; what was killed before counts in `bridge.kills` of the new one too."""
-        kills = self.bridge.kills if not changes else 0
+    async def start(self, *faults: str) -> Bridge:
+        """Start it anew, with other faults or none, within `running`."""
+        kills = self.bridge.kills
         await self.bridge.stop()
-        sections = {name: {**self._sections.get(name, {}), **more} for name, more in changes.items()}
-        write_yaml(self.world.bridge.folder / "config.yaml", {**self._sections, **sections})
         self.bridge = Bridge(self.world.bridge.folder, self.world.bridge.ports, faults)
         self.bridge.kills = kills
         await self.bridge.start()
+        return self.bridge
 
     def email(self, **more: Any) -> dict[str, Any]:
         """Changes to the e-mail section, as `start` takes them."""
@@ -161,10 +189,15 @@ class Ground:
             await other.join(room)
         name = next(self._names)
         answer = await self.world.link(first, room, f"courriel {name}@{LIST_DOMAIN} sens={direction}")
+        return Place(name, room, self.subscriber_in(answer), [first, *others])
+
+    @staticmethod
+    def subscriber_in(answer: str) -> str:
+        """The bridge's address for a list, out of what the bot answered to the command that links it."""
         found = re.search(r"[\w.+-]+@pont\.tchap\.localhost", answer)
         if found is None:
             raise AssertionError(f"the link was not made: {answer}")
-        return Place(name, room, found[0], [first, *others])
+        return found[0]
 
     # What the targets show
 
@@ -192,34 +225,62 @@ class Ground:
     async def seen_in_mails(self, places: Sequence[Place]) -> dict[str, list[Sighting]]:
         return {place.name: self.in_mail(place) for place in places}
 
-    async def judge(
-        self,
-        ledger: Ledger,
-        places: Sequence[Place],
-        seen: Callable[[Sequence[Place]], Awaitable[dict[str, list[Sighting]]]],
-        *,
-        stray: float = _STRAY,
-    ) -> Verdict:
-        """Wait until nothing is missing, at most `DRAIN` seconds, then a little more; and say what is there."""
+    async def drained(self, ledger: Ledger, places: Sequence[Place], seen: Seen) -> float:
+        """Seconds until nothing that was acknowledged is missing; infinite when something still is after `DRAIN`."""
         loop = asyncio.get_running_loop()
-        began = ended = loop.time()
+        began = loop.time()
 
         async def complete() -> bool:
-            nonlocal ended
-            ended = loop.time()
             try:
                 shown = await seen(places)
             except (aiohttp.ClientError, TimeoutError):
                 return False
             return not ledger.missing(sighting for each in shown.values() for sighting in each)
 
-        drained = await eventually(complete, timeout=DRAIN, every=0.25)
-        await asyncio.sleep(stray)
+        if await eventually(complete, timeout=DRAIN, every=0.25):
+            return loop.time() - began
+        return math.inf
+
+    async def judge(self, ledger: Ledger, places: Sequence[Place], seen: Seen, *, earlier: float = 0.0) -> Verdict:
+        """Wait until nothing is missing, then a little more, and say what is there.
+
+        ``earlier`` is the longest time that an earlier part of the scenario took to drain.
+        """
+        seconds = max(earlier, await self.drained(ledger, places, seen))
+        await asyncio.sleep(_STRAY)
         verdict = ledger.judge(await seen(places))
-        verdict.seconds = ended - began
-        if not drained:
+        verdict.seconds = seconds
+        if seconds > DRAIN:
             verdict.wrong.append(f"not drained within {DRAIN:.0f} s")
         return verdict
+
+    # What a homeserver could say
+
+    async def transaction(self, number: str, events: Sequence[Mapping[str, Any]]) -> int:
+        """PUT it to the bridge as the homeserver would; returns the status, 0 when there was no answer."""
+        registration = YAML(typ="safe").load(self.world.bridge.folder / "registration.yaml")
+        url = f"http://127.0.0.1:{self.bridge.ports.appservice}/_matrix/app/v1/transactions/{number}"
+        headers = {"Authorization": f"Bearer {registration['hs_token']}"}
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as http,
+                http.put(url, json={"events": list(events)}, headers=headers) as answer,
+            ):
+                return answer.status
+        except (aiohttp.ClientError, TimeoutError):
+            return 0
+
+    def event(self, place: Place, agent: Client, content: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+        """A room event as a transaction brings it, with an id that no homeserver gave."""
+        return {
+            "event_id": f"$faux{secrets.token_hex(12)}",
+            "type": "m.room.message",
+            "room_id": place.room,
+            "sender": agent.user_id,
+            "origin_server_ts": int(time.time() * 1000),
+            "content": dict(content),
+            **more,
+        }
 
 
 def _text(data: bytes) -> str:

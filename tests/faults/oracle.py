@@ -1,7 +1,7 @@
 """What went in, what came out, and what that means: lost, doubled, out of order.
 
-Every payload is unique. It is *lost* when its source had it acknowledged and its target does not show it, *doubled* when
-the target shows it more than once, *out of order* when it stands before an earlier one of the same sender in the same
+Every payload is unique. It is *lost* when its source had it acknowledged and its target does not show it, *doubled*
+when the target shows it more than once, *out of order* when it stands behind a later one of the same sender in the same
 place.
 """
 

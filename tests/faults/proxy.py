@@ -1,6 +1,5 @@
 """A proxy between the bridge and the homeserver that can be told to answer in its stead."""
 
-import asyncio
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -80,7 +79,7 @@ class Proxy:
             return web.Response(status=refusal.status, text=text, content_type=kind, headers=dict(refusal.headers))
         try:
             answer = await self._forward(request)
-        except (aiohttp.ClientError, asyncio.TimeoutError):
+        except (aiohttp.ClientError, TimeoutError):
             self._note(request, 502)
             return web.Response(status=502, text="<html>bad gateway</html>", content_type="text/html")
         if refusal is not None:

@@ -70,6 +70,20 @@ def _answers_late(number: int) -> Wrap:
     return wrap
 
 
+def _begins_late(number: int) -> Wrap:
+    """Every call waits so many seconds before it does anything."""
+
+    def wrap(method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        @functools.wraps(method)
+        async def wrapped(*args: Any, **more: Any) -> Any:
+            await asyncio.sleep(number)
+            return await method(*args, **more)
+
+        return wrapped
+
+    return wrap
+
+
 def _fails(number: int) -> Wrap:
     """The first calls, so many of them, fail as a bug of ours would."""
     count = 0
@@ -150,19 +164,23 @@ def _poison(number: int) -> None:
     homeserver.read = poisoned  # type: ignore[assignment]
 
 
-def _unreadable(number: int) -> None:
-    """The spooled bytes of a mail cannot be read back: not a coroutine, so not in the table."""
-    incoming = _spool()
-    read, count = incoming.read, 0
+def _breaks(method: str) -> Callable[[int], None]:
+    """A plain method of the spooled mail fails, so many times."""
 
-    def broken(self: Any) -> Any:
-        nonlocal count
-        count += 1
-        if count <= number:
-            raise ZeroDivisionError("a bug, on purpose")
-        return read(self)
+    def build(number: int) -> None:
+        owner = _spool()
+        whole, count = getattr(owner, method), 0
 
-    incoming.read = broken
+        def broken(*args: Any) -> Any:
+            nonlocal count
+            count += 1
+            if count <= number:
+                raise ZeroDivisionError("a bug, on purpose")
+            return whole(*args)
+
+        setattr(owner, method, broken)
+
+    return build
 
 
 METHODS: dict[str, tuple[Callable[[], Any], str, Callable[[int], Wrap]]] = {
@@ -175,12 +193,17 @@ METHODS: dict[str, tuple[Callable[[], Any], str, Callable[[int], Wrap]]] = {
     "die-command": (_desk, "handle", _dies_before),
     "die-command-done": (_desk, "handle", _dies_after),
     "late-transaction": (_endpoint, "_transaction", _answers_late),
+    "slow-accept": (_inbox, "accept", _begins_late),
     "fail-rcpt": (_door, "known", _fails),
     "fail-accept": (_inbox, "accept", _fails),
 }
 """Fault → (class, method, what is done to it)."""
 
-OTHERS: dict[str, Callable[[int], None]] = {"poison": _poison, "fail-read": _unreadable}
+OTHERS: dict[str, Callable[[int], None]] = {
+    "poison": _poison,
+    "fail-read": _breaks("read"),
+    "fail-spool": _breaks("feed"),
+}
 
 
 def build_in(fault: str) -> None:

@@ -78,11 +78,7 @@ async def kill_at_random(ground: Ground, kills: int, total: int, progress: Progr
         if ground.bridge.kills >= kills:
             break
 
-        async def reached(point: int = point) -> bool:
-            return await progress() >= point
-
-        if not await eventually(reached, timeout=60, every=0.05):
-            raise AssertionError(f"nothing moves: {await progress()} of {total}, waiting for {point}")
+        await at_least(progress, point)
         await asyncio.sleep(random.uniform(0, 0.2))
         await ground.bridge.kill()
         while random.random() < _STARTING and ground.bridge.kills < kills:
@@ -119,3 +115,47 @@ async def kills_room_to_mail(ground: Ground, scale: Scale) -> Verdict:
         if verdict.again > ground.bridge.kills:
             verdict.wrong.append(f"{verdict.again} retransmissions, more than {ground.bridge.kills} kills")
     return verdict
+
+
+async def outages_mail_to_room(ground: Ground, scale: Scale) -> Verdict:
+    """Mails into four rooms; kill -9 of the homeserver, twice, and what comes meanwhile waits."""
+    ledger, slowest = Ledger(), 0.0
+    async with ground.running():
+        where = await places(ground)
+        progress = shown_in_rooms(where)
+        for half in shares(scale.count, 2):
+            before = await progress()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(all_of(writers(ground, ledger, where, half)))
+                await at_least(progress, before + half // 4)
+                await ground.world.synapse.kill()
+            await ground.world.synapse.restart()  # all mails are in, three quarters of them wait
+            slowest = max(slowest, await ground.drained(ledger, where, ground.seen_in_rooms))
+        return await ground.judge(ledger, where, ground.seen_in_rooms, earlier=slowest)
+
+
+async def outages_room_to_mail(ground: Ground, scale: Scale) -> Verdict:
+    """Agents talk in four rooms; kill -9 of the homeserver, twice, with events in its memory that we have not had."""
+    ledger, slowest = Ledger(), 0.0
+    async with ground.running() as bridge:
+        where = await places(ground)
+        progress = shown_in_mails(ground, where)
+        for half in shares(scale.count, 2):
+            before = await progress()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(all_of(talkers(ledger, where, half)))
+                await at_least(progress, before + half // 4)
+                with bridge.frozen():  # it answers nothing: the homeserver keeps in memory what agents say
+                    await asyncio.sleep(1)
+                    await ground.world.synapse.kill()
+                await ground.world.synapse.restart()
+            slowest = max(slowest, await ground.drained(ledger, where, ground.seen_in_mails))
+        return await ground.judge(ledger, where, ground.seen_in_mails, earlier=slowest)
+
+
+async def at_least(progress: Progress, number: int) -> None:
+    async def reached() -> bool:
+        return await progress() >= number
+
+    if not await eventually(reached, timeout=60, every=0.05):
+        raise AssertionError(f"nothing moves: {await progress()}, waiting for {number}")
