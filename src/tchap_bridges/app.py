@@ -88,7 +88,7 @@ class Application:
     async def running(self) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             if self.settings.operate.listen is not None:
-                application = site(self.metrics, health=self.health, figures=self.figures)
+                application = site(self.metrics, health=self.health, links=self.links, figures=self.figures)
                 await stack.enter_async_context(served(application, *self.settings.operate.listen))
             await stack.enter_async_context(self.kernel.running())
             await stack.enter_async_context(self._matrix_running())
@@ -139,6 +139,23 @@ class Application:
             "links": links,
             "dead_letters": dead,
             "inbox_waiting": self.kernel.inbox.waiting,
+        }
+
+    async def links(self) -> Mapping[str, Any]:
+        """Every link, its state, and what waits for it; no address and no name."""
+        async with self.kernel.db.snapshot() as tx:
+            rows = await tx.all("links_health")
+        return {
+            str(row["id"]): {
+                "room": row["room"],
+                "connection": row["connection"],
+                "state": row["state"],
+                "waiting": row["waiting"] or 0,
+                "failed": row["failed"] or 0,
+                "last_in": clock.moment(row["last_in"]).isoformat() if row["last_in"] else None,
+                "last_out": clock.moment(row["last_out"]).isoformat() if row["last_out"] else None,
+            }
+            for row in rows
         }
 
     async def figures(self) -> Mapping[str, Mapping[str, float]]:

@@ -58,7 +58,7 @@ class Bots:
 
     def _commands_help(self, language: Language) -> Sequence[tuple[str, str]]:
         del language
-        return tuple((f"!{word}", command.help) for word, (_name, command) in self._commands.items())
+        return tuple((f"!{command.words[0]}", command.help) for bot in self._bots.values() for command in bot.commands)
 
     async def _switch(self, call: Call) -> Apply:
         async with self._db.snapshot() as tx:

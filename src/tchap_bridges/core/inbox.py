@@ -238,7 +238,7 @@ class Inbox:
     async def _dead(self, tx: Tx, arrival: Arrival, row: Row, error: str) -> int:
         """Keep the row with its bytes for an admin, and tell whom it concerns."""
         await self._tell(tx, arrival, await self._pieces.envelope(row))
-        return await tx.run("inbox_dead", id=arrival.id, error=error[:500])
+        return await tx.run("inbox_dead", id=arrival.id, error=error.replace("\0", "")[:500])
 
     async def release(self, tx: Tx, what: str) -> None:
         """What rows were put aside for has come: route them after this transaction."""

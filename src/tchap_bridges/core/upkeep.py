@@ -11,6 +11,7 @@ from tchap_bridges.errors import BridgeError
 
 EVERY = 60.0  # seconds
 DAY = 86_400_000  # milliseconds
+SEEN_DAYS = 90  # for so long after its content a row still tells that something came before
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +43,7 @@ class Upkeep:
                 "outbox": await tx.run("outbox_forget", before=before),
             }
             await tx.run("inbox_pieces_empty", before=before)
+            await tx.run("inbox_forget", before=before - SEEN_DAYS * DAY)
         if any(removed.values()):
             log.info("upkeep.emptied", **removed)
         return removed

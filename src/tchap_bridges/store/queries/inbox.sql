@@ -53,11 +53,14 @@ UPDATE inbox SET state = 0, error = NULL WHERE id = :id AND state = 4
 -- name: inbox_discard
 UPDATE inbox SET state = 1, raw = NULL WHERE id = :id AND state = 4
 
--- name: inbox_empty
+-- name: inbox_empty [slow]
 UPDATE inbox SET raw = NULL, meta = NULL
 WHERE received_at < :before AND raw IS NOT NULL AND state = 1
 
--- name: inbox_pieces_empty
+-- name: inbox_forget [slow]
+DELETE FROM inbox WHERE received_at < :before AND state = 1
+
+-- name: inbox_pieces_empty [slow]
 DELETE FROM inbox_piece WHERE inbox IN (SELECT id FROM inbox WHERE received_at < :before AND raw IS NULL)
 
 -- name: inbox_kind

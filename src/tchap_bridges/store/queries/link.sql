@@ -66,3 +66,14 @@ UPDATE sender SET state = :state WHERE link = :link AND person = :person
 
 -- name: senders_held
 SELECT link, person, name FROM sender WHERE link = :link AND state = 0
+
+-- name: links_health [slow]
+SELECT link.id, link.room, link.connection, link.state, link.last_in, link.last_out,
+       sum(CASE WHEN outbox.state = 0 THEN 1 ELSE 0 END) AS waiting,
+       sum(CASE WHEN outbox.state = 2 THEN 1 ELSE 0 END) AS failed
+FROM link
+LEFT JOIN lane ON lane.target = 'link:' || CAST(link.id AS TEXT)
+LEFT JOIN outbox ON outbox.lane = lane.id AND outbox.state IN (0, 2)
+WHERE link.state <> 'gone'
+GROUP BY link.id, link.room, link.connection, link.state, link.last_in, link.last_out
+ORDER BY link.id

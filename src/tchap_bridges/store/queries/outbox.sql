@@ -23,7 +23,7 @@ SELECT id FROM message
 WHERE parent = :parent AND kind = 'reaction' AND author = :author AND symbol = :symbol AND gone = 0
 ORDER BY id DESC LIMIT 1
 
--- name: message_empty
+-- name: message_empty [slow]
 UPDATE message SET body = NULL
 WHERE sent_at < :before AND body IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.message = message.id AND outbox.state IN (0, 2))
@@ -132,5 +132,5 @@ WHERE outbox.state = 2 GROUP BY lane.target
 SELECT outbox.state, count(*) AS count FROM outbox JOIN lane ON lane.id = outbox.lane
 WHERE lane.target = :target AND outbox.state IN (0, 2) GROUP BY outbox.state
 
--- name: outbox_forget
+-- name: outbox_forget [slow]
 DELETE FROM outbox WHERE state IN (1, 3) AND created_at < :before
