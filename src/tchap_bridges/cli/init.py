@@ -11,13 +11,14 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 
 from tchap_bridges.cli.init_files import Answers, Mail, Secrets, config_text, registration_text
-from tchap_bridges.config.models import Localpart, ServerName
+from tchap_bridges.config.models import DatabaseUrl, Localpart, ServerName
 from tchap_bridges.fields import Domain, ListenTcp, Url, loopback
 from tchap_bridges.i18n import Language, Translator, _
 
 app = typer.Typer(rich_markup_mode="markdown")
 
 MAIL = "Courriel"
+DATABASE = "sqlite:///data/bridge.db"
 PASSWORD_VARIABLE = "TCHAP_BRIDGES_SMTP_PASSWORD"  # noqa: S105  a name
 
 
@@ -31,6 +32,7 @@ def init(
     ] = None,
     listen: Annotated[str, typer.Option(help="Où le serveur Matrix nous appelle.")] = "127.0.0.1:29340",
     operate: Annotated[str, typer.Option(help="Où répondent /health et /metrics.")] = "127.0.0.1:29341",
+    database: Annotated[str, typer.Option(help="L'URL de la base, SQLite ou PostgreSQL.")] = DATABASE,
     bot: Annotated[str, typer.Option(help="Le nom Matrix du bot, sans @ ni serveur.")] = "pont",
     mail_domain: Annotated[
         str, typer.Option(help="Le domaine de courriel du pont ; sans lui, pas de courriel.", rich_help_panel=MAIL)
@@ -80,6 +82,7 @@ def init(
         tchap=tchap,
         listen=asking.checked("--listen", listen, ListenTcp).shown,
         operate=asking.checked("--operate", operate, ListenTcp).shown,
+        database=asking.checked("--database", database, DatabaseUrl).get_secret_value(),
         bot=asking.checked("--bot", bot, Localpart),
         bot_name="Pont Tchap" if tchap else "Pont",
         ghosts=f"{bot}_",
@@ -92,7 +95,8 @@ def init(
         sender=f"{bot}-{secrets.token_hex(6)}",
     )
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (folder / "data").mkdir(mode=0o700, exist_ok=True)
+    if database == DATABASE:
+        (folder / "data").mkdir(mode=0o700, exist_ok=True)
     for target, text in zip(targets, (config_text(answers, fresh), registration_text(answers, fresh)), strict=True):
         _write(target, text)
     typer.echo(say(_next(folder, answers)))

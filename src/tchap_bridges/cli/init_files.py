@@ -26,7 +26,7 @@ appservice:
   ghosts: {ghosts}                 # préfixe des utilisateurs que le pont crée
 
 storage:
-  url: sqlite:///data/bridge.db    # ou postgresql://utilisateur:motdepasse@hôte/base
+  url: {database}                  # ou postgresql://utilisateur:motdepasse@hôte/base
   key: {key}                       # scelle les contenus : sans elle, une sauvegarde ne se lit plus
   content_days: 30
 
@@ -110,6 +110,7 @@ class Answers:
     tchap: bool
     listen: str
     operate: str
+    database: str
     bot: str
     bot_name: str
     ghosts: str
@@ -140,6 +141,7 @@ def config_text(answers: Answers, secrets: Secrets) -> str:
             key=_quoted(secrets.key),
             users=_quoted(f"*:{answers.server_name}"),
             operate=_quoted(answers.operate),
+            database=_quoted(answers.database),
             bridges=_bridges(answers),
         )
     )
@@ -176,7 +178,7 @@ def _bridges(answers: Answers) -> str:
 
 def _quoted(text: str) -> str:
     """Every JSON string is a YAML one; plain words need no quotes."""
-    plain = re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]*|https?://[\w.:-]+", text)
+    plain = re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]*|(?:https?|sqlite)://[\w.:/-]+", text)
     return text if plain and text.lower() not in {"true", "false", "null"} else json.dumps(text, ensure_ascii=False)
 
 

@@ -72,6 +72,7 @@ def _database(value: SecretStr) -> SecretStr:
 
 
 SealKey = Annotated[SecretBytes, BeforeValidator(_seal)]
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_database)]
 ServerName = Annotated[str, AfterValidator(_server_name)]
 Localpart = Annotated[str, AfterValidator(_localpart)]
 UserPattern = Annotated[str, AfterValidator(_people)]
@@ -115,7 +116,7 @@ class Appservice(Section):
 class Storage(Section):
     """``old_keys`` open what was sealed before ``key`` was changed; contents go after ``content_days``."""
 
-    url: Annotated[SecretStr, AfterValidator(_database)] = SecretStr("sqlite:///data/bridge.db")
+    url: DatabaseUrl = SecretStr("sqlite:///data/bridge.db")
     key: SealKey
     old_keys: tuple[SealKey, ...] = ()
     content_days: Annotated[int, Field(ge=0, le=3650)] = 30

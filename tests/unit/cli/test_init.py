@@ -76,6 +76,7 @@ def test_a_tchap_server_is_recognised(tmp_path: Path) -> None:
         (("--yes", "--server-name", "https://x"), "sans https"),
         ((*FLAGS, "--bot", "Pont"), "minuscules"),
         ((*FLAGS, "--listen", "29340"), "adresse:port"),
+        ((*FLAGS, "--database", "mysql://localhost/x"), "postgresql"),
         ((*FLAGS, "--smtp-user", "pont"), "TCHAP_BRIDGES_SMTP_PASSWORD"),
     ],
 )
@@ -99,6 +100,12 @@ def test_a_password_that_yaml_could_misread(tmp_path: Path, monkeypatch: pytest.
     submission = settings.bridges["email"].config.submission  # type: ignore[index,attr-defined]
     assert submission.password.get_secret_value() == secret
     assert (submission.user, submission.port, submission.security) == ("true", 587, "starttls")
+
+
+def test_a_database_elsewhere(tmp_path: Path) -> None:
+    settings = made(tmp_path / "pont", *FLAGS, "--database", "postgresql://pont:p:w@localhost/pont")
+    assert settings.database == "postgresql://pont:p:w@localhost/pont"
+    assert not (tmp_path / "pont" / "data").exists()
 
 
 def test_it_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
