@@ -129,6 +129,7 @@ class Application:
             for row in await tx.all("links_states"):
                 links.setdefault(row["connection"], {})[row["state"]] = row["count"]
             dead = sum(row["count"] for row in await tx.all("outbox_dead_count"))
+            dead += sum(row["count"] for row in await tx.all("inbox_dead_count"))
         up = self.homeserver_state == "up" and all(each["state"] == "up" for each in connections.values())
         return {
             "live": True,
@@ -163,6 +164,7 @@ class Application:
         async with self.kernel.db.snapshot() as tx:
             depths = await tx.all("lanes_depth")
             dead = await tx.all("outbox_dead_count")
+            unread = await tx.all("inbox_dead_count")
         found: dict[str, dict[str, float]] = {"depth": {}, "age": {}, "dead": {}, "up": {}, "inbox": {}}
         now = clock.now()
         for row in depths:
@@ -172,6 +174,8 @@ class Application:
         for row in dead:
             where = await self._where(row["target"])
             found["dead"][where] = found["dead"].get(where, 0) + row["count"]
+        for row in unread:
+            found["dead"][row["source"]] = found["dead"].get(row["source"], 0) + row["count"]
         for name, watched in self.kernel.supervisor.watched.items():
             found["up"][name] = float(watched.state == "up")
         found["inbox"]["waiting"] = self.kernel.inbox.waiting

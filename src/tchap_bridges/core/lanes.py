@@ -35,6 +35,7 @@ class Lane:
     queued: bool = False
     serving: bool = False
     woken: bool = False
+    eager: bool = False  # the connection is back: a row that only backed off is due now
     timer: asyncio.TimerHandle | None = None
 
 
@@ -83,7 +84,8 @@ class Lanes:
         """The connection is up: what waited for it leaves now, whatever its back-off said."""
         self._pools[pool].gate.set()
         for lane in list(self._lanes.values()):
-            if lane.pool.name == pool and lane.timer is not None:
+            if lane.pool.name == pool:
+                lane.eager = True
                 self._queue(lane)
 
     def close(self, pool: str) -> None:
@@ -153,10 +155,10 @@ class Lanes:
             await pool.news.acquire()
             lane = pool.ready.popleft()
             lane.queued = False
+            lane.serving = True  # before anything is awaited: two workers never serve one lane
             await pool.gate.wait()
             if self._stopping.is_set():
                 await asyncio.Event().wait()  # nothing new begins; cancelled with everything else
-            lane.serving = True
             lane.woken = False
             self._serving += 1
             self._idle.clear()
@@ -188,9 +190,10 @@ class Lanes:
         """Send what is due; returns when to come back: None when the lane is empty, 0 for another turn."""
         async with self._db.snapshot() as tx:
             rows = await tx.all("outbox_head", lane=lane.id, limit=TURN)
+        eager, lane.eager = lane.eager, False
         for row in rows:
             early: float = row["due_at"] - clock.now()
-            if early > 0:
+            if early > 0 and not (eager and row["attempts"]):
                 return early / 1000
             if self._stopping.is_set() or not lane.pool.gate.is_set():
                 return 0

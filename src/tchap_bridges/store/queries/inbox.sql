@@ -65,3 +65,6 @@ DELETE FROM inbox_piece WHERE inbox IN (SELECT id FROM inbox WHERE received_at <
 
 -- name: inbox_kind
 SELECT kind FROM inbox WHERE id = :id
+
+-- name: inbox_dead_count
+SELECT source, count(*) AS count FROM inbox WHERE state = 4 GROUP BY source
