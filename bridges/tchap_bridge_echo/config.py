@@ -3,7 +3,7 @@
 ::
 
     bridges:
-      echo:                  # the connection's name, and the bridge's unless `type` says otherwise
+      echo:                  # the connection's name, and the bridge's unless `bridge: echo` says so below
         host: 127.0.0.1
         port: 4242
         nick: pont

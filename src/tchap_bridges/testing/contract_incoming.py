@@ -167,6 +167,8 @@ class IncomingContract(PeerTests):
 
     async def test_threads_name_their_root(self) -> None:
         async with self.rig() as rig:
+            if not rig.peer.threads:
+                pytest.skip("this network does not tell who answers what")
             await rig.peer.say("question")
             (root,) = await rig.hears()
             await rig.peer.say("réponse", thread=(root.id,))

@@ -129,6 +129,8 @@ class OutgoingContract(PeerTests):
     async def test_threads_and_answers(self) -> None:
         """What is answered is named by the network's own id."""
         async with self.rig() as rig:
+            if not rig.peer.threads:
+                pytest.skip("this network does not tell who answers what")
             await rig.peer.say("question")
             (root,) = await rig.hears()
             await rig.send(rig.message("réponse", thread=(root.id,), reply_to=root.id))

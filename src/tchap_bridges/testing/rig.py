@@ -62,7 +62,7 @@ class Peer(ABC):
 
     ``argument`` is what a command would name the chat by, ``nowhere`` what names none; ``chat`` is what the bridge made
     of the argument, and set before anything is said. ``wrong`` is a configuration whose credentials are refused;
-    ``vanished`` a chat that there was and is no longer.
+    ``vanished`` a chat that there was and is no longer. ``threads``: who answers what can be told.
     """
 
     bridge: Bridge[Any]
@@ -71,6 +71,7 @@ class Peer(ABC):
     nowhere: str = ""
     wrong: BaseModel | None = None
     vanished: ChatId | None = None
+    threads: bool = True
     chat: Chat | None = None
 
     @abstractmethod
