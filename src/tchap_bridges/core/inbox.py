@@ -128,7 +128,7 @@ class Inbox:
 
     async def _add(self, tx: Tx, source: str, key: str, kind: str, raw: bytes, meta: Mapping[str, str], at: int) -> int:
         hashed = self._secrets.arrival(source, key)
-        first, rest = self._pieces.cut(raw)
+        pieces = self._pieces.cut(raw)
         id_ = await tx.value(
             "inbox_add",
             source=source,
@@ -136,12 +136,12 @@ class Inbox:
             kind=kind,
             received_at=at,
             meta=self._pieces.seal_meta(key, meta),
-            raw=first,
-            pieces=1 + len(rest),
+            raw=next(pieces),
+            pieces=self._pieces.count(raw),
         )
         if id_ is None:
             return 0
-        for n, data in enumerate(rest, 1):
+        for n, data in enumerate(pieces, 1):
             await tx.run("inbox_piece_add", inbox=id_, n=n, data=data)
         return 1
 

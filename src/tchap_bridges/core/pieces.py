@@ -1,7 +1,7 @@
 """The inbox's bytes, sealed; large ones in pieces, so that no step holds a second whole copy."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from tchap_bridges.bridge import Item
 from tchap_bridges.core import clock
@@ -17,12 +17,14 @@ class Pieces:
         self._db = db
         self._sealer = sealer
 
-    def cut(self, raw: bytes) -> tuple[bytes, list[bytes]]:
-        """The first piece, for the row itself, and the rest."""
-        sealed = [
-            self._sealer.seal(raw[start : start + PIECE], place="inbox.raw") for start in range(0, len(raw) or 1, PIECE)
-        ]
-        return sealed[0], sealed[1:]
+    def cut(self, raw: bytes) -> Iterator[bytes]:
+        """The sealed pieces, one at a time: the first is for the row itself."""
+        for start in range(0, len(raw) or 1, PIECE):
+            yield self._sealer.seal(raw[start : start + PIECE], place="inbox.raw")
+
+    @staticmethod
+    def count(raw: bytes) -> int:
+        return max(1, -(-len(raw) // PIECE))
 
     def seal_meta(self, key: str, meta: Mapping[str, str]) -> bytes:
         return self._sealer.seal(json.dumps([key, dict(meta)]).encode(), place="inbox.meta")
@@ -34,12 +36,12 @@ class Pieces:
         first = self._sealer.open(row["raw"], place="inbox.raw")
         if row["pieces"] == 1:
             return first
-        whole = bytearray(first)
+        pieces = [first]
         for n in range(1, row["pieces"]):
             async with self._db.snapshot() as tx:
                 data = await tx.value("inbox_piece", inbox=row["id"], n=n)
-            whole += self._sealer.open(data, place="inbox.raw")
-        return bytes(whole)
+            pieces.append(self._sealer.open(data, place="inbox.raw"))
+        return b"".join(pieces)
 
     async def item(self, row: Row) -> Item:
         key, meta = json.loads(self._sealer.open(row["meta"], place="inbox.meta"))

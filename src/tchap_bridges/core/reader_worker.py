@@ -1,6 +1,8 @@
 """The process that reads: questions on its standard input, answers on its output, nothing else.
 
-It has no secret but the bridge's configuration, opens nothing, and dies with its parent: the pipe closes.
+It has no secret but the bridge's configuration, opens nothing, and dies with its parent: the pipe closes. A question is
+two frames, what is asked (pickled) and the item's bytes; an answer is two, whether it is one, and then events by
+`codec` (each after its length), or a file's bytes, or what went wrong.
 """
 
 import importlib
@@ -8,8 +10,13 @@ import os
 import pickle
 import resource
 import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any, BinaryIO
 
+from tchap_bridges.core import codec
+
+GOOD, BAD = b"good", b"bad"
 MEMORY = 1 << 30  # bytes of address space
 
 
@@ -24,25 +31,40 @@ def main() -> None:
     _give(sink, b"ready")
     while True:
         try:
-            question = pickle.loads(_take(source))  # noqa: S301
+            what, ref, item = pickle.loads(_take(source))  # noqa: S301
+            good, answer = _answer(bridge, config, what, replace(item, raw=_take(source)), ref)
         except EOFError:
             return
-        _give(sink, pickle.dumps(_answer(bridge, config, question), protocol=5))
+        _give(sink, GOOD if good else BAD)
+        _give(sink, answer)
 
 
-def _answer(bridge: Any, config: Any, question: tuple[Any, ...]) -> tuple[bool, Any]:
+def _answer(bridge: Any, config: Any, what: str, item: Any, ref: str) -> tuple[bool, bytes]:
     try:
-        match question:
-            case ("read", item):
-                return True, tuple(bridge.read(item, config))
-            case ("file", item, ref):
-                return True, bridge.file_bytes(item, ref)
-            case _:
-                return False, f"no such question: {question[0]!r}"
+        if what == "file":
+            return True, bridge.file_bytes(item, ref)
+        return True, join(codec.dump(event) for event in bridge.read(item, config))
     except RecursionError:
-        return False, "nested too deeply"
+        return False, b"nested too deeply"
     except Exception as error:  # noqa: BLE001 - told to the parent, who keeps the item as a dead letter
-        return False, f"{type(error).__name__}: {error}"
+        return False, f"{type(error).__name__}: {error}".encode("utf-8", "replace")
+
+
+def join(parts: Iterable[bytes]) -> bytes:
+    """Each part after its length, in eight bytes."""
+    return b"".join(len(part).to_bytes(8) + part for part in parts)
+
+
+def split(joined: bytes) -> Iterator[bytes]:
+    """What `join` joined. Raises ValueError for anything else."""
+    at = 0
+    while at < len(joined):
+        size = int.from_bytes(joined[at : at + 8])
+        part = joined[at + 8 : at + 8 + size]
+        if len(part) != size:
+            raise ValueError("cut short")
+        yield part
+        at += 8 + size
 
 
 def _take(source: BinaryIO) -> bytes:
