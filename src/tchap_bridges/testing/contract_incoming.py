@@ -94,7 +94,7 @@ class IncomingContract(PeerTests):
 
     async def test_not_acknowledged_before_it_is_kept(self) -> None:
         async with self.rig() as rig:
-            rig.host.delay = 0.3
+            rig.host.delay = 1.0
             async with asyncio.TaskGroup() as group:
                 group.create_task(rig.peer.say("lentement"))
                 await asyncio.sleep(0.15)
