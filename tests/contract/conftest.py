@@ -2,4 +2,5 @@
 
 import pytest
 
-pytest.register_assert_rewrite("tchap_bridges.testing")
+for part in ("contract", "contract_incoming", "contract_outgoing", "contract_abilities", "contract_bot"):
+    pytest.register_assert_rewrite(f"tchap_bridges.testing.{part}")

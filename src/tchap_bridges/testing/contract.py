@@ -10,7 +10,7 @@ Inherit it in your tests and say how your network is started::
 
 pytest collects the inherited tests. Those about things that your network's people cannot do are skipped; those about
 abilities that your connection does not declare check that it has no trace of them. Needs pytest and pytest-asyncio; for
-readable failures call ``pytest.register_assert_rewrite("tchap_bridges.testing")`` before the import.
+readable failures name its modules to ``pytest.register_assert_rewrite`` first, as our ``tests/contract/conftest.py``.
 """
 
 import asyncio
