@@ -76,6 +76,7 @@ class Application:
                 users=settings.policy.users,
                 home="Tchap" if settings.homeserver.tchap else "Matrix",
                 words=words,
+                zone=settings.timezone,
                 content_days=settings.storage.content_days,
                 inbox_high=settings.limits.inbox_high,
                 inbox_low=settings.limits.inbox_low,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ValidationError
 
@@ -44,6 +45,7 @@ class Settings:
 
     path: Path
     language: Language
+    timezone: ZoneInfo
     homeserver: Homeserver
     appservice: Appservice
     registration: Registration
@@ -121,6 +123,7 @@ class _Loading:
         return Settings(
             path=self._path.absolute(),
             language=root.language,
+            timezone=ZoneInfo(root.timezone),
             homeserver=root.homeserver,
             appservice=root.appservice,
             registration=registration,

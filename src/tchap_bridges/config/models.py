@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretBytes, SecretStr, ValidationInfo, field_validator
 
@@ -69,6 +70,17 @@ def _database(value: SecretStr) -> SecretStr:
         _("ce n'est pas une base que le pont connaît"),
         _("écrivez sqlite:///data/bridge.db ou postgresql://utilisateur:motdepasse@hôte/base"),
     )
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        raise ValueError(
+            _("« {value} » n'est pas un fuseau horaire", value=value),
+            _("écrivez par exemple Europe/Paris ou Pacific/Tahiti"),
+        ) from None
+    return value
 
 
 SealKey = Annotated[SecretBytes, BeforeValidator(_seal)]
@@ -169,6 +181,7 @@ class Root(Section):
     """The whole file; ``bridges`` and ``bots`` hold what their plugins' own models read."""
 
     language: Language = "fr"
+    timezone: Annotated[str, AfterValidator(_zone)] = "Europe/Paris"
     homeserver: Homeserver
     appservice: Appservice
     storage: Storage

@@ -24,6 +24,7 @@ from tchap_bridges.events import Event
 
 MATRIX = "matrix"
 BATCH = 32
+TOGETHER, PAUSE = 8, 0.02  # rows that are settled in one transaction, and for how many seconds the first waits for them
 SWEEP = 20.0  # seconds between looks at the store for rows that somebody else released
 
 log = structlog.get_logger(__name__)
@@ -178,6 +179,8 @@ class Inbox:
             start = 0
             while start < len(readings):
                 await asyncio.wait([readings[start][1]])
+                if start + 1 < len(readings):  # there is more: some of it at one stroke costs less
+                    await asyncio.wait([task for _row, task in readings[start : start + TOGETHER]], timeout=PAUSE)
                 end = start + 1
                 while end < len(readings) and readings[end][1].done():
                     end += 1

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from functools import partial
 from typing import Any
 
@@ -52,6 +53,7 @@ class Options:
     users: Sequence[str]
     home: str
     words: Translator
+    zone: tzinfo = UTC
     content_days: int = 30
     inbox_high: int = 10_000
     inbox_low: int = 8_000
@@ -132,6 +134,7 @@ class Kernel:
             rules=options.rules,
             connection_of=self.supervisor.connection,
             state_of=self.supervisor.state_of,
+            zone=options.zone,
             networks=[
                 Network(name=name, words=bridge.words, people=bridge.name) for name, (bridge, _) in bridges.items()
             ],

@@ -58,29 +58,34 @@ class Links:
     def __init__(self, db: Database, sealer: Sealer) -> None:
         self._db = db
         self._sealer = sealer
+        self._changes = 0
         self._by_id: dict[int, Link] = {}
         self._by_room: dict[RoomId, tuple[Link, ...]] = {}
+        self._by_name: dict[tuple[ConnectionName, ChatId], tuple[Link, ...]] = {}
 
     async def get(self, tx: Snapshot, id_: int) -> Link | None:
-        if id_ not in self._by_id:
-            row = await tx.one("link_get", id=id_)
-            if row is None:
-                return None
-            self._remember(self._by_id, id_, self._link(row))
-        return self._by_id[id_]
+        if (known := self._by_id.get(id_)) is not None:
+            return known
+        asked = self._changes
+        row = await tx.one("link_get", id=id_)
+        return self._remember(self._by_id, id_, self._link(row), asked) if row is not None else None
 
     async def of_room(self, tx: Snapshot, room: RoomId) -> tuple[Link, ...]:
         """Every link of the room that is not gone."""
-        if room not in self._by_room:
-            self._remember(self._by_room, room, tuple(map(self._link, await tx.all("links_of_room", room=room))))
-        return self._by_room[room]
+        if (known := self._by_room.get(room)) is not None:
+            return known
+        asked = self._changes
+        rows = await tx.all("links_of_room", room=room)
+        return self._remember(self._by_room, room, tuple(map(self._link, rows)), asked)
 
     async def named(self, tx: Snapshot, connection: ConnectionName, names: Sequence[ChatId]) -> Sequence[Link]:
         """The links of the first of these names that has any."""
         for name in dict.fromkeys(names):
-            rows = await tx.all("links_named", connection=connection, name=name)
-            if rows:
-                return [self._link(row) for row in rows]
+            if known := self._by_name.get((connection, name)):
+                return known
+            asked = self._changes
+            if rows := await tx.all("links_named", connection=connection, name=name):
+                return self._remember(self._by_name, (connection, name), tuple(map(self._link, rows)), asked)
         return ()
 
     async def of_connection(self, connection: ConnectionName) -> Sequence[Link]:
@@ -153,14 +158,18 @@ class Links:
         tx.after_commit(self.forget)  # … and what was read meanwhile is stale now
 
     def forget(self) -> None:
+        self._changes += 1
         self._by_id.clear()
         self._by_room.clear()
+        self._by_name.clear()
 
-    @staticmethod
-    def _remember(memory: dict[K, V], key: K, value: V) -> None:
-        if len(memory) >= REMEMBERED:
-            memory.pop(next(iter(memory)))
-        memory[key] = value
+    def _remember(self, memory: dict[K, V], key: K, value: V, asked: int) -> V:
+        """What was read while something changed may be of before, and is not remembered."""
+        if asked == self._changes:
+            if len(memory) >= REMEMBERED:
+                memory.pop(next(iter(memory)))
+            memory[key] = value
+        return value
 
     def _link(self, row: Row) -> Link:
         return Link(

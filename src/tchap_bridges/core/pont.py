@@ -6,6 +6,7 @@ Only a real member whose own level reaches 50 changes anything; letting go is al
 import hmac
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
 
 from tchap_bridges.bridge import Asker, Chat, Connection, Direction, NamesChats, Proves
 from tchap_bridges.core import clock, policy
@@ -50,6 +51,7 @@ class Pont:
         networks: Sequence[Network],
         connection_of: Callable[[ConnectionName], Connection],
         state_of: Callable[[ConnectionName], Phrase],
+        zone: tzinfo,
     ) -> None:
         self._db = db
         self._sealer = sealer
@@ -61,6 +63,7 @@ class Pont:
         self._networks = networks
         self._connection_of = connection_of
         self._state_of = state_of
+        self._zone = zone
 
     @property
     def topic(self) -> Topic:
@@ -261,11 +264,9 @@ class Pont:
         if link.waiting and link.state == "active":
             parts.append(t(link.waiting))
         elif link.last_in is not None:
-            parts.append(
-                t(_("dernier message reçu : {at}", at=f"{clock.moment(link.last_in).astimezone():%d/%m %H:%M}"))
-            )
+            parts.append(t(_("dernier message reçu : {at}", at=self._told_at(link.last_in))))
         if link.last_out is not None:
-            parts.append(t(_("dernier envoi : {at}", at=f"{clock.moment(link.last_out).astimezone():%d/%m %H:%M}")))
+            parts.append(t(_("dernier envoi : {at}", at=self._told_at(link.last_out))))
         if counts.get(0):
             parts.append(t(_("{n} en attente d'envoi", n=counts[0])))
         if counts.get(2):
@@ -274,6 +275,9 @@ class Pont:
             address = self._sealer.open(row["name"], place="sender.name").decode()
             parts.append(t(_("{address} attend d'être accepté", address=address)))
         return f"{n}. {link.name} — {t(direction_words(link.direction))} — " + " ; ".join(parts)
+
+    def _told_at(self, at: int) -> str:
+        return f"{clock.moment(at).astimezone(self._zone):%d/%m %H:%M}"
 
     # Changing
 

@@ -24,6 +24,7 @@ from tchap_bridges.events import Event
 from tchap_bridges.ids import FileRef
 
 START = 30.0  # seconds a worker may take to start
+CHUNK = 1 << 18  # bytes written at a time
 
 log = structlog.get_logger(__name__)
 
@@ -78,8 +79,7 @@ class Reader:
             assert worker.stdout is not None
             try:
                 async with asyncio.timeout(self._seconds):
-                    await _send(worker.stdin, pickle.dumps((what, ref, replace(item, raw=b"")), protocol=5))
-                    await _send(worker.stdin, item.raw)
+                    await _send(worker.stdin, pickle.dumps((what, ref, replace(item, raw=b"")), protocol=5), item.raw)
                     good = await _receive(worker.stdout) == GOOD
                     answer = await _receive(worker.stdout)
             except TimeoutError:
@@ -141,12 +141,17 @@ async def _end(worker: asyncio.subprocess.Process) -> None:
             await worker.wait()
 
 
-async def _send(pipe: asyncio.StreamWriter, data: bytes) -> None:
-    pipe.write(len(data).to_bytes(8))
-    view = memoryview(data)
-    for start in range(0, len(data), 1 << 18):
-        pipe.write(view[start : start + (1 << 18)])
+async def _send(pipe: asyncio.StreamWriter, *frames: bytes) -> None:
+    """Small frames leave in one write: each would wake the worker."""
+    if sum(map(len, frames)) <= CHUNK:
+        pipe.write(b"".join(part for frame in frames for part in (len(frame).to_bytes(8), frame)))
         await pipe.drain()
+        return
+    for frame in frames:
+        pipe.write(len(frame).to_bytes(8))
+        for start in range(0, len(frame), CHUNK):
+            pipe.write(frame[start : start + CHUNK])
+            await pipe.drain()
 
 
 async def _receive(pipe: asyncio.StreamReader) -> bytes:

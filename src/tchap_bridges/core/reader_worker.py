@@ -35,8 +35,7 @@ def main() -> None:
             good, answer = _answer(bridge, config, what, replace(item, raw=_take(source)), ref)
         except EOFError:
             return
-        _give(sink, GOOD if good else BAD)
-        _give(sink, answer)
+        _give(sink, GOOD if good else BAD, answer)
 
 
 def _answer(bridge: Any, config: Any, what: str, item: Any, ref: str) -> tuple[bool, bytes]:
@@ -74,9 +73,10 @@ def _take(source: BinaryIO) -> bytes:
     return source.read(int.from_bytes(head))
 
 
-def _give(sink: BinaryIO, data: bytes) -> None:
-    sink.write(len(data).to_bytes(8))
-    sink.write(data)
+def _give(sink: BinaryIO, *frames: bytes) -> None:
+    for frame in frames:
+        sink.write(len(frame).to_bytes(8))
+        sink.write(frame)
     sink.flush()
 
 
