@@ -101,6 +101,7 @@ class Pont:
             ),
             (f"{head} {verb['resume']} 1", words(_("le reprend"))),
             (f"{head} {verb['remove']} 1", words(_("le retire"))),
+            (f"{head} {verb['leave']}", words(_("retire tous les liens ; le pont quitte le salon"))),
             (f"{head} {verb['code']} 12345678", words(_("rend le code reçu à l'adresse à relier"))),
             (
                 f"{head} {verb['accept']} marie@exemple.fr",
@@ -313,6 +314,20 @@ class Pont:
             await self._links.set_state(tx, link, "gone")
             await self._audit(tx, "unlinked", call, link.name)
             return call.translator(_("✓ {name} n'est plus relié à ce salon.", name=link.name))
+
+        return apply
+
+    async def _leave(self, call: Call) -> Apply:
+        """Every link of the room goes, and the bot with its ghosts."""
+        await self._may(call)
+        reason = call.translator(_("Retiré à la demande de {name}.", name=call.user_name))
+        await self._homeserver.leave(call.room, reason)
+
+        async def apply(tx: Tx) -> None:
+            await tx.run("room_joined", id=call.room, joined=0)
+            for link in await self._links.of_room(tx, call.room):
+                await self._links.set_state(tx, link, "gone")
+                await self._audit(tx, "unlinked", call, link.name)
 
         return apply
 

@@ -14,6 +14,7 @@ VERBS: Mapping[str, Mapping[Language, str]] = {
     "code": {"fr": "code", "en": "code"},
     "accept": {"fr": "accepter", "en": "accept"},
     "refuse": {"fr": "refuser", "en": "refuse"},
+    "leave": {"fr": "partir", "en": "leave"},
 }
 
 DIRECTIONS: Mapping[str, Direction] = {

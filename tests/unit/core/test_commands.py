@@ -59,6 +59,18 @@ async def test_a_link_is_made_listed_paused_and_withdrawn(tmp_path: Path) -> Non
         assert kept == [("linked", "#c"), ("paused", "#c"), ("active", "#c"), ("unlinked", "#c")]
 
 
+async def test_the_bridge_leaves_when_told(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        await s.say("!pont partir")
+        async with asyncio.timeout(5):
+            while not s.hs.left:
+                await asyncio.sleep(0.01)
+        assert s.hs.left == [(ROOM, "Retiré à la demande de Alice.")]
+        await s.net.say("plus personne")
+        await asyncio.sleep(0.2)
+        assert s.shown.texts == []
+
+
 async def test_english_words_are_answered_in_english(tmp_path: Path) -> None:
     async with stage(tmp_path, linked=False) as s:
         assert "!pont" in await answer(s, "!aide")
