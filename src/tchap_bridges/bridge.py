@@ -50,6 +50,8 @@ class Destination(StrEnum):
 class Limits:
     """What the network can carry. Sizes in bytes, ``edit_age`` in seconds; None: no limit known.
 
+    They are told to people; to keep to them (split, shorten, refuse with `Undeliverable`) is the connection's part.
+
     ``repeatable``: sending one `Outgoing.key` twice shows it once. Where that is not so, a send whose end is unknown
     is reported as uncertain and never repeated.
     ``patience``: for how many seconds a message is tried again before its author is told that it failed.
@@ -132,8 +134,9 @@ class Outgoing:
     ``key`` is the same at each retry and unlike that of any other thing ever sent: derive request ids from it.
     ``author`` is None when the bridge itself speaks. ``network`` is where it was said, in words ("Tchap", "courriel").
     ``thread`` is the conversation, root first, parent last; ``reply_to`` the message answered, if it is known there.
-    ``late``: it belongs before messages that are already shown. ``answered`` wrote what is answered, when that came
-    from this very chat: where a chat has no members, the answer goes to them.
+    ``title`` is that of the conversation, also for an answer in it. ``late``: it belongs before messages that are
+    already shown. ``answered`` wrote what is answered, when that came from this very chat: where a chat has no members,
+    the answer goes to them.
     """
 
     key: str
@@ -155,7 +158,7 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingEdit:
-    """New words for ``target``, a message that we showed."""
+    """New words for ``target``, a message that we showed; ``parts`` are all the ids that showing it returned."""
 
     key: str
     chat: ChatId
@@ -164,6 +167,7 @@ class OutgoingEdit:
     at: datetime
     target: MessageId
     text: Text
+    parts: tuple[MessageId, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -46,7 +46,7 @@ class Bots:
     def topics(self) -> Sequence[Topic]:
         return (
             Topic(words=WORDS, help=self._help, answer=self._switch),
-            Topic(words=dict.fromkeys(self._commands, "fr"), help=self._commands_help, answer=self._call),
+            Topic(words=dict.fromkeys(self._commands, "fr"), raw=True, help=self._commands_help, answer=self._call),
         )
 
     def _help(self, language: Language) -> Sequence[tuple[str, str]]:
@@ -119,8 +119,9 @@ class Bots:
 
         async def apply(tx: Tx) -> str | None:
             for ordinal, text in enumerate(room.said, 1):
-                await self._outbox.notice(tx, call.room, Text(plain=text), cause=call.key, ordinal=ordinal)
-            return answer  # type: ignore[no-any-return]
+                said = Text(plain=call.translator(text))
+                await self._outbox.notice(tx, call.room, said, cause=call.key, ordinal=ordinal)
+            return None if answer is None else call.translator(answer)
 
         return apply
 

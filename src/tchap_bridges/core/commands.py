@@ -33,24 +33,31 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topic:
-    """A family of commands: its words by language, how it is shown in help, and who answers it."""
+    """A family of commands: its words by language, how it is shown in help, and who answers it.
+
+    ``raw``: what follows the word is anybody's text, taken as it stands.
+    """
 
     words: Mapping[str, Language]
+    raw: bool = False
     help: Callable[[Language], Sequence[tuple[str, str]]]
     answer: Callable[[Call], Awaitable[Apply]]
 
 
-def split(text: str) -> tuple[str, tuple[str, ...], dict[str, str], str] | None:
-    """``!word argument … key=value``: the word, the arguments, the options, and all that followed the word.
-
-    None when the text is no command. Quotes keep words together. Raises `Misconfigured` for a quote left open.
-    """
+def word_of(text: str) -> str | None:
+    """The command's word, lower case; None when the text is no command."""
     if not text.startswith("!") or len(text) < 2 or not text[1].isalpha():
         return None
-    head, _sep, rest = text[1:].partition(" ")
-    word = head.split("\n")[0].lower()
+    return text[1:].split(maxsplit=1)[0].lower()
+
+
+def split(text: str) -> tuple[tuple[str, ...], dict[str, str]]:
+    """``argument … key=value``, as they follow a command's word: the arguments, and the options.
+
+    Quotes keep words together. Raises `Misconfigured` for a quote left open.
+    """
     try:
-        tokens = shlex.split(rest.replace("’", "'").replace("'", "\\'"))
+        tokens = shlex.split(text.replace("’", "'").replace("'", "\\'"))
     except ValueError:
         raise Misconfigured(
             _("il manque un guillemet fermant"), remedy=_('Écrivez par exemple "Direction du numérique".')
@@ -62,4 +69,4 @@ def split(text: str) -> tuple[str, tuple[str, ...], dict[str, str], str] | None:
             options[name.lower()] = value
         else:
             arguments.append(token)
-    return word, tuple(arguments), options, rest.strip()
+    return tuple(arguments), options

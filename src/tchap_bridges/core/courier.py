@@ -307,6 +307,7 @@ class Courier:
                 network=network,
                 at=event.at,
                 target=parts[0],
+                parts=tuple(parts),
                 text=event.text,
                 options=way.link.options if way.link else {},
             )

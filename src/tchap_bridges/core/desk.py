@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 import structlog
 
 from tchap_bridges.core import clock, codec, policy
-from tchap_bridges.core.commands import Apply, Call, Topic, split
+from tchap_bridges.core.commands import Apply, Call, Topic, split, word_of
 from tchap_bridges.core.links import Link, Links
 from tchap_bridges.core.outbox import Outbox
 from tchap_bridges.core.ports import Database, Homeserver, RoomFacts, Row, Sealer, Tx
@@ -61,10 +61,8 @@ class Desk:
 
     def is_command(self, text: str) -> bool:
         """Whether some topic answers this text."""
-        if not text.startswith("!"):
-            return False
-        word = text[1:].partition(" ")[0].split("\n")[0].lower()
-        return any(word in topic.words for topic in self._topics)
+        word = word_of(text)
+        return word is not None and any(word in topic.words for topic in self._topics)
 
     def allowed(self, user: UserId) -> bool:
         """Whether the operator lets this user use the bridge at all."""
@@ -99,11 +97,12 @@ class Desk:
         words = self._words
         try:
             self._admit(user)
-            parts = split(event.text.plain)
-            assert parts is not None
-            word, arguments, options, rest = parts
+            word = word_of(event.text.plain)
+            assert word is not None
             topic = next(topic for topic in self._topics if word in topic.words)
             words = Translator(topic.words[word])
+            rest = event.text.plain[1 + len(word) :].strip()
+            arguments, options = ((), {}) if topic.raw else split(rest)
             name = event.author.name or await self._homeserver.display_name(room, user)
             call = Call(
                 key=row["key"],

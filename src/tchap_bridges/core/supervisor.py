@@ -76,13 +76,16 @@ class Supervisor:
         """Until cancelled, or until the credentials are refused."""
         watched = self.watched[name]
         attempt = 0
+        error: BridgeError
         while True:
             began = clock.now()
             try:
                 await self._session(watched)
-                error: BridgeError = NotReady(_("la connexion s'est fermée"))
+                error = NotReady(_("la connexion s'est fermée"))
             except BridgeError as raised:
                 error = raised
+            except BaseExceptionGroup as group:  # a TaskGroup inside run(): the gravest part decides
+                error = gravest(group)
             except Exception as raised:
                 log.exception("connection.broken", connection=name)
                 error = NotReady(_("erreur interne ({kind})", kind=type(raised).__name__))
@@ -111,3 +114,21 @@ class Supervisor:
             log.info("connection.state", connection=watched.name, state=state, reason=reason)
             watched.since = clock.now()
         watched.state, watched.reason = state, reason
+
+
+def gravest(group: BaseExceptionGroup[BaseException]) -> BridgeError:
+    """The one part of a group that says what to do. Raises again what is no failure: a cancellation, an exit."""
+    _failures, others = group.split(Exception)
+    if others is not None:
+        raise others
+    for kind in (BadCredentials, Misconfigured, NotReady, BridgeError):
+        found, _rest = group.split(kind)
+        if found is not None:
+            return _first(found)
+    log.error("connection.broken", exc_info=group)
+    return NotReady(_("erreur interne ({kind})", kind=type(group.exceptions[0]).__name__))
+
+
+def _first(group: BaseExceptionGroup[BridgeError]) -> BridgeError:
+    part = group.exceptions[0]
+    return _first(part) if isinstance(part, BaseExceptionGroup) else part

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tchap_bridges.bridge import Asker, Chat, Destination, Direction, Proves
-from tchap_bridges.core.commands import split
+from tchap_bridges.core.commands import split, word_of
 from tchap_bridges.core.ports import RoomFacts
 from tchap_bridges.ids import ChatId
 
@@ -210,18 +210,21 @@ async def test_an_invite_is_answered(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "parts"),
+    ("text", "word"),
+    [("bonjour", None), ("!", None), ("!!", None), ("! pont", None), ("!Pont x", "pont"), ("!écho\nx", "écho")],
+)
+def test_word_of(text: str, word: str | None) -> None:
+    assert word_of(text) == word
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "options"),
     [
-        ("bonjour", None),
-        ("!", None),
-        ("!!", None),
-        ("! pont", None),
-        ("!Pont Courriel a@b.fr sens=deux-sens", ("pont", ("Courriel", "a@b.fr"), {"sens": "deux-sens"})),
-        ("!pont irc #canal « x »", ("pont", ("irc", "#canal", "«", "x", "»"), {})),
-        ("!sondage l'heure ?", ("sondage", ("l'heure", "?"), {})),
-        ('!sondage "Quelle date ?" lundi', ("sondage", ("Quelle date ?", "lundi"), {})),
+        ("Courriel a@b.fr sens=deux-sens", ("Courriel", "a@b.fr"), {"sens": "deux-sens"}),
+        ("irc #canal « x »", ("irc", "#canal", "«", "x", "»"), {}),
+        ("l'heure ?", ("l'heure", "?"), {}),
+        ('"Quelle date ?" lundi', ("Quelle date ?", "lundi"), {}),
     ],
 )
-def test_split(text: str, parts: Any) -> None:
-    found = split(text)
-    assert (found[:3] if found else None) == parts
+def test_split(text: str, arguments: Any, options: Any) -> None:
+    assert split(text) == (arguments, options)
