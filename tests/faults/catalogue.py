@@ -1,6 +1,6 @@
 """All scenarios, in the order in which they are run."""
 
-from . import mailservers, points, storms
+from . import disks, homeservers, mailservers, points, storms
 from .scenario import Scenario
 
 SCENARIOS = (
@@ -15,6 +15,14 @@ SCENARIOS = (
     Scenario("kill-in-upload", "3", points.in_upload),
     Scenario("kill-in-command", "2", points.in_command),
     Scenario("two-ghosts", "5", mailservers.two_ghosts),
+    Scenario("queue-lost", "6", homeservers.queue_lost),
+    Scenario("old-transaction", "7", homeservers.old_transaction),
+    Scenario("same-transaction-at-once", "8", homeservers.same_transaction_at_once),
+    Scenario("poison", "9", homeservers.poison),
+    Scenario("disk-full", "10", disks.disk_full),
+    Scenario("database-gone", "10", disks.database_gone),
+    Scenario("refusals", "22", homeservers.refusals),
+    Scenario("early-changes", "27", homeservers.early_changes),
     Scenario("client-hangs-up", "12", mailservers.client_hangs_up),
     Scenario("handler-fails", "13", mailservers.handler_fails),
     Scenario("submission-dies", "14", mailservers.submission_dies),

@@ -65,6 +65,15 @@ class Bridge(BridgeProcess):
             await starting
         await super().kill()
 
+    async def unreadable(self) -> int:
+        """How many dead letters of what arrived an operator is shown."""
+        command = [sys.executable, "-m", "tchap_bridges.cli", "queue", "list", "-c", str(self.folder / "config.yaml")]
+        listing = await asyncio.create_subprocess_exec(
+            *command, cwd=self.folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+        )
+        shown, _nothing = await listing.communicate()
+        return len(re.findall(rb"\br\d+\b", shown))
+
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
         """It does nothing, and holds what it has."""

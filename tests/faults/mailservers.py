@@ -14,7 +14,7 @@ from .scenario import Scale
 from .traffic import hand_in, talk
 
 
-def _mail(place: Place, token: Token) -> bytes:
+def mail_of(place: Place, token: Token) -> bytes:
     author = token.sender.title(), f"{token.sender}@exemple.fr"
     return list_mail(*author, f"Sujet {token.n}", f"{token}\n", list_name=place.name).as_bytes(policy=SMTP)
 
@@ -43,7 +43,7 @@ async def client_hangs_up(ground: Ground, scale: Scale) -> Verdict:
         mails = []
         for rudely in (False, True):
             token = ledger.new(place.name, "jean")
-            data = _mail(place, token)
+            data = mail_of(place, token)
             await asyncio.to_thread(_hang_up, bridge.ports.smtp, place.subscriber, data, rudely=rudely)
             await asyncio.sleep(0.2)
             mails.append((token, data))
@@ -66,10 +66,10 @@ async def handler_fails(ground: Ground, scale: Scale) -> Verdict:
         for fault in ("fail-rcpt:2", "fail-accept:2", "fail-read:2", "fail-spool:2"):
             await ground.start(fault)
             token = ledger.new(place.name, "jean")
-            data = _mail(place, token)
+            data = mail_of(place, token)
             code = 0
             for _attempt in range(3):
-                code = await asyncio.to_thread(_code, ground, place, data)
+                code = await asyncio.to_thread(code_of, ground, place, data)
                 codes.append((fault, code))
                 if code == 250:
                     ledger.acknowledge(token)
@@ -82,7 +82,7 @@ async def handler_fails(ground: Ground, scale: Scale) -> Verdict:
     return verdict
 
 
-def _code(ground: Ground, place: Place, data: bytes) -> int:
+def code_of(ground: Ground, place: Place, data: bytes) -> int:
     """What one attempt is told: 250, the refusal's code, 0 for a connection that is cut."""
     try:
         ground.world.mail(data, sender="jean@exemple.fr", to=place.subscriber)
@@ -123,7 +123,7 @@ async def two_ghosts(ground: Ground, scale: Scale) -> Verdict:
             tokens = [ledger.new(place.name, author) for author in ("jean", "marie")]
             async with asyncio.TaskGroup() as group:
                 for token in tokens:
-                    group.create_task(hand_in(ground, _mail(place, token), place))
+                    group.create_task(hand_in(ground, mail_of(place, token), place))
             for token in tokens:
                 ledger.acknowledge(token)
         verdict = await ground.judge(ledger, [place], ground.seen_in_rooms)

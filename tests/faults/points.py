@@ -142,4 +142,5 @@ async def in_command(ground: Ground, scale: Scale) -> Verdict:
             place.subscriber = ground.subscriber_in(answer["content"]["body"])
             await write(ground, ledger, place, "marie", 2)
             places.append(place)
+            await ground.drained(ledger, places, ground.seen_in_rooms)
         return total + await ground.judge(ledger, places, ground.seen_in_rooms)

@@ -133,7 +133,7 @@ def _mail() -> Any:
 
 
 def _door() -> Any:
-    from tchap_bridge_email.smtp_in import Entrance  # noqa: PLC0415
+    from tchap_bridge_email.entrance import Entrance  # noqa: PLC0415
 
     return Entrance
 

@@ -30,7 +30,7 @@ class Scenario:
     name: str
     points: str
     play: Play
-    limit: float = 300.0
+    limit: float = 120.0
 
     @property
     def summary(self) -> str:

@@ -174,18 +174,21 @@ class Inbox:
             rows = await tx.all("inbox_new", source=source, limit=BATCH)
         if not rows:
             return False
-        async with asyncio.TaskGroup() as group:
-            readings = [(row, group.create_task(self._read(row, read))) for row in rows]
-            start = 0
-            while start < len(readings):
-                await asyncio.wait([readings[start][1]])
-                if start + 1 < len(readings):  # there is more: some of it at one stroke costs less
-                    await asyncio.wait([task for _row, task in readings[start : start + TOGETHER]], timeout=PAUSE)
-                end = start + 1
-                while end < len(readings) and readings[end][1].done():
-                    end += 1
-                await self._settle(readings[start:end])
-                start = end
+        try:
+            async with asyncio.TaskGroup() as group:
+                readings = [(row, group.create_task(self._read(row, read))) for row in rows]
+                start = 0
+                while start < len(readings):
+                    await asyncio.wait([readings[start][1]])
+                    if start + 1 < len(readings):  # there is more: some of it at one stroke costs less
+                        await asyncio.wait([task for _row, task in readings[start : start + TOGETHER]], timeout=PAUSE)
+                    end = start + 1
+                    while end < len(readings) and readings[end][1].done():
+                        end += 1
+                    await self._settle(readings[start:end])
+                    start = end
+        except ExceptionGroup as failed:  # a TaskGroup wraps even what its own block raises
+            raise failed.exceptions[0] from failed
         return True
 
     async def _read(self, row: Row, read: Read) -> Reading:
@@ -239,8 +242,14 @@ class Inbox:
             return await self._dead(tx, arrival, row, f"{type(error).__name__}: {error}")
 
     async def _dead(self, tx: Tx, arrival: Arrival, row: Row, error: str) -> int:
-        """Keep the row with its bytes for an admin, and tell whom it concerns."""
-        await self._tell(tx, arrival, await self._pieces.envelope(row))
+        """Keep the row with its bytes for an admin, and tell whom it concerns, as far as that can be read."""
+        try:
+            async with tx.savepoint():
+                await self._tell(tx, arrival, await self._pieces.envelope(row))
+        except NotReady:
+            raise
+        except Exception:  # it must not stop those behind it, nor the next start
+            log.exception("inbox.untold", source=arrival.source, inbox=arrival.id)
         return await tx.run("inbox_dead", id=arrival.id, error=error.replace("\0", "")[:500])
 
     async def release(self, tx: Tx, what: str) -> None:
