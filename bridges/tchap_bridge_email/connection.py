@@ -19,7 +19,7 @@ from tchap_bridge_email.imap_client import Account
 from tchap_bridge_email.imap_in import Mailboxes
 from tchap_bridge_email.smtp_in import Door, listening
 from tchap_bridge_email.submission import Relay, TooBig, Unanswered, submit
-from tchap_bridges.bridge import Asker, Chat, Connection, Host, Limits, NamesChats, Outgoing, Proves, Steps
+from tchap_bridges.bridge import Asker, Chat, Connection, Direction, Host, Limits, NamesChats, Outgoing, Proves, Steps
 from tchap_bridges.errors import BridgeError, Misconfigured, Undeliverable
 from tchap_bridges.i18n import _
 from tchap_bridges.ids import ChatId, MessageId
@@ -158,7 +158,7 @@ class EmailConnection(Connection, NamesChats, Proves):
         )
         chat = await naming.find(argument, asker, rules, taken=self._taken)
         post = addresses.normalise(options.get("post", ""))
-        return replace(chat, options={"post": post}) if post else chat
+        return replace(chat, options={"post": post}, directions=frozenset(Direction)) if post else chat
 
     async def _taken(self, chat: ChatId) -> bool:
         return await self._host.linked(chat) is not None

@@ -79,7 +79,7 @@ class Entrance:
         replies = []
         for recipient in recipients:
             try:
-                await self.host.accept(mail.key(recipient), raw, {**meta, "recipient": recipient})
+                await self.host.accept(mail.key(recipient), raw, {**meta, "recipient": recipient, "chat": recipient})
                 replies.append(STORED)
             except NotReady as error:
                 self.host.log.warning("mail not stored", reason=error.reason)

@@ -150,7 +150,7 @@ class Mailboxes:
         if raw is None:
             return
         key = delivery_key(raw, account.address)
-        meta = {"via": "imap", "sender": "", "recipient": account.address, **meta}
+        meta = {"via": "imap", "sender": "", "recipient": account.address, "chat": account.address, **meta}
         while True:
             try:
                 await self._host.accept(key, raw, meta)

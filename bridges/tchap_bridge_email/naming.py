@@ -105,6 +105,7 @@ async def _allocate(name: str, asker: Asker, rules: Rules, taken: Callable[[Chat
                 name=address,
                 destination=rules.destination,
                 direction=Direction.REPLIES,
+                directions=frozenset({Direction.REPLIES, Direction.IN}),  # there is nobody to write to first
                 aliases=(_returns(address, rules),),
                 moderated=True,
                 waiting=_("Écrivez à {address} : en attente du premier courriel.", address=address),

@@ -46,6 +46,9 @@ class Application:
                 self.homeserver_state = "up"
                 edge.alive()
 
+            def lost() -> None:
+                self.homeserver_state = "retrying"
+
             made.append(
                 MatrixHomeserver(
                     matrix_settings(settings, keys[-1]),
@@ -54,6 +57,7 @@ class Application:
                     take=edge.take,
                     on_passing=edge.passing,
                     on_alive=alive,
+                    on_lost=lost,
                     is_encrypted=edge.is_encrypted,
                     translate=words,
                     observe=self.metrics.observe,
@@ -206,6 +210,7 @@ def matrix_settings(settings: Settings, key: bytes) -> matrix.Settings:
         name=settings.appservice.bot.name,
         tchap=settings.homeserver.tchap,
         devices=registration.msc4190,
+        sends=settings.limits.sends,
     )
 
 

@@ -81,13 +81,15 @@ class Chat:
     ``aliases``: other names under which its events arrive. ``proof``: an address to which the core mails, through
     `Proves`, a code that must come back before the link is made; None when the operator's rules already allow it.
     ``moderated``: a first message from somebody unknown waits until a member lets them in.
-    ``waiting``: what has to happen elsewhere before it lives, told in the room.
+    ``directions`` are those that make sense there. ``waiting``: what has to happen elsewhere before it lives, told in
+    the room.
     """
 
     id: ChatId
     name: str
     destination: Destination
     direction: Direction
+    directions: frozenset[Direction] = frozenset(Direction)
     aliases: tuple[ChatId, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)
     proof: str | None = None

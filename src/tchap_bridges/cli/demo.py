@@ -63,7 +63,7 @@ class Demo:
                 "Synapse et le pont démarrent", World.start(self.folder, template=_template()), "tous deux répondent"
             )
         except (MissingServerError, ServerFailedError) as error:
-            self.console.print(f"[red]✗[/red] {error}", markup=False)
+            self.console.print(Text(f"✗ {error}", style="red"))
             return 1
         async with world:
             try:

@@ -34,6 +34,7 @@ from tchap_bridges.i18n import Translator, _
 from tchap_bridges.ids import ChatId, ConnectionName, MessageId, RoomId, UserId
 
 BACK_OFF = (1.0, 30.0)  # seconds: the first wait, and the longest
+TELL_AFTER = 600.0  # seconds without success after which the author hears of it
 DEEPEST = 100  # answers to answers
 OLD = 20 * 3600 * 1000  # milliseconds after which a homeserver has forgotten what it was asked
 
@@ -138,6 +139,8 @@ class Courier:
             await self._there(lane, row, way, ids)
         except Pointless as why:
             await self._cancel(lane, row, str(why))
+        except Unsupported as error:
+            await self._unsupported(lane, row, error)
         except Undeliverable as error:
             await self._dead(lane, row, error)
         except (NotReady, BadCredentials) as error:
@@ -296,7 +299,7 @@ class Courier:
             raise Unsupported(
                 "Edits",
                 _("ce qui est parti ne peut plus y être modifié"),
-                remedy=_("envoyez un nouveau message pour corriger"),
+                remedy=_("Envoyez un nouveau message pour corriger."),
             )
         network, author = await self._speaker(message, event.author, event.chat)
         await way.connection.edit(
@@ -343,7 +346,7 @@ class Courier:
             raise Unsupported(
                 "Deletes",
                 _("ce qui est parti ne peut plus y être supprimé"),
-                remedy=_("prévenez les destinataires si c'est nécessaire"),
+                remedy=_("Prévenez les destinataires si c'est nécessaire."),
             )
         await way.connection.delete(
             OutgoingDeletion(
@@ -423,7 +426,10 @@ class Courier:
             reason=error.reason,
         )
         self._meter.count("retry", lane.pool.name)
+        late = not row["told"] and clock.now() + wait * 1000 - row["created_at"] > TELL_AFTER * 1000
         async with self._db.transaction() as tx:
+            if late and row["action"] == "send":
+                await self._tell_delay(tx, lane, row, error.reason)
             await tx.run(
                 "outbox_retry",
                 lane=lane.id,
@@ -433,20 +439,48 @@ class Courier:
             )
         return wait
 
+    async def _tell_delay(self, tx: Tx, lane: Lane, row: Row, reason: str) -> None:
+        """Once: whoever speaks in the room sees that it has not left yet, and why."""
+        await tx.run("outbox_told", lane=lane.id, seq=row["seq"])
+        message = await tx.one("message_get", id=row["message"])
+        if message is None or message["origin"] != lane.room:
+            return
+        where = await self._name_of(tx, lane)
+        words = self._words(_("⏳ Pas encore remis à {whom} : {why}. L'envoi est retenté.", whom=where, why=reason))
+        await self._outbox.notice(tx, lane.room, Text(plain=words), cause=f"{row['key']} late", about=row["message"])
+
+    async def _unsupported(self, lane: Lane, row: Row, error: Unsupported) -> None:
+        """The network has no such thing: whoever did it is told, and nothing waits for an admin."""
+        async with self._db.transaction() as tx:
+            await tx.run("outbox_cancel", lane=lane.id, seq=row["seq"])
+            message = await tx.one("message_get", id=row["message"])
+            where = await self._name_of(tx, lane)
+            words = self._words(_("ℹ {where} : {why}.", where=where, why=error.reason))
+            if error.remedy:
+                words = f"{words} {self._words(error.remedy)}"
+            about = row["message"] if row["action"] == "send" or message is None else message["parent"]
+            await self._outbox.notice(tx, lane.room, Text(plain=words), cause=row["key"], about=about)
+
+    async def _name_of(self, tx: Snapshot, lane: Lane) -> str:
+        if not lane.target.startswith("link:"):
+            return _("ce salon")
+        link = await self._links.get(tx, int(lane.target.removeprefix("link:")))
+        return link.name if link else lane.target
+
     async def _dead(self, lane: Lane, row: Row, error: Undeliverable) -> None:
         log.warning("courier.dead_letter", lane=lane.id, seq=row["seq"], action=row["action"], reason=error.reason)
         self._meter.count("dead", lane.pool.name)
         async with self._db.transaction() as tx:
+            message = await tx.one("message_get", id=row["message"])
+            if message is not None and message["origin"] == "core":  # a notice about a notice would never end
+                await tx.run("outbox_cancel", lane=lane.id, seq=row["seq"])
+                return
             await tx.run("outbox_dead", lane=lane.id, seq=row["seq"], error=error.reason[:500])
             if row["action"] in {"send", "react"}:
                 await tx.run("copy_state", message=row["message"], target=lane.target, state=FAILED)
-            message = await tx.one("message_get", id=row["message"])
-            if message is None or message["origin"] == "core" or lane.target == DESK:
-                return  # a notice about a notice would never end
-            where: str = _("ce salon")
-            if lane.target.startswith("link:"):
-                link = await self._links.get(tx, int(lane.target.removeprefix("link:")))
-                where = link.name if link else lane.target
+            if message is None or lane.target == DESK:
+                return
+            where = await self._name_of(tx, lane)
             if error.certain:
                 words = self._words(_("⚠ Non remis à {where} : {why}.", where=where, why=error.reason))
             else:

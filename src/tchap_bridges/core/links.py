@@ -70,9 +70,9 @@ class Links:
         row = await tx.one("link_get", id=id_)
         return self._remember(self._by_id, id_, self._link(row), asked) if row is not None else None
 
-    async def of_room(self, tx: Snapshot, room: RoomId) -> tuple[Link, ...]:
-        """Every link of the room that is not gone."""
-        if (known := self._by_room.get(room)) is not None:
+    async def of_room(self, tx: Snapshot, room: RoomId, *, fresh: bool = False) -> tuple[Link, ...]:
+        """Every link of the room that is not gone; ``fresh`` also as to when it was last used."""
+        if not fresh and (known := self._by_room.get(room)) is not None:
             return known
         asked = self._changes
         rows = await tx.all("links_of_room", room=room)

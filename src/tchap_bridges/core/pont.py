@@ -16,7 +16,7 @@ from tchap_bridges.core.links import Link, Links
 from tchap_bridges.core.ports import Database, Homeserver, RoomFacts, Row, Sealer, Tx
 from tchap_bridges.core.router import held
 from tchap_bridges.core.secrets import Secrets
-from tchap_bridges.core.words import DIRECTIONS, VERBS, direction_words, state_words
+from tchap_bridges.core.words import DIRECTIONS, VERBS, direction_words, state_words, unaccented
 from tchap_bridges.errors import Misconfigured, NotReady
 from tchap_bridges.i18n import Language, Phrase, Translator, _
 from tchap_bridges.ids import ConnectionName, PersonId
@@ -112,7 +112,7 @@ class Pont:
     async def answer(self, call: Call) -> Apply:
         if not call.arguments:
             return self._told("\n".join(f"{example} — {what}" for example, what in self.help(call.translator.language)))
-        verb = call.arguments[0].lower()
+        verb = unaccented(call.arguments[0])
         for name, words in VERBS.items():
             if verb in words.values():
                 return await getattr(self, f"_{name}")(call)  # type: ignore[no-any-return]
@@ -188,7 +188,7 @@ class Pont:
             said = t(
                 _("✓ Ce salon est relié à {name} ({direction}).", name=chat.name, direction=direction_words(direction))
             )
-            return f"{said}\n{t(chat.waiting)}" if chat.waiting else said
+            return f"{said}\n{t(chat.waiting)}" if chat.waiting and direction is not Direction.OUT else said
 
         return apply
 
@@ -198,12 +198,22 @@ class Pont:
         if wanted is None:
             return chat.direction
         try:
-            return DIRECTIONS[wanted.lower()]
+            direction = DIRECTIONS[unaccented(wanted)]
         except KeyError:
             raise Misconfigured(
                 _("« {word} » n'est pas un sens", word=wanted),
                 remedy=_("Écrivez sens=deux-sens, sens=reponses, sens=entrant ou sens=sortant."),
             ) from None
+        if direction not in chat.directions:
+            raise Misconfigured(
+                _(
+                    "{name} ne peut pas être relié ainsi ({direction})",
+                    name=chat.name,
+                    direction=direction_words(direction),
+                ),
+                remedy=_("Refaites la commande sans « sens »."),
+            )
+        return direction
 
     async def _code(self, call: Call) -> Apply:
         await self._may(call)
@@ -250,7 +260,7 @@ class Pont:
 
     async def _status(self, call: Call) -> Apply:
         async def apply(tx: Tx) -> str:
-            links = await self._links.of_room(tx, call.room)
+            links = await self._links.of_room(tx, call.room, fresh=True)
             lines = [await self._state_line(tx, call.translator, n, link) for n, link in enumerate(links, 1)]
             return "\n".join(lines) or call.translator(_("Ce salon n'est relié à rien. Pour commencer : !aide"))
 
@@ -355,7 +365,7 @@ class Pont:
             t = call.translator
             address = call.arguments[1] if len(call.arguments) > 1 else ""
             for link in await self._links.of_room(tx, call.room):
-                for row in await tx.all("senders_held", link=link.id):
+                for row in await tx.all("senders", link=link.id):
                     if self._is(row, address):
                         await tx.run("sender_state", link=link.id, person=row["person"], state=1 if let_in else 2)
                         if let_in:

@@ -35,12 +35,15 @@ from tchap_bridges.events import (
 from tchap_bridges.i18n import Translator, _
 from tchap_bridges.ids import ChatId, ConnectionName, MessageId, RoomId
 
+LET_IN, REFUSED = 1, 2  # sender.state
 PATIENCE = 600.0
 """For how many seconds an edit, a deletion or an echo waits for the message it speaks of."""
 STANDING_BY = 7 * 86_400.0
 """For how many seconds what arrives waits for a link that is suspended, or whose room is being replaced."""
 SOON = 500
 """Milliseconds before a row is due in which it is taken for gone already."""
+
+STAYS = _("ℹ Cette réponse reste dans le salon. Pour qu'elle parte, répondez dans le fil.")
 
 log = structlog.get_logger(__name__)
 
@@ -123,8 +126,8 @@ class Router:
             if link.state != "active" or not (link.brings_in or isinstance(event, Delivery)):
                 log.info("router.not_carried", link=link.id, state=link.state)
                 continue
-            if link.moderated and not isinstance(event, Delivery):
-                await self._let_in(tx, arrival, link, event)
+            if link.moderated and not isinstance(event, Delivery) and not await self._let_in(tx, arrival, link, event):
+                continue
             await self._links.arrived(tx, link)
             place = Place(room=link.room, target=link.target, network=self._networks[connection], link=link)
             await self._at(tx, arrival, ordinal, place, event)
@@ -162,7 +165,8 @@ class Router:
         command = place.link is None and self._is_command(event.text.plain)
         parent, root, late = await self._relations(tx, place.target, event)
         targets = [] if command else await self._targets(tx, place, root)
-        if not (targets or command):
+        hint = not (targets or command) and await self._stays_by_mistake(tx, place, event, author, parent)
+        if not (targets or command or hint):
             return
         message = await self._outbox.message(
             tx,
@@ -184,6 +188,15 @@ class Router:
         await self._release(tx, f"{place.target} {event.id}")
         if command:
             await self._outbox.add(tx, place.room, DESK, message, "command", cause=arrival.key, ordinal=ordinal)
+        if hint:
+            await self._outbox.notice(
+                tx,
+                place.room,
+                Text(plain=self._words(STAYS)),
+                cause=arrival.key,
+                ordinal=ordinal,
+                about=message,
+            )
         for target, wait in targets:
             await self._outbox.show(tx, place.room, target, message, cause=arrival.key, ordinal=ordinal, wait=wait)
 
@@ -206,6 +219,18 @@ class Router:
         if expected is not None and root is None:
             root = expected
         return parent, root, expected is not None
+
+    async def _stays_by_mistake(self, tx: Tx, place: Place, event: Message, author: str, parent: int | None) -> bool:
+        """A plain reply to what came in by a link that carries out only what is said in threads: told once to each."""
+        if place.link is not None or event.reply_to is None or event.thread or parent is None:
+            return False
+        for link in await self._links.of_room(tx, place.room):
+            if link.state == "active" and link.direction is Direction.REPLIES:
+                seen = await tx.one("copy_on", message=parent, target=link.target)
+                if seen and not await tx.value("kv_get", space="hint", key=f"{place.room} {author}"):
+                    await tx.run("kv_set", space="hint", key=f"{place.room} {author}", value=b"told")
+                    return True
+        return False
 
     @staticmethod
     async def _thread_of(tx: Tx, target: str, remote: MessageId) -> int | None:
@@ -342,13 +367,13 @@ class Router:
 
     # Who may write to an address that anybody can guess
 
-    async def _let_in(self, tx: Tx, arrival: Arrival, link: Link, event: Event) -> None:
-        """Raises `inbox.Hold` for somebody whom no member has let in yet."""
+    async def _let_in(self, tx: Tx, arrival: Arrival, link: Link, event: Event) -> bool:
+        """Whether they may write. Raises `inbox.Hold` for somebody about whom no member has decided yet."""
         assert not isinstance(event, Delivery)
         person = self._secrets.person(self._networks[link.connection], event.author.person)
         state = await tx.value("sender_get", link=link.id, person=person)
-        if state == 1:
-            return
+        if state in {LET_IN, REFUSED}:
+            return bool(state == LET_IN)
 
         async def ask(tx: Tx) -> None:
             if state is not None:

@@ -1,5 +1,6 @@
 """The words of commands and states, by language: what is typed, and what is shown."""
 
+import unicodedata
 from collections.abc import Mapping
 
 from tchap_bridges.bridge import Direction
@@ -21,13 +22,17 @@ DIRECTIONS: Mapping[str, Direction] = {
     "deux-sens": Direction.BOTH,
     "both": Direction.BOTH,
     "reponses": Direction.REPLIES,
-    "réponses": Direction.REPLIES,
     "replies": Direction.REPLIES,
     "entrant": Direction.IN,
     "in": Direction.IN,
     "sortant": Direction.OUT,
     "out": Direction.OUT,
 }
+
+
+def unaccented(word: str) -> str:
+    """As it is compared: lower case, « état » as « etat »."""
+    return "".join(c for c in unicodedata.normalize("NFD", word.lower()) if not unicodedata.combining(c))
 
 
 def direction_words(direction: Direction) -> Phrase:

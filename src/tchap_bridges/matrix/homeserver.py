@@ -19,7 +19,7 @@ from tchap_bridges.i18n import _
 from tchap_bridges.ids import MessageId, RoomId, UserId
 from tchap_bridges.matrix import names
 from tchap_bridges.matrix.arrivals import Arrivals, Take
-from tchap_bridges.matrix.client import MatrixClient, MatrixRefused, Observe, path_of
+from tchap_bridges.matrix.client import SENDS, MatrixClient, MatrixRefused, Observe, path_of
 from tchap_bridges.matrix.endpoint import Endpoint
 from tchap_bridges.matrix.facts import facts
 from tchap_bridges.matrix.ghosts import Ghosts, Speaker
@@ -56,6 +56,7 @@ class Settings:
     tchap: bool = False
     devices: bool = True
     sweep: float = SWEEP
+    sends: int = SENDS
 
 
 class MatrixHomeserver:
@@ -75,6 +76,7 @@ class MatrixHomeserver:
         take: Take,
         on_passing: Callable[[Passing], None],
         on_alive: Callable[[], object],
+        on_lost: Callable[[], object] = lambda: None,
         is_encrypted: Callable[[RoomId], bool],
         translate: Callable[[str], str] = str,
         observe: Observe | None = None,
@@ -83,7 +85,7 @@ class MatrixHomeserver:
         self._db = db
         self._bot = UserId(f"@{settings.bot}:{settings.server}")
         self._ours = Namespace(server=settings.server, prefix=settings.prefix, bot=self._bot, secret=settings.secret)
-        self._client = MatrixClient(settings.url, settings.as_token, observe=observe)
+        self._client = MatrixClient(settings.url, settings.as_token, observe=observe, sends=settings.sends)
         self._ghosts = Ghosts(self._client, db, sealer, self._ours, tchap=settings.tchap, devices=settings.devices)
         bot = Speaker(self._bot, self._ours.device(self._bot) if settings.devices else "")
         self._voices = Voices(self._client, db, self._ghosts, bot)
@@ -105,6 +107,7 @@ class MatrixHomeserver:
             appservice=settings.appservice,
             greet=self._greet,
             on_alive=on_alive,
+            on_lost=on_lost,
             every=settings.sweep,
         )
         self._site: web.AppRunner | None = None

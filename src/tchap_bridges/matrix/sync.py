@@ -40,7 +40,7 @@ def _filter(timeline: int) -> str:
 class Sweeper:
     """``greet`` is awaited whenever the homeserver answers after an absence, before anything else is asked of it.
 
-    ``on_alive`` is called after the first sweep, and after each that ends an absence.
+    ``on_alive`` is called after the first sweep, and after each that ends an absence; ``on_lost`` when one is noticed.
     """
 
     def __init__(
@@ -53,6 +53,7 @@ class Sweeper:
         appservice: str,
         greet: Callable[[], Awaitable[None]],
         on_alive: Callable[[], object],
+        on_lost: Callable[[], object] = lambda: None,
         every: float = SWEEP,
     ) -> None:
         self._client = client
@@ -62,6 +63,7 @@ class Sweeper:
         self._appservice = appservice
         self._greet = greet
         self._on_alive = on_alive
+        self._on_lost = on_lost
         self._every = every
         self._filters = (_filter(1), _filter(_TIMELINE))
 
@@ -79,6 +81,7 @@ class Sweeper:
             except NotReady as error:
                 log.warning("sync.not_ready", reason=str(error))
                 away = True
+                self._on_lost()
                 await asyncio.sleep(error.retry_after or _APART)
                 continue
             except BadCredentials:
@@ -92,6 +95,8 @@ class Sweeper:
                 self._on_alive()
             await asyncio.sleep(_APART)
             away = await self._lost(self._every - _APART)
+            if away:
+                self._on_lost()
 
     async def ping(self) -> bool:
         """Have the homeserver reach us, so that it sends at once what waits for us. False when it could not."""

@@ -51,7 +51,7 @@ async def test_a_link_is_made_listed_paused_and_withdrawn(tmp_path: Path) -> Non
         await s.say("perdu aussi")
         assert "reprend" in await answer(s, "!pont reprendre 1")
         assert s.net.shown.texts == []
-        assert "connexion établie" in await answer(s, "!pont etat")
+        assert "connexion établie" in await answer(s, "!pont état")
         assert "n'est plus relié" in await answer(s, "!pont retirer #c")
         assert "n'est relié à rien" in await answer(s, "!pont etat")
         async with s.db.snapshot() as tx:
@@ -159,6 +159,10 @@ async def test_an_unknown_sender_waits_until_let_in(tmp_path: Path) -> None:
         await s.net.say("troisième", by="marie@a.fr")
         await s.shown.until(8)
         assert s.shown.texts[7:] == ["troisième"]
+        assert "peut écrire" in await answer(s, "!pont accepter spam@a.fr")
+        await s.net.say("repenti", by="spam@a.fr")
+        await s.shown.until(10)
+        assert s.shown.texts[9] == "repenti"
 
 
 class ProvingConnection(NetConnection, Proves):

@@ -112,6 +112,24 @@ async def test_replies_only(tmp_path: Path) -> None:
         assert s.net.shown.texts == ["dans le fil"]
 
 
+async def test_a_plain_reply_that_stays_is_told_once(tmp_path: Path) -> None:
+    def prepare(s: Stage) -> None:
+        s.net.direction = Direction.REPLIES
+
+    async with stage(tmp_path, prepare=prepare) as s:
+        await s.net.say("question")
+        await s.shown.until(1)
+        await settled(s)
+        first = await s.say("réponse simple", reply_to="$ours1")
+        notice = (await s.shown.until(2))[-1]
+        assert "répondez dans le fil" in notice.text.plain
+        assert notice.reply_to == first
+        await s.say("encore une", reply_to="$ours1")
+        await settled(s)
+        assert len(s.shown.log) == 2
+        assert s.net.shown.texts == []
+
+
 async def test_an_edit_before_its_original_waits_for_it(tmp_path: Path) -> None:
     async with stage(tmp_path) as s:
         await s.event("edit", target="$late", text="corrigé")
@@ -162,7 +180,7 @@ async def test_a_correction_within_the_grace_goes_into_the_message(tmp_path: Pat
     [
         (Undeliverable("boîte pleine", remedy="Videz-la."), "⚠ Non remis à #c : boîte pleine. Videz-la."),
         (Undeliverable("coupure", certain=False), "⚠ Peut-être non remis à #c : coupure."),
-        (Unsupported("Edits", "impossible"), "⚠ Non remis à #c : impossible."),
+        (Unsupported("Sends", "impossible"), "ℹ #c : impossible."),
         (RuntimeError("un bogue"), "⚠ Non remis à #c : erreur interne ; l'exploitant peut retenter l'envoi."),
     ],
 )

@@ -90,6 +90,7 @@ CREATE TABLE outbox (
     action     TEXT     NOT NULL,             -- send, edit, delete, react; or what the desk is to do
     steps      {blob},                        -- sealed JSON of what is done already
     attempts   INTEGER  NOT NULL DEFAULT 0,
+    told       SMALLINT NOT NULL DEFAULT 0,   -- its author knows that it is late
     created_at BIGINT   NOT NULL,
     due_at     BIGINT   NOT NULL,
     state      SMALLINT NOT NULL DEFAULT 0,   -- 0 pending, 1 done, 2 dead, 3 cancelled

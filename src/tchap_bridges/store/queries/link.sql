@@ -64,6 +64,9 @@ INSERT INTO sender (link, person, name, state) VALUES (:link, :person, :name, 0)
 -- name: sender_state
 UPDATE sender SET state = :state WHERE link = :link AND person = :person
 
+-- name: senders
+SELECT person, name, state FROM sender WHERE link = :link
+
 -- name: senders_held
 SELECT link, person, name FROM sender WHERE link = :link AND state = 0
 

@@ -85,7 +85,7 @@ INSERT INTO outbox (lane, seq, key, message, action, created_at, due_at)
 VALUES (:lane, :seq, :key, :message, :action, :created_at, :due_at)
 
 -- name: outbox_head
-SELECT lane, seq, key, message, action, steps, attempts, created_at, due_at
+SELECT lane, seq, key, message, action, steps, attempts, told, created_at, due_at
 FROM outbox WHERE lane = :lane AND state = 0 ORDER BY seq LIMIT :limit
 
 -- name: outbox_done
@@ -93,6 +93,9 @@ UPDATE outbox SET state = 1, steps = NULL, error = NULL WHERE lane = :lane AND s
 
 -- name: outbox_retry
 UPDATE outbox SET attempts = attempts + 1, due_at = :due_at, error = :error WHERE lane = :lane AND seq = :seq
+
+-- name: outbox_told
+UPDATE outbox SET told = 1 WHERE lane = :lane AND seq = :seq
 
 -- name: outbox_begin
 UPDATE outbox SET steps = :steps WHERE lane = :lane AND seq = :seq
