@@ -25,7 +25,7 @@ from typing import Any, TypeVar
 from .engine import Row, settle
 from .errors import IntegrityViolation, StoreError, StoreUnavailable
 from .sql import Dialect, Query
-from .sqlite_file import BUSY_SECONDS, connect, path_of, translated, translation
+from .sqlite_file import BUSY_SECONDS, TRANSLATED, connect, path_of, translated, translation
 
 T = TypeVar("T")
 
@@ -260,14 +260,16 @@ class SQLiteSession:
             await self._commit()
 
     async def _do(self, work: Callable[[str, Sequence[Any]], T], text: str, values: Sequence[Any], *, slow: bool) -> T:
-        with translated():
-            # Some errors (disk full, I/O) roll the whole transaction back; what followed would commit by itself.
-            if not self._connection.in_transaction:
-                raise StoreUnavailable("SQLite has rolled this transaction back")
+        # Some errors (disk full, I/O) roll the whole transaction back; what followed would commit by itself.
+        if not self._connection.in_transaction:
+            raise StoreUnavailable("SQLite has rolled this transaction back")
+        try:  # as `translated`, which costs a tenth of a statement
             if slow or self._slow:
                 loop = asyncio.get_running_loop()
                 return await settle(loop.run_in_executor(self._worker, work, text, values))
             return work(text, values)
+        except TRANSLATED as error:
+            raise translation(error) from error
 
     def _run(self, text: str, values: Sequence[Any]) -> int:
         cursor = self._connection.execute(text, values)

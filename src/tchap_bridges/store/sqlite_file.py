@@ -23,6 +23,8 @@ _UNAVAILABLE = {
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_PROTOCOL,
 }
+TRANSLATED = (sqlite3.Error, OverflowError, ValueError)
+"""The errors that `translation` knows; the last two are an integer beyond 64 bits, and half a surrogate pair."""
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
@@ -74,7 +76,7 @@ def translated() -> Iterator[None]:
     """Raises sqlite3's errors as the store's."""
     try:
         yield
-    except (sqlite3.Error, OverflowError, ValueError) as error:  # an integer beyond 64 bits, half a surrogate pair
+    except TRANSLATED as error:
         raise translation(error) from error
 
 
