@@ -35,7 +35,7 @@ ROOT = Path(__file__).parents[2]
 DRAIN = 60.0
 """Seconds after healing in which everything that was acknowledged must be there."""
 Seen = Callable[[Sequence["Place"]], Awaitable[dict[str, list[Sighting]]]]
-_STRAY = 1.5  # seconds in which a second copy would show itself
+_STRAY = 1.0  # seconds in which a second copy would show itself
 
 
 class Bridge(BridgeProcess):
@@ -53,6 +53,10 @@ class Bridge(BridgeProcess):
     async def kill(self) -> None:
         """kill -9."""
         self.kills += 1
+        await super().kill()
+
+    async def end(self) -> None:
+        """The same, as a scenario's means and not as its blow."""
         await super().kill()
 
     async def kill_starting(self, after: float) -> None:
@@ -165,9 +169,9 @@ class Ground:
             await self.bridge.stop()
 
     async def start(self, *faults: str) -> Bridge:
-        """Start it anew, with other faults or none, within `running`."""
+        """Start it anew, with other faults or none, within `running`. It does not stop in order first."""
         kills = self.bridge.kills
-        await self.bridge.stop()
+        await self.bridge.end()
         self.bridge = Bridge(self.world.bridge.folder, self.world.bridge.ports, faults)
         self.bridge.kills = kills
         await self.bridge.start()

@@ -19,7 +19,7 @@ _HOP = frozenset(("connection", "keep-alive", "transfer-encoding", "content-enco
 class Call:
     """One request as it reached the proxy."""
 
-    at: float  # time.monotonic()
+    at: float  # time.monotonic() when it came
     method: str
     path: str
     user: str
@@ -71,23 +71,23 @@ class Proxy:
         await self._http.close()
 
     async def _pass(self, request: web.Request) -> web.StreamResponse:
-        refusal = self.fault(request)
+        came, refusal = time.monotonic(), self.fault(request)
         if refusal is not None and refusal.status:
-            self._note(request, refusal.status)
+            self._note(came, request, refusal.status)
             text = json.dumps(refusal.body) if refusal.body is not None else "<html>no homeserver here</html>"
             kind = "application/json" if refusal.body is not None else "text/html"
             return web.Response(status=refusal.status, text=text, content_type=kind, headers=dict(refusal.headers))
         try:
             answer = await self._forward(request)
         except (aiohttp.ClientError, TimeoutError):
-            self._note(request, 502)
+            self._note(came, request, 502)
             return web.Response(status=502, text="<html>bad gateway</html>", content_type="text/html")
         if refusal is not None:
-            self._note(request, 0)
+            self._note(came, request, 0)
             assert request.transport is not None
             request.transport.abort()
         else:
-            self._note(request, answer.status)
+            self._note(came, request, answer.status)
         return answer
 
     async def _forward(self, request: web.Request) -> web.Response:
@@ -102,6 +102,6 @@ class Proxy:
                 kept["Content-Encoding"] = answer.headers["Content-Encoding"]
             return web.Response(status=answer.status, body=body, headers=kept)
 
-    def _note(self, request: web.Request, status: int) -> None:
+    def _note(self, came: float, request: web.Request, status: int) -> None:
         user = request.query.get("user_id", "")
-        self.calls.append(Call(time.monotonic(), request.method, request.path, user, status))
+        self.calls.append(Call(came, request.method, request.path, user, status))

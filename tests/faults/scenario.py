@@ -17,6 +17,10 @@ class Scale:
     count: int = 1000
     kills: int = 20
 
+    @property
+    def short(self) -> bool:
+        return self.count < 500
+
 
 SHORT = Scale(count=60, kills=3)
 

@@ -9,7 +9,6 @@ import pytest
 
 from tchap_bridges.store.database import Database
 from tchap_bridges.store.errors import StoreUnavailable
-
 from tests.unit.core.stage import stage
 
 
