@@ -65,6 +65,7 @@ async def world(folder: Path) -> AsyncIterator[World]:
         )
         try:
             async with kernel.running():
+                made[0].edge.alive()
                 await network.until(lambda: network.account("pont").session)
                 here = World(network, made[0], kernel)
                 await here.room("message", "$link", text="!pont écho #General")
@@ -95,10 +96,12 @@ async def test_every_ability_both_ways(tmp_path: Path) -> None:
         await network.until(lambda: not here.posts)
 
         alice.edit(said, "salut !")
-        alice.unreact(alice.react(said, "🎉"))
+        reaction = alice.react(said, "🎉")
+        log = await here.shown(2)
+        alice.unreact(reaction)
         alice.rename("#general", "autre sujet")
         alice.delete(said)
-        log = await here.shown(5)
+        log += await here.shown(3)
         assert {type(entry) for entry in log} == {OutgoingEdit, OutgoingReaction, Outgoing, OutgoingDeletion}
         assert [entry.removed for entry in log if isinstance(entry, OutgoingReaction)] == [False, True]
 

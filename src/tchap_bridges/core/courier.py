@@ -4,6 +4,7 @@ Ids, authors and files are resolved here, at the last moment, against the target
 four ways: it is there, it is tried again, it is dead (its author is told), or it has become pointless.
 """
 
+import asyncio
 import json
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -24,10 +25,11 @@ from tchap_bridges.bridge import (
 from tchap_bridges.core import clock, codec
 from tchap_bridges.core.desk import Desk
 from tchap_bridges.core.files import Files
-from tchap_bridges.core.lanes import Lane
+from tchap_bridges.core.lanes import Lane, Pool
 from tchap_bridges.core.links import Link, Links
-from tchap_bridges.core.outbox import CANCELLED, DESK, FAILED, THERE, Outbox
+from tchap_bridges.core.outbox import CANCELLED, DESK, FAILED, REVIEW, THERE, Outbox
 from tchap_bridges.core.ports import Database, Homeserver, Meter, Row, Sealer, Snapshot, Tx
+from tchap_bridges.core.router import echo
 from tchap_bridges.errors import BadCredentials, BridgeError, NotReady, Undeliverable, Unsupported
 from tchap_bridges.events import Author, Deletion, Edit, Event, Message, Reaction, Text
 from tchap_bridges.i18n import Translator, _
@@ -35,7 +37,10 @@ from tchap_bridges.ids import ChatId, ConnectionName, MessageId, RoomId, UserId
 
 BACK_OFF = (1.0, 30.0)  # seconds: the first wait, and the longest
 TELL_AFTER = 600.0  # seconds without success after which the author hears of it
+ENOUGH = 20  # attempts before patience ends, so that a leap of the clock ends nobody's
 DEEPEST = 100  # answers to answers
+SHOWN = "event."  # the steps that name what is seen already (bridge.Steps)
+REFUSED = 3600.0  # seconds before credentials that were refused are shown again
 OLD = 20 * 3600 * 1000  # milliseconds after which a homeserver has forgotten what it was asked
 
 log = structlog.get_logger(__name__)
@@ -100,6 +105,7 @@ class Courier:
         settled: Callable[[RoomId], None],
         words: Translator,
         release: Callable[[Tx, str], Awaitable[None]],
+        refused: Callable[[str, BadCredentials], None],
     ) -> None:
         self._db = db
         self._sealer = sealer
@@ -115,11 +121,12 @@ class Courier:
         self._settled = settled
         self._words = words
         self._release = release
+        self._refused = refused
 
     async def pool_of(self, room: RoomId, target: str) -> str:
         """The pool a lane belongs to: its connection's name, ``matrix`` or ``desk``."""
-        if target == DESK:
-            return DESK
+        if target in {DESK, REVIEW}:
+            return target
         if target == room or not target.startswith("link:"):
             return "matrix"
         async with self._db.snapshot() as tx:
@@ -130,13 +137,13 @@ class Courier:
         """Returns the seconds until the row is due again, or None when it is final."""
         patience = 24 * 3600.0
         try:
-            if lane.target == DESK:
+            if lane.target in {DESK, REVIEW}:
                 await self._at_desk(lane, row)
                 return None
             way = await self._way(lane)
             patience = way.limits_patience
             ids = await self._attempt(row, way)
-            await self._there(lane, row, way, ids)
+            await self._settle(lane, row, way, ids)
         except Pointless as why:
             await self._cancel(lane, row, str(why))
         except Unsupported as error:
@@ -162,6 +169,8 @@ class Courier:
             link = await self._links.get(tx, int(lane.target.removeprefix("link:")))
         if link is None or link.state == "gone":
             raise Pointless("the link is gone")
+        if link.state == "checking":
+            raise NotReady(_("les règles du salon sont en cours de vérification"), retry_after=1)
         if link.state == "suspended":
             raise Undeliverable(link.reason or _("le pont est suspendu"))
         connection = self._connection_of(link.connection)
@@ -386,6 +395,15 @@ class Courier:
             await tx.run("outbox_done", lane=lane.id, seq=row["seq"])
             await apply(tx)
 
+    async def _settle(self, lane: Lane, row: Row, way: Way, ids: Sequence[MessageId]) -> None:
+        """It is there. When the store is away that is written down later: to send again would be worse than to wait."""
+        while True:
+            try:
+                return await self._there(lane, row, way, ids)
+            except NotReady as error:
+                log.warning("courier.not_settled", lane=lane.id, seq=row["seq"], reason=error.reason)
+                await asyncio.sleep(1)
+
     async def _there(self, lane: Lane, row: Row, way: Way, ids: Sequence[MessageId]) -> None:
         async with self._db.transaction() as tx:
             await tx.run("outbox_done", lane=lane.id, seq=row["seq"])
@@ -396,27 +414,44 @@ class Courier:
                     )
                     if id_ is not None:
                         await self._release(tx, f"{lane.target} {id_}")
+                        if way.link is not None:
+                            await self._release(tx, echo(way.link.connection, id_))
             if way.link is not None:
                 await tx.run("link_left", id=way.link.id, now=clock.now())
                 tx.after_commit(lambda: self._settled(lane.room))
         self._meter.count("out", way.link.connection if way.link else "matrix")
 
+    async def _keep_parts(self, tx: Tx, lane: Lane, row: Row) -> bool:
+        """What of it is seen already can be withdrawn later, though the rest never comes."""
+        sealed = await tx.value("outbox_steps", lane=lane.id, seq=row["seq"])
+        if row["action"] != "send" or not sealed:
+            return False
+        steps = json.loads(self._sealer.open(sealed, place="outbox.steps"))
+        parts = [id_ for name, id_ in sorted(steps.items()) if name.startswith(SHOWN)]
+        for part, id_ in enumerate(parts):
+            await tx.run("copy_add", message=row["message"], target=lane.target, part=part, remote=id_, state=THERE)
+        return bool(parts)
+
     async def _cancel(self, lane: Lane, row: Row, why: str) -> None:
         log.info("courier.pointless", lane=lane.id, seq=row["seq"], reason=why)
         async with self._db.transaction() as tx:
+            partly = await self._keep_parts(tx, lane, row)
             await tx.run("outbox_cancel", lane=lane.id, seq=row["seq"])
-            if row["action"] in {"send", "react"}:
+            if row["action"] in {"send", "react"} and not partly:
                 await tx.run("copy_state", message=row["message"], target=lane.target, state=CANCELLED)
             tx.after_commit(lambda: self._settled(lane.room))
 
     async def _again(self, lane: Lane, row: Row, error: NotReady | BadCredentials, patience: float) -> float | None:
-        if clock.now() - row["created_at"] > patience * 1000:
+        if clock.now() - row["created_at"] > patience * 1000 and row["attempts"] >= ENOUGH:
             await self._dead(lane, row, Undeliverable(error.reason))
             return None
         first, longest = BACK_OFF
         wait: float = min(longest, first * 2 ** min(row["attempts"], 10)) * random.uniform(0.8, 1.2)  # noqa: S311
         if isinstance(error, NotReady) and error.retry_after is not None:
             wait = error.retry_after
+        if isinstance(error, BadCredentials):  # to insist would lock the account
+            wait = REFUSED
+            self._refused(lane.pool.name, error)
         log.info(
             "courier.again",
             lane=lane.id,
@@ -449,6 +484,16 @@ class Courier:
         words = self._words(_("⏳ Pas encore remis à {whom} : {why}. L'envoi est retenté.", whom=where, why=reason))
         await self._outbox.notice(tx, lane.room, Text(plain=words), cause=f"{row['key']} late", about=row["message"])
 
+    async def tell_overdue(self) -> None:
+        """Messages that wait for a connection which is not there: their authors hear of it, once."""
+        async with self._db.snapshot() as tx:
+            rows = await tx.all("lanes_overdue", before=clock.now() - int(TELL_AFTER * 1000), now=clock.now())
+        for row in rows:
+            lane = Lane(row["lane"], RoomId(row["room"]), row["target"], Pool("", 0))
+            reason = row["error"] or _("la connexion est interrompue")
+            async with self._db.transaction() as tx:
+                await self._tell_delay(tx, lane, row, reason)
+
     async def _unsupported(self, lane: Lane, row: Row, error: Unsupported) -> None:
         """The network has no such thing: whoever did it is told, and nothing waits for an admin."""
         async with self._db.transaction() as tx:
@@ -476,9 +521,9 @@ class Courier:
                 await tx.run("outbox_cancel", lane=lane.id, seq=row["seq"])
                 return
             await tx.run("outbox_dead", lane=lane.id, seq=row["seq"], error=error.reason[:500])
-            if row["action"] in {"send", "react"}:
+            if not await self._keep_parts(tx, lane, row) and row["action"] in {"send", "react"}:
                 await tx.run("copy_state", message=row["message"], target=lane.target, state=FAILED)
-            if message is None or lane.target == DESK:
+            if message is None or lane.target in {DESK, REVIEW}:
                 return
             where = await self._name_of(tx, lane)
             if error.certain:

@@ -5,8 +5,10 @@ what has to be asked of others first and returns what has to be written; the cou
 one transaction.
 """
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from fnmatch import fnmatchcase
 
 import structlog
@@ -14,13 +16,15 @@ import structlog
 from tchap_bridges.core import clock, codec, policy
 from tchap_bridges.core.commands import Apply, Call, Topic, split, word_of
 from tchap_bridges.core.links import Link, Links
-from tchap_bridges.core.outbox import Outbox
+from tchap_bridges.core.outbox import REVIEW, Outbox
 from tchap_bridges.core.ports import Database, Homeserver, RoomFacts, Row, Sealer, Tx
 from tchap_bridges.core.roomfacts import RoomDesk
-from tchap_bridges.errors import Misconfigured, Undeliverable
+from tchap_bridges.errors import BadCredentials, Misconfigured, NotReady, Undeliverable
 from tchap_bridges.events import Message, Text
 from tchap_bridges.i18n import Translator, _
 from tchap_bridges.ids import RoomId, UserId
+
+LONGEST = 60.0  # seconds a command may take
 
 log = structlog.get_logger(__name__)
 
@@ -115,9 +119,17 @@ class Desk:
                 rest=rest,
                 translator=words,
             )
-            apply = await topic.answer(call)
+            async with asyncio.timeout(LONGEST):
+                apply = await topic.answer(call)
         except (Misconfigured, Undeliverable) as error:
             apply = _say(_refusal(error, words))
+        except (NotReady, BadCredentials) as error:  # whoever typed it tries again, or not: it keeps nobody waiting
+            apply = _say(_refusal(Misconfigured(error.reason, remedy=_("Réessayez dans un moment.")), words))
+        except Exception as error:
+            log.exception("desk.command_broken", room=room)
+            slow = isinstance(error, TimeoutError)
+            reason = _("pas de réponse à temps") if slow else _("erreur interne, l'exploitant la trouvera au journal")
+            apply = _say(_refusal(Misconfigured(reason), words))
 
         async def written(tx: Tx) -> None:
             try:
@@ -202,7 +214,7 @@ class Desk:
             return self._moving(room, new)
         if facts.predecessor != room:
             await self._homeserver.leave(new, self._words(_("Ce salon ne remplace pas celui qui y renvoie.")))
-            return _nothing
+            return self._stays(room)
 
         async def written(tx: Tx) -> None:
             await tx.run("room_joined", id=new, joined=1)
@@ -215,15 +227,21 @@ class Desk:
 
         async def written(tx: Tx) -> None:
             await tx.run("room_replaced", id=old, to=new)
-            for link in await self._links.of_room(tx, old):
-                if link.state == "active":
-                    await self._links.set_state(tx, link, "moving")
+
+        return written
+
+    def _stays(self, room: RoomId) -> Written:
+        async def written(tx: Tx) -> None:
+            for link in await self._links.of_room(tx, room):
+                if link.state == "moving":
+                    await self._resume(tx, link)
 
         return written
 
     async def _move(self, tx: Tx, old: RoomId, facts: RoomFacts, by: UserId, row: Row) -> None:
         await tx.run("room_replaced", id=old, to=facts.room)
         await self._links.move(tx, old, facts.room)
+        await self._outbox.move(tx, old, facts.room)
         for link in await self._links.of_room(tx, facts.room):
             if link.state == "moving":
                 await self._resume(tx, link)
@@ -234,8 +252,9 @@ class Desk:
         facts = await self._homeserver.facts(room)
         async with self._db.snapshot() as tx:
             links = await self._links.of_room(tx, room)
-        if facts.encrypted and any(link.state == "active" for link in links):
-            await self._homeserver.wear(room, self._words(_("Pont suspendu : salon chiffré")))
+        if facts.encrypted and any(link.state in {"active", "paused", "checking"} for link in links):
+            with suppress(Undeliverable):  # the name is a courtesy; the refusal does not hang on it
+                await self._homeserver.wear(room, self._words(_("Pont suspendu : salon chiffré")))
 
         async def written(tx: Tx) -> None:
             await self._review(tx, facts, row)
@@ -246,13 +265,30 @@ class Desk:
         await self._links.set_state(tx, link, "active")
         await self._release(tx, standing_by(link.id))
 
+    async def review_all(self) -> None:
+        """Look at every linked room again, if the operator's rules are not those of the last start."""
+        rules = f"{sorted(self._rules.destinations)} {self._rules.restricted_rooms}"
+        async with self._db.transaction() as tx:
+            if await tx.value("kv_get", space="policy", key="rules") == rules.encode():
+                return
+            for row in await tx.all("rooms_linked"):
+                room = RoomId(row["room"])
+                await self._links.stand_by(tx, room, "checking")
+                body = self._sealer.seal(b"{}", place="message.body")
+                message = await self._outbox.message(tx, room, room, "fact", body)
+                await self._outbox.add(tx, room, REVIEW, message, "refresh", cause=f"{rules} {clock.now()} {room}")
+            await tx.run("kv_set", space="policy", key="rules", value=rules.encode())
+
     async def _review(self, tx: Tx, facts: RoomFacts, row: Row) -> None:
         """Suspend what is no longer allowed, resume what is allowed again; say so where it can be said."""
         for ordinal, link in enumerate(await self._links.of_room(tx, facts.room)):
             decision = policy.may_link(facts, link.destination, self._rules)
-            if link.state in {"active", "paused"} and not decision.allowed:
+            if link.state in {"active", "paused", "checking"} and not decision.allowed:
                 await self._links.set_state(tx, link, "suspended", self._words(decision.reason))
                 text = _("Le pont vers {name} est suspendu : {why}.", name=link.name, why=decision.reason)
+            elif link.state == "checking":
+                await self._resume(tx, link)  # the change took nothing away: nobody needs to hear of it
+                continue
             elif link.state == "suspended" and decision.allowed:
                 await self._resume(tx, link)
                 text = _("Le pont vers {name} reprend.", name=link.name)

@@ -4,12 +4,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
+import structlog
+
 from tchap_bridges.bridge import OpensFiles
 from tchap_bridges.core.ports import Row
+from tchap_bridges.errors import BridgeError, RemoteViolation, Undeliverable
 from tchap_bridges.events import File, Message
+from tchap_bridges.i18n import _
 from tchap_bridges.ids import FileRef
 
 CHUNK = 1 << 16
+
+log = structlog.get_logger(__name__)
 OpenBytes = Callable[[Row, FileRef], Awaitable["bytes | OpensFiles"]]
 
 
@@ -38,7 +44,15 @@ class Files:
     def _opener(self, message: Row, file: File) -> Callable[[], AbstractAsyncContextManager[AsyncIterator[bytes]]]:
         @asynccontextmanager
         async def opened() -> AsyncIterator[AsyncIterator[bytes]]:
-            found = await self._find(message, file.ref)
+            try:
+                found = await self._find(message, file.ref)
+            except RemoteViolation as error:
+                raise Undeliverable(_("son contenu ne peut pas être lu")) from error
+            except BridgeError:
+                raise
+            except Exception as error:  # the text that came with it goes on without it
+                log.exception("files.unreadable", message=message["id"])
+                raise Undeliverable(_("son contenu ne peut pas être lu")) from error
             if isinstance(found, OpensFiles):
                 async with found.open_file(file.ref) as chunks:
                     yield chunks

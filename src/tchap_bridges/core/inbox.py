@@ -6,6 +6,7 @@ cannot be read or routed becomes a dead letter with its bytes still there, and t
 """
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -88,6 +89,7 @@ class Inbox:
         self._full = False
         self._waiting = 0
         self._news: dict[str, asyncio.Event] = {}
+        self._caught_up: dict[str, asyncio.Event] = {}
         self._large = asyncio.Semaphore(1)  # rows in several pieces are read one at a time: memory stays bounded
 
     @property
@@ -150,6 +152,13 @@ class Inbox:
         self._waiting += count
         self.wake(source)
 
+    async def caught_up(self, source: str) -> None:
+        """Returns once everything of this source that was kept before is routed."""
+        event = self._caught_up.setdefault(source, asyncio.Event())
+        event.clear()
+        self.wake(source)
+        await event.wait()
+
     def wake(self, source: str) -> None:
         """Look for new rows of this source now."""
         self._news.setdefault(source, asyncio.Event()).set()
@@ -159,13 +168,14 @@ class Inbox:
         news = self._news.setdefault(source, asyncio.Event())
         while True:
             news.clear()
+            busy = True
             try:
                 busy = await self._turn(source, read)
-            except NotReady as error:  # the store is away: what was acknowledged waits on its disk
-                log.warning("inbox.waits", source=source, reason=error.reason)
-                await asyncio.sleep(error.retry_after or 1)
-                continue
+            except* NotReady as group:  # the store or a worker is away: what was acknowledged waits on its disk
+                log.warning("inbox.waits", source=source, reason=str(group.exceptions[0]))
+                await asyncio.sleep(random.uniform(0.1, 1))  # noqa: S311 - two that deadlocked part ways
             if not busy:
+                self._caught_up.setdefault(source, asyncio.Event()).set()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(news.wait(), SWEEP)
 
@@ -226,6 +236,9 @@ class Inbox:
                     await self._route(tx, arrival, ordinal, event)
                 return await tx.run("inbox_done", id=arrival.id)
         except Await as wait:
+            if row["due_at"] is not None:  # it has waited, and was given its last chance
+                log.info("inbox.never_came", source=arrival.source, inbox=arrival.id)
+                return await tx.run("inbox_done", id=arrival.id)
             return await tx.run(
                 "inbox_await", id=arrival.id, what=wait.what, due_at=clock.now() + int(wait.seconds * 1000)
             )
@@ -257,7 +270,8 @@ class Inbox:
         for row in await tx.all("inbox_release", what=what):
             tx.after_commit(partial(self._added, row["source"], 1))
 
-    async def give_up(self) -> int:
-        """Let go of rows that have waited long enough for a message that never came; returns how many."""
+    async def give_up(self) -> None:
+        """Rows that have waited long enough for a message get one last chance, and are let go if it never came."""
         async with self._db.transaction() as tx:
-            return await tx.run("inbox_give_up", now=clock.now())
+            for row in await tx.all("inbox_give_up", now=clock.now()):
+                tx.after_commit(partial(self._added, row["source"], 1))

@@ -23,7 +23,7 @@ from tchap_bridges.core.host import ConnectionHost
 from tchap_bridges.core.inbox import MATRIX, Inbox
 from tchap_bridges.core.lanes import Lanes, Pool
 from tchap_bridges.core.links import Links
-from tchap_bridges.core.outbox import DESK, Outbox
+from tchap_bridges.core.outbox import DESK, REVIEW, Outbox
 from tchap_bridges.core.passing import Passing
 from tchap_bridges.core.pieces import Pieces
 from tchap_bridges.core.pont import Network, Pont
@@ -39,7 +39,7 @@ from tchap_bridges.events import Event, Read, Typing
 from tchap_bridges.i18n import Translator
 from tchap_bridges.ids import ConnectionName, FileRef, RoomId
 
-WORKERS = {"matrix": 32, DESK: 4}
+WORKERS = {"matrix": 32, DESK: 4, REVIEW: 4}
 PER_CONNECTION = 8
 
 log = structlog.get_logger(__name__)
@@ -91,17 +91,18 @@ class Kernel:
         labels = {name: bridge.label for name, (bridge, _config) in bridges.items()}
         networks = {name: bridge.name for name, (bridge, _config) in bridges.items()}
         self.links = Links(db, sealer)
+        self._alive = asyncio.Event()
         self.inbox = Inbox(
             db, self.pieces, secrets, self._route, self._tell, high=options.inbox_high, low=options.inbox_low
         )
         outbox = Outbox(sealer, self._wake)
-        self.rooms = RoomDesk(outbox, sealer, forget_voice=self._forget_voice, has_links=self._has_links)
+        self.rooms = RoomDesk(outbox, sealer, self.links, forget_voice=self._forget_voice)
         self.homeserver = hs = homeserver(
             Edge(
                 take=self.inbox.take,
                 passing=self._from_room,
                 is_encrypted=self.rooms.is_encrypted,
-                alive=lambda: self.lanes.open("matrix"),
+                alive=self._alive.set,
             )
         )
         self.supervisor = Supervisor(
@@ -112,7 +113,7 @@ class Kernel:
         )
         self.receipts = Receipts(db, hs)
         self.passing = Passing(db, self.links, hs, self.supervisor.connection)
-        desk = Desk(
+        self.desk = desk = Desk(
             db=db,
             sealer=sealer,
             homeserver=hs,
@@ -170,12 +171,13 @@ class Kernel:
             settled=self.receipts.settled,
             words=options.words,
             release=self.inbox.release,
+            refused=self.supervisor.refused,
         )
         pools = [Pool(name, count) for name, count in WORKERS.items()]
         pools += [Pool(name, PER_CONNECTION) for name in bridges]
-        self.lanes = Lanes(db, self.courier.deliver, self.courier.pool_of, pools)
+        self.lanes = Lanes(db, self.courier.deliver, self.courier.pool_of, pools, self.courier.tell_overdue)
         self.lanes.open(DESK)
-        self.lanes.open("matrix")
+        self.lanes.open(REVIEW)
         self.upkeep = Upkeep(db, self.inbox, content_days=options.content_days)
 
     @asynccontextmanager
@@ -183,6 +185,7 @@ class Kernel:
         """Everything runs inside the block; leaving it stops gracefully, sends in flight first."""
         await self.inbox.open()
         await self.rooms.open(self.db)
+        await self.desk.review_all()
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(work) for work in self._work()]
             try:
@@ -197,6 +200,7 @@ class Kernel:
     def _work(self) -> Sequence[Any]:
         return [
             self.lanes.run(),
+            self._open_rooms(),
             self.receipts.run(),
             self.passing.run(),
             self.upkeep.run(),
@@ -205,6 +209,14 @@ class Kernel:
             *(reader.warm() for reader in self._readers.values()),
             *(self.supervisor.run(name) for name in self.supervisor.watched),
         ]
+
+    async def _open_rooms(self) -> None:
+        """Rooms are spoken to once what they said while we were away is known: one may be encrypted by now."""
+        while True:
+            await self._alive.wait()
+            self._alive.clear()
+            await self.inbox.caught_up(MATRIX)
+            self.lanes.open("matrix")
 
     # The parts' ways to one another
 
@@ -223,9 +235,6 @@ class Kernel:
     def _from_room(self, event: Typing | Read) -> None:
         if isinstance(event, Typing):
             self.passing.from_room(event)
-
-    async def _has_links(self, tx: Tx, room: RoomId) -> bool:
-        return bool(await self.links.of_room(tx, room))
 
     async def _read_room(self, item: Item) -> Sequence[Event | RoomFact]:
         return self.homeserver.read(item)

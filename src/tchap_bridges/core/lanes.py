@@ -19,6 +19,7 @@ from tchap_bridges.ids import RoomId
 
 TURN = 20  # rows a worker sends before the next lane has its turn
 SWEEP = 20.0  # seconds between looks at the store for rows that somebody else made due again
+POISON = 30.0  # seconds before a lane whose row broke us is tried again
 STOP = 10.0  # seconds that sends in flight are given at a graceful stop
 
 log = structlog.get_logger(__name__)
@@ -50,6 +51,8 @@ class Pool:
     news: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
 
 
+Overdue = Callable[[], Awaitable[None]]
+"""Tells of what has waited too long, also behind a closed gate."""
 Deliver = Callable[[Lane, Row], Awaitable[float | None]]
 """Sends one row and settles it; returns how many seconds until it is due again, or None when it is final."""
 PoolOf = Callable[[RoomId, str], Awaitable[str]]
@@ -58,10 +61,13 @@ PoolOf = Callable[[RoomId, str], Awaitable[str]]
 class Lanes:
     """Wakes lanes, serves them, and stops without cutting a send in two."""
 
-    def __init__(self, db: Database, deliver: Deliver, pool_of: PoolOf, pools: Iterable[Pool]) -> None:
+    def __init__(
+        self, db: Database, deliver: Deliver, pool_of: PoolOf, pools: Iterable[Pool], overdue: Overdue
+    ) -> None:
         self._db = db
         self._deliver = deliver
         self._pool_of = pool_of
+        self._overdue = overdue
         self._pools = {pool.name: pool for pool in pools}
         self._lanes: dict[int, Lane] = {}
         self._fresh: deque[tuple[int, RoomId, str]] = deque()
@@ -116,6 +122,7 @@ class Lanes:
                     for row in await tx.all("lanes_pending"):
                         if row["id"] not in self._lanes:
                             self.wake(row["id"], row["room"], row["target"])
+                await self._overdue()
             except NotReady as error:
                 log.warning("lanes.sweep_failed", reason=error.reason)
             await asyncio.sleep(SWEEP)
@@ -133,6 +140,9 @@ class Lanes:
                     except NotReady as error:
                         log.warning("lanes.not_admitted", lane=id_, reason=error.reason)
                         continue  # the next sweep finds it
+                    except Exception:  # one lane that cannot be read stops no other
+                        log.exception("lanes.not_admitted", lane=id_)
+                        continue
                     if name not in self._pools:
                         log.warning("lanes.no_connection", lane=id_, connection=name)
                         continue  # its rows wait on disk for the day the connection is configured again
@@ -167,6 +177,9 @@ class Lanes:
             except NotReady as error:  # the store is away
                 log.warning("lanes.wait", lane=lane.id, reason=error.reason)
                 again = error.retry_after or 1.0
+            except Exception:  # a poison row holds its own lane, and no other
+                log.exception("lanes.poison", lane=lane.id)
+                again = POISON
             finally:
                 lane.serving = False
                 self._serving -= 1
@@ -193,7 +206,8 @@ class Lanes:
         eager, lane.eager = lane.eager, False
         for row in rows:
             early: float = row["due_at"] - clock.now()
-            if early > 0 and not (eager and row["attempts"]):
+            stepped_back = row["created_at"] > clock.now()
+            if early > 0 and not stepped_back and not (eager and row["attempts"]):
                 return early / 1000
             if self._stopping.is_set() or not lane.pool.gate.is_set():
                 return 0

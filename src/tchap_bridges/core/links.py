@@ -19,7 +19,7 @@ V = TypeVar("V")
 class Link:
     """A room and a chat.
 
-    ``state``: proof, active, paused, suspended, moving, gone. ``reason`` says why it is suspended.
+    ``state``: proof, active, paused, checking, suspended, moving, gone. ``reason`` says why it is suspended.
     """
 
     id: int
@@ -133,6 +133,12 @@ class Links:
         if state == "gone":
             await tx.run("link_names_remove", link=link.id)
         self._forget_after(tx)
+
+    async def stand_by(self, tx: Tx, room: RoomId, state: str) -> None:
+        """Every active link of the room waits, in this state, for what the desk will find."""
+        for link in await self.of_room(tx, room):
+            if link.state == "active":
+                await self.set_state(tx, link, state)
 
     async def arrived(self, tx: Tx, link: Link) -> None:
         """Something came in: it no longer waits for its first message."""

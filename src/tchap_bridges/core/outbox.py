@@ -1,6 +1,7 @@
 """Rows that leave: added in the transaction that caused them, so that cause and effect are durable together."""
 
 from collections.abc import Callable
+from functools import partial
 
 from tchap_bridges.core import clock, codec
 from tchap_bridges.core.ports import Sealer, Tx
@@ -9,7 +10,9 @@ from tchap_bridges.events import Author, Event, Form, Message, Text
 from tchap_bridges.ids import ChatId, MessageId, PersonId, RoomId
 
 DESK = "desk"
-"""The target of what the bridge has to do itself for a room: answer a command, join, leave, look again."""
+"""The target of commands: the bridge answers them itself."""
+REVIEW = "review"
+"""The target of what a room's own changes ask for: join, leave, check the rules. No command keeps it waiting."""
 
 PENDING, THERE, FAILED, CANCELLED, ORIGIN = range(5)  # copy.state
 
@@ -95,6 +98,16 @@ class Outbox:
         """A copy of the message is to be seen on the target."""
         await tx.run("copy_add", message=message, target=target, part=0, remote=None, state=PENDING)
         await self.add(tx, room, target, message, "send", cause=cause, ordinal=ordinal, wait=wait)
+
+    async def move(self, tx: Tx, old: RoomId, new: RoomId) -> None:
+        """What was still to be shown in the old room is shown in the new one, after what is there already."""
+        for row in await tx.all("lane_rows", room=old, target=old):
+            lane = await tx.one("lane_next", room=new, target=new)
+            assert lane is not None
+            await tx.run("outbox_move", lane=row["lane"], seq=row["seq"], to_lane=lane["id"], to_seq=lane["last_seq"])
+            await tx.run("copy_move", message=row["message"], old=old, new=new)
+            await tx.run("message_move", id=row["message"], room=new)
+            tx.after_commit(partial(self._wake, lane["id"], new, new))
 
     async def notice(
         self, tx: Tx, room: RoomId, text: Text, *, cause: str, about: int | None = None, ordinal: int = 0

@@ -12,6 +12,7 @@ from tchap_bridges.errors import BridgeError
 from tchap_bridges.events import Read, Typing
 from tchap_bridges.ids import ChatId, ConnectionName, RoomId
 
+LONGEST = 5.0  # seconds one may take
 KEPT = 100  # at most so many wait; older ones mean nothing any more
 
 log = structlog.get_logger(__name__)
@@ -45,9 +46,12 @@ class Passing:
         while True:
             connection, event = await self._queue.get()
             try:
-                await self._pass(connection, event)
-            except BridgeError as error:
+                async with asyncio.timeout(LONGEST):
+                    await self._pass(connection, event)
+            except (BridgeError, TimeoutError) as error:
                 log.debug("passing.dropped", reason=str(error))
+            except Exception:  # a plugin's bug ends with the event it broke on
+                log.exception("passing.broken", connection=connection)
 
     async def _pass(self, connection: ConnectionName | None, event: Typing) -> None:
         if connection is None:

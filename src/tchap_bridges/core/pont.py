@@ -24,6 +24,7 @@ from tchap_bridges.ids import ConnectionName, PersonId
 WORDS: Mapping[str, Language] = {"pont": "fr", "bridge": "en"}
 PROOF_MINUTES = 60
 PROOF_TRIES = 5
+PROOFS_A_DAY = 10  # for one user
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +158,7 @@ class Pont:
         if chat.proof is not None:
             if not isinstance(connection, Proves):
                 raise Misconfigured(_("les règles de l'exploitant n'autorisent pas cette adresse"))
+            await self._not_too_often(call)
             code = self._secrets.code(call.key, chat.id)
             await connection.challenge(chat.proof, code, asker, key=call.key)
 
@@ -174,6 +176,8 @@ class Pont:
             await self._audit(tx, "linked", call, chat.name, decision.rule)
             t = call.translator
             if code:
+                asked = int(await tx.value("kv_get", space="proofs", key=self._today(call)) or 0)
+                await tx.run("kv_set", space="proofs", key=self._today(call), value=str(asked + 1).encode())
                 await self._links.seal_proof(
                     tx,
                     link,
@@ -191,6 +195,17 @@ class Pont:
             return f"{said}\n{t(chat.waiting)}" if chat.waiting and direction is not Direction.OUT else said
 
         return apply
+
+    async def _not_too_often(self, call: Call) -> None:
+        """A code is a mail to somebody who asked for nothing."""
+        async with self._db.snapshot() as tx:
+            asked = int(await tx.value("kv_get", space="proofs", key=self._today(call)) or 0)
+        if asked >= PROOFS_A_DAY:
+            raise Misconfigured(_("vous avez demandé {n} codes aujourd'hui", n=asked), remedy=_("Réessayez demain."))
+
+    @staticmethod
+    def _today(call: Call) -> str:
+        return f"{call.user} {clock.moment(clock.now()):%Y-%m-%d}"
 
     @staticmethod
     def _direction(call: Call, chat: Chat) -> Direction:
@@ -355,9 +370,11 @@ class Pont:
     # Unknown senders
 
     async def _accept(self, call: Call) -> Apply:
+        await self._may(call)
         return self._decide(call, let_in=True)
 
     async def _refuse(self, call: Call) -> Apply:
+        await self._may(call)
         return self._decide(call, let_in=False)
 
     def _decide(self, call: Call, *, let_in: bool) -> Apply:

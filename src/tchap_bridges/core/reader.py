@@ -9,7 +9,7 @@ import asyncio
 import pickle
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from tchap_bridges.bridge import Bridge, Item
 from tchap_bridges.core import codec
 from tchap_bridges.core.reader_worker import GOOD, split
-from tchap_bridges.errors import RemoteViolation
+from tchap_bridges.errors import NotReady, RemoteViolation
 from tchap_bridges.events import Event
 from tchap_bridges.ids import FileRef
 
@@ -69,8 +69,9 @@ class Reader:
     async def warm(self) -> None:
         """Start a worker ahead of the first item."""
         if self._bridge.hostile:
-            async with self._worker():
-                pass
+            with suppress(NotReady):  # the first item starts one
+                async with self._worker():
+                    pass
 
     async def _ask(self, what: str, item: Item, ref: str = "") -> bytes:
         """One question, one answer. The item's bytes travel beside the question: they are not copied into it."""
@@ -106,20 +107,31 @@ class Reader:
             self._free.put_nowait(worker if worker is not None and worker.returncode is None else None)
 
     async def _start(self) -> asyncio.subprocess.Process:
-        worker = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "tchap_bridges.core.reader_worker",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            limit=1 << 20,
-        )
+        """Raises `NotReady` when no process can be had now: that is no fault of the item's."""
+        try:
+            worker = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "tchap_bridges.core.reader_worker",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                limit=1 << 20,
+            )
+        except OSError as error:
+            raise NotReady(f"no reading process: {error}") from error
         assert worker.stdin is not None
         assert worker.stdout is not None
         name = f"{self._bridge.__module__}:{self._bridge.__qualname__}"
-        async with asyncio.timeout(START):
-            await _send(worker.stdin, pickle.dumps((name, self._config), protocol=5))
-            await _receive(worker.stdout)
+        try:
+            async with asyncio.timeout(START):
+                await _send(worker.stdin, pickle.dumps((name, self._config), protocol=5))
+                await _receive(worker.stdout)
+        except (TimeoutError, ConnectionError, asyncio.IncompleteReadError) as error:
+            await _kill(worker)
+            raise NotReady("the reading process did not start") from error
+        except BaseException:
+            await _kill(worker)
+            raise
         return worker
 
 

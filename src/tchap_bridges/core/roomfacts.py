@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Callable
-from typing import Any
 
 from tchap_bridges.core.inbox import Arrival
-from tchap_bridges.core.outbox import DESK, Outbox
+from tchap_bridges.core.links import Links
+from tchap_bridges.core.outbox import REVIEW, Outbox
 from tchap_bridges.core.ports import (
     Database,
     GhostMoved,
@@ -23,13 +23,11 @@ from tchap_bridges.ids import RoomId
 class RoomDesk:
     """Keeps the set of rooms known to be encrypted; every other fact becomes a row for the desk."""
 
-    def __init__(
-        self, outbox: Outbox, sealer: Sealer, *, forget_voice: Callable[[RoomId], None], has_links: Any
-    ) -> None:
+    def __init__(self, outbox: Outbox, sealer: Sealer, links: Links, *, forget_voice: Callable[[RoomId], None]) -> None:
         self._outbox = outbox
         self._sealer = sealer
         self._forget_voice = forget_voice
-        self._has_links = has_links
+        self._links = links
         self._encrypted: set[str] = set()
 
     async def open(self, db: Database) -> None:
@@ -51,6 +49,7 @@ class RoomDesk:
             case Gone():
                 action, facts = "gone", {"by": fact.by}
             case Upgraded():
+                await self._links.stand_by(tx, fact.room, "moving")  # the old room is shut from now on
                 action, facts = "follow", {"by": fact.by, "to": fact.to}
             case GhostMoved():
                 if not fact.present:
@@ -61,9 +60,11 @@ class RoomDesk:
                 if fact.what == "encryption":
                     await self.encrypted(tx, fact.room)
                 tx.after_commit(lambda: self._forget_voice(fact.room))
-                if not await self._has_links(tx, fact.room):
+                if not await self._links.of_room(tx, fact.room):
                     return
+                if fact.what in {"encryption", "access"}:
+                    await self._links.stand_by(tx, fact.room, "checking")  # nothing crosses before the rule is known
                 action, facts = "refresh", {"by": fact.by, "what": fact.what}
         body = self._sealer.seal(json.dumps(facts).encode(), place="message.body")
         message = await self._outbox.message(tx, fact.room, fact.room, "fact", body)
-        await self._outbox.add(tx, fact.room, DESK, message, action, cause=arrival.key, ordinal=ordinal)
+        await self._outbox.add(tx, fact.room, REVIEW, message, action, cause=arrival.key, ordinal=ordinal)

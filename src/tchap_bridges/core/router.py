@@ -24,6 +24,7 @@ from tchap_bridges.events import (
     Delivery,
     Edit,
     Event,
+    Form,
     Membership,
     Message,
     Outcome,
@@ -35,6 +36,8 @@ from tchap_bridges.events import (
 from tchap_bridges.i18n import Translator, _
 from tchap_bridges.ids import ChatId, ConnectionName, MessageId, RoomId
 
+STRANGERS = 20
+"""How many people may wait at once to be let in by one link's room; more are turned away."""
 LET_IN, REFUSED = 1, 2  # sender.state
 PATIENCE = 600.0
 """For how many seconds an edit, a deletion or an echo waits for the message it speaks of."""
@@ -110,7 +113,11 @@ class Router:
         for ordinal, room in enumerate(rooms):
             if not self._rooms.is_encrypted(room):
                 await self._outbox.notice(
-                    tx, room, Text(plain=self._words(text)), cause=f"{arrival.key} unreadable", ordinal=ordinal
+                    tx,
+                    room,
+                    Text(plain=self._words(text)),
+                    cause=f"{arrival.key} unreadable {clock.now()}",
+                    ordinal=ordinal,
                 )
 
     async def _from_network(
@@ -120,8 +127,16 @@ class Router:
         links = await self._links.named(tx, connection, names)
         if not links:
             log.info("router.unlinked", connection=connection, inbox=arrival.id)
+        if isinstance(event, Message) and event.echo and len(links) > 1:
+            known = [await tx.one("copy_find", target=link.target, remote=event.id) for link in links]
+            if any(known):  # one room's own sending is news to the other rooms of the same chat
+                event = replace(event, echo=False)
         for link in links:
-            if link.state in {"moving", "suspended"} and len(links) == 1 and not isinstance(event, Delivery):
+            if (
+                link.state in {"moving", "suspended", "checking"}
+                and len(links) == 1
+                and not isinstance(event, Delivery)
+            ):
                 raise Await(standing_by(link.id), STANDING_BY)
             if link.state != "active" or not (link.brings_in or isinstance(event, Delivery)):
                 log.info("router.not_carried", link=link.id, state=link.state)
@@ -160,11 +175,11 @@ class Router:
             if known["origin"] != place.target or known["author"] == author:
                 return  # our own copy, or a second one of theirs
             event = replace(event, id=MessageId(f"{event.id} {arrival.key}"))  # somebody else's, under the same id
-        elif event.echo:
-            raise Await(f"{place.target} {event.id}", PATIENCE)
-        command = place.link is None and self._is_command(event.text.plain)
+        elif event.echo and place.link is not None:
+            raise Await(echo(place.link.connection, event.id), PATIENCE)
+        command = place.link is None and event.form is Form.TEXT and self._is_command(event.text.plain)
         parent, root, late = await self._relations(tx, place.target, event)
-        targets = [] if command else await self._targets(tx, place, root)
+        targets = [] if command else await self._targets(tx, place, root, event.form)
         hint = not (targets or command) and await self._stays_by_mistake(tx, place, event, author, parent)
         if not (targets or command or hint):
             return
@@ -237,14 +252,16 @@ class Router:
         found: int | None = await tx.value("thread_ref_get", target=target, remote=remote)
         return found
 
-    async def _targets(self, tx: Tx, place: Place, root: int | None) -> Sequence[tuple[str, float]]:
+    async def _targets(self, tx: Tx, place: Place, root: int | None, form: Form) -> Sequence[tuple[str, float]]:
         """Everywhere else that the message is to be seen, and for how long it waits before it goes there."""
         targets: list[tuple[str, float]] = []
         if place.target != place.room:
             targets.append((place.room, 0.0))
         for link in await self._links.of_room(tx, place.room):
-            if link.target == place.target or link.state != "active" or not link.carries_out:
+            if link.target == place.target or link.state not in {"active", "checking"} or not link.carries_out:
                 continue
+            if place.link is not None and form is Form.NOTICE:
+                continue  # what one network's robots say is no news for another's people
             if link.direction is Direction.REPLIES:
                 seen = root and await tx.one("copy_on", message=root, target=link.target)
                 if not seen:
@@ -266,12 +283,18 @@ class Router:
         if about["origin"] != place.target or about["author"] != author or about["gone"]:
             log.info("router.edit_refused", message=about["message"])
             return
-        await self._reword(tx, about["message"], event.text)
+        copies = await tx.all("copies_elsewhere", message=about["message"], target=place.target)
+        waiting = [copy for copy in copies if copy["state"] == PENDING]
+        folded = [copy for copy in waiting if await self._in_grace(tx, about["message"], copy)]
+        if folded and len(folded) == len(waiting):  # what may be on its way keeps the words it left with
+            await self._reword(tx, about["message"], event.text)
+        else:
+            folded = []
         edit = await self._outbox.message(
             tx, place.room, place.target, "edit", self._outbox.seal(event), author=author, parent=about["message"]
         )
-        for copy in await tx.all("copies_elsewhere", message=about["message"], target=place.target):
-            if not await self._in_grace(tx, about["message"], copy):
+        for copy in copies:
+            if copy not in folded:
                 await self._outbox.add(tx, place.room, copy["target"], edit, "edit", cause=arrival.key, ordinal=ordinal)
 
     async def _reword(self, tx: Tx, message: int, text: Text) -> None:
@@ -374,6 +397,10 @@ class Router:
         state = await tx.value("sender_get", link=link.id, person=person)
         if state in {LET_IN, REFUSED}:
             return bool(state == LET_IN)
+        waiting = await tx.value("senders_held_count", link=link.id)
+        if state is None and waiting >= STRANGERS:
+            log.warning("router.too_many_strangers", link=link.id)
+            return False
 
         async def ask(tx: Tx) -> None:
             if state is not None:
@@ -394,6 +421,11 @@ class Router:
             await self._outbox.notice(tx, link.room, Text(plain=self._words(question)), cause=arrival.key)
 
         raise Hold(held(link.id, person), ask)
+
+
+def echo(connection: str, remote: str) -> str:
+    """What our own sending, seen again, waits for: that we know it arrived."""
+    return f"echo {connection} {remote}"
 
 
 def held(link: int, person: str) -> str:

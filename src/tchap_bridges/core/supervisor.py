@@ -72,6 +72,13 @@ class Supervisor:
         self._note(self.watched[name], "up", note)
         self._opened(name)
 
+    def refused(self, name: str, error: BadCredentials) -> None:
+        """A send was refused for its credentials: nothing more leaves by this connection."""
+        watched = self.watched.get(ConnectionName(name))
+        if watched is not None:
+            self._note(watched, "bad credentials", error.reason)
+            self._closed(name)
+
     async def run(self, name: ConnectionName) -> None:
         """Until cancelled, or until the credentials are refused."""
         watched = self.watched[name]

@@ -56,6 +56,8 @@ def state_words(state: str) -> Phrase:
             return _("actif")
         case "paused":
             return _("en pause")
+        case "checking":
+            return _("règles du salon en cours de vérification")
         case "moving":
             return _("en attente d'une invitation dans le salon qui remplace celui-ci")
         case "suspended":

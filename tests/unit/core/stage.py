@@ -367,6 +367,7 @@ async def stage(
         found = Stage(db, {name: Net() for name in nets}, grace=grace, options=options)
         prepare(found)
         async with found.kernel.running():
+            found.hs.edge.alive()
             for net in found.nets.values():
                 async with asyncio.timeout(5):
                     await net.up.wait()

@@ -19,7 +19,7 @@ SELECT id, source, key, kind, received_at, meta, raw, pieces, state, error FROM 
 SELECT count(*) FROM inbox WHERE state = 0
 
 -- name: inbox_new
-SELECT id, source, key, kind, received_at, meta, raw, pieces
+SELECT id, source, key, kind, received_at, meta, raw, pieces, due_at
 FROM inbox WHERE source = :source AND state = 0 ORDER BY id LIMIT :limit
 
 -- name: inbox_done
@@ -35,14 +35,15 @@ UPDATE inbox SET state = 3, awaits = :what WHERE id = :id
 UPDATE inbox SET state = 4, error = :error WHERE id = :id
 
 -- name: inbox_release
-UPDATE inbox SET state = 0, awaits = NULL WHERE awaits = :what AND state IN (2, 3)
+UPDATE inbox SET state = 0, awaits = NULL, due_at = NULL WHERE awaits = :what AND state IN (2, 3)
 RETURNING source
 
 -- name: inbox_drop
 UPDATE inbox SET state = 1, awaits = NULL, raw = NULL, error = 'refused' WHERE awaits = :what AND state = 3
 
 -- name: inbox_give_up
-UPDATE inbox SET state = 1, error = 'what it refers to never came' WHERE state = 2 AND due_at < :now
+UPDATE inbox SET state = 0, awaits = NULL WHERE state = 2 AND due_at < :now
+RETURNING source
 
 -- name: inbox_dead_list
 SELECT id, source, kind, received_at, error FROM inbox WHERE state = 4 ORDER BY id LIMIT :limit

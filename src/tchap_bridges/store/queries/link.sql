@@ -21,6 +21,9 @@ SELECT link.id, room, link.connection, chat, link.name, direction, destination, 
 FROM link_name JOIN link ON link.id = link_name.link
 WHERE link_name.connection = :connection AND link_name.name = :name AND state <> 'gone' ORDER BY link.id
 
+-- name: rooms_linked [slow]
+SELECT DISTINCT room FROM link WHERE state IN ('active', 'suspended')
+
 -- name: links_states
 SELECT connection, state, count(*) AS count FROM link WHERE state <> 'gone' GROUP BY connection, state
 
@@ -63,6 +66,9 @@ INSERT INTO sender (link, person, name, state) VALUES (:link, :person, :name, 0)
 
 -- name: sender_state
 UPDATE sender SET state = :state WHERE link = :link AND person = :person
+
+-- name: senders_held_count
+SELECT count(*) FROM sender WHERE link = :link AND state = 0
 
 -- name: senders
 SELECT person, name, state FROM sender WHERE link = :link

@@ -73,6 +73,26 @@ INSERT INTO lane (room, target, last_seq) VALUES (:room, :target, 1)
 ON CONFLICT (target, room) DO UPDATE SET last_seq = lane.last_seq + 1
 RETURNING id, last_seq
 
+-- name: lane_rows
+SELECT outbox.lane, outbox.seq, outbox.message FROM outbox JOIN lane ON lane.id = outbox.lane
+WHERE lane.room = :room AND lane.target = :target AND outbox.state = 0 AND outbox.action = 'send' ORDER BY outbox.seq
+
+-- name: outbox_move
+UPDATE outbox SET lane = :to_lane, seq = :to_seq WHERE lane = :lane AND seq = :seq
+
+-- name: copy_move
+UPDATE copy SET target = :new WHERE message = :message AND target = :old
+
+-- name: message_move
+UPDATE message SET room = :room, root = NULL, parent = NULL WHERE id = :id
+
+-- name: lanes_overdue [slow]
+SELECT outbox.lane, outbox.seq, outbox.key, outbox.message, outbox.error, lane.room, lane.target
+FROM outbox JOIN lane ON lane.id = outbox.lane
+WHERE outbox.state = 0 AND outbox.told = 0 AND outbox.action = 'send' AND outbox.created_at < :before
+  AND outbox.due_at < :now AND lane.target LIKE 'link:%'
+LIMIT 100
+
 -- name: lanes_pending
 SELECT DISTINCT lane.id, lane.room, lane.target FROM lane JOIN outbox ON outbox.lane = lane.id WHERE outbox.state = 0
 
@@ -96,6 +116,9 @@ UPDATE outbox SET attempts = attempts + 1, due_at = :due_at, error = :error WHER
 
 -- name: outbox_told
 UPDATE outbox SET told = 1 WHERE lane = :lane AND seq = :seq
+
+-- name: outbox_steps
+SELECT steps FROM outbox WHERE lane = :lane AND seq = :seq
 
 -- name: outbox_begin
 UPDATE outbox SET steps = :steps WHERE lane = :lane AND seq = :seq
@@ -122,7 +145,7 @@ SELECT outbox.lane, outbox.seq, outbox.action, outbox.message, outbox.attempts, 
 FROM outbox JOIN lane ON lane.id = outbox.lane WHERE outbox.state = 0 ORDER BY outbox.created_at LIMIT :limit
 
 -- name: outbox_revive
-UPDATE outbox SET state = 0, due_at = :now, created_at = :now, attempts = 0 WHERE lane = :lane AND seq = :seq AND state = 2
+UPDATE outbox SET state = 0, due_at = :now, attempts = 0, told = 1 WHERE lane = :lane AND seq = :seq AND state = 2
 
 -- name: outbox_discard
 UPDATE outbox SET state = 3 WHERE lane = :lane AND seq = :seq AND state IN (0, 2)
