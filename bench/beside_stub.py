@@ -78,7 +78,7 @@ class StubWorld:
 
 @asynccontextmanager
 async def stub_world(folder: Path, *, links: int, ghosts: int = 0) -> AsyncIterator[StubWorld]:
-    """The bridge is not started yet; its store has so many links and ghosts."""
+    """The bridge has run before and is stopped; its store has so many links and ghosts."""
     ports, homeserver = Ports.free(), free_port()
     bridge_folder = folder / "bridge"
     write_yaml(bridge_folder / "registration.yaml", registration_of(SERVER, ports))
@@ -90,6 +90,8 @@ async def stub_world(folder: Path, *, links: int, ghosts: int = 0) -> AsyncItera
         bridge = BridgeProcess(bridge_folder, ports)
         try:
             await stub.ready(lambda: listens(homeserver), timeout=10)
+            await bridge.start()  # once without links: a first start looks at the rules of every room that is linked
+            await bridge.stop()
             async with backstage(bridge_folder) as store:
                 lists = [store.address(f"!salon{n}:{SERVER}", f"liste{n}") for n in range(links)]
                 await store.link(lists)

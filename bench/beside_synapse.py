@@ -87,7 +87,7 @@ class Stage:
             await answer.read()
 
     async def _drain(self, mails: Sequence[Letter]) -> dict[str, list[dict[str, Any]]]:
-        """Preload all but the last, which comes by the door and wakes the bridge; return what then stands in the rooms."""
+        """Preload all but the last, which comes by the door and wakes the bridge; return what then is in the rooms."""
         *most, last = mails
         await self.store.preload(most)
         async with session(self.world.bridge.ports.smtp) as smtp:

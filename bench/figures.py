@@ -34,9 +34,7 @@ MEASURES = (
     Measure(key="core.added_latency_ms_p50", title="latency at rest, median", unit="ms", aim=10, more=False),
     Measure(key="core.added_latency_ms_p99", title="latency at rest, 99th percentile", unit="ms", more=False),
     Measure(key="core.cpu_ms_per_message", title="CPU of the bridge per message", unit="ms", more=False, digits=2),
-    Measure(
-        key="core.cpu_ms_per_message_worker", title="… of that, its reader worker", unit="ms", more=False, digits=2
-    ),
+    Measure(key="core.cpu_ms_per_message_worker", title="… of it its reader worker", unit="ms", more=False, digits=2),
     Measure(key="core.ceiling_per_s", title="ceiling, stub homeserver", unit="/s", aim=500, digits=0),
     Measure(key="core.smtp_accept_per_s", title="mails accepted durably", unit="/s", digits=0),
     Measure(key="core.rss_mb_10k_links", title="memory, 10,000 links", unit="MB", aim=150, more=False),
@@ -71,7 +69,7 @@ class Figures:
     def table(self) -> Table:
         table = Table(title="tchap-bridges: what the core costs")
         for name in ("measure", "ours", "raw", "ratio or difference", "spread", "aim"):
-            table.add_column(name, justify="left" if name == "measure" else "right")
+            table.add_column(name, justify="left" if name == "measure" else "right", no_wrap=name == "measure")
         for measure in MEASURES:
             if measure.key in self.rounds:
                 table.add_row(*_line(measure, self.rounds[measure.key]))
