@@ -33,8 +33,8 @@ from tchap_bridges.bridge import (
 )
 from tchap_bridges.core import policy
 from tchap_bridges.core.kernel import Edge, Kernel, Options
-from tchap_bridges.core.ports import Invited, RoomFact, RoomFacts
-from tchap_bridges.events import Author, Deletion, Edit, Event, Message, Reaction, Text
+from tchap_bridges.core.ports import Invited, RoomChanged, RoomFact, RoomFacts
+from tchap_bridges.events import Author, Deletion, Edit, Event, Form, Message, Reaction, Text
 from tchap_bridges.i18n import Translator
 from tchap_bridges.ids import ChatId, ConnectionName, FileRef, MessageId, PersonId, RoomId, UserId
 from tchap_bridges.store.database import Database
@@ -140,6 +140,7 @@ class FakeHomeserver:
                         text=Text(plain=data["text"]),
                         thread=tuple(data.get("thread", ())),
                         reply_to=data.get("reply_to"),
+                        form=Form(data.get("form", "text")),
                     ),
                 )
             case "edit":
@@ -152,6 +153,8 @@ class FakeHomeserver:
                 return (Reaction(id=id_, chat=chat, author=author, at=at, target=data["target"], key=data["key"]),)
             case "invited":
                 return (Invited(room=RoomId(chat), by=UserId(author.person), encrypted=data.get("encrypted", False)),)
+            case "changed":
+                return (RoomChanged(room=RoomId(chat), what=data["what"], by=UserId(author.person)),)
             case "broken":
                 raise RuntimeError("poison")
         return ()

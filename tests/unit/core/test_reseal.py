@@ -1,0 +1,224 @@
+"""After a start with a new key and the old one behind it, the old one is needed no more, and nobody has another name."""
+
+import base64
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from tchap_bridges.app import Application, matrix_settings
+from tchap_bridges.config import Settings, load
+from tchap_bridges.core.reseal import COLUMNS, reseal
+from tchap_bridges.store.database import Database
+from tchap_bridges.store.errors import UnknownKey
+from tchap_bridges.store.sealing import Sealer
+from tchap_bridges.testing.postgres import PostgresServer, start_postgres
+
+OLD, NEW, LOST = (bytes([n]) * 32 for n in (1, 2, 3))
+VECTORS = Path(__file__).parents[2] / "vectors" / "config"
+MANY = 450  # more than two batches
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[PostgresServer]:
+    with start_postgres() as server:
+        yield server
+
+
+@pytest_asyncio.fixture(params=["sqlite", "postgresql"])
+async def db(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path}/store.db"
+    else:
+        url = request.getfixturevalue("postgres").create_database()
+    db = await Database.open(url)
+    yield db
+    await db.close()
+
+
+async def fill(db: Database, sealer: Sealer) -> None:
+    """A value in each sealed column; ``many`` in one of them."""
+
+    def sealed(place: str, data: bytes = b"secret") -> bytes:
+        return sealer.seal(data, place=place)
+
+    async with db.transaction() as tx:
+        link = await tx.value(
+            "link_add",
+            room="!r",
+            connection="email",
+            chat="c",
+            name="n",
+            direction="both",
+            destination="état",
+            state="active",
+            waiting="",
+            options=sealed("link.options"),
+            moderated=0,
+            created_by="@a:t",
+            created_at=1,
+            rule_then="",
+        )
+        await tx.run("link_proof", id=link, proof=sealed("link.proof"))
+        await tx.run("sender_add", link=link, person="p", name=sealed("sender.name"))
+        await tx.run("ghost_add", mxid="@g:t", network="mail", person=sealed("ghost.person"), device="")
+        await tx.run("kv_set", space="matrix", key="since", value=b"not sealed")
+        for n in range(MANY):
+            await tx.run("kv_set", space="connection:email", key=str(n), value=sealed("kv.value", str(n).encode()))
+        inbox = await tx.value(
+            "inbox_add",
+            source="email",
+            key="k",
+            kind="raw",
+            received_at=1,
+            meta=sealed("inbox.meta"),
+            raw=sealed("inbox.raw"),
+            pieces=2,
+        )
+        await tx.run("inbox_piece_add", inbox=inbox, n=1, data=sealed("inbox.raw"))
+        message = await tx.value(
+            "message_add",
+            room="!r",
+            origin="core",
+            kind="message",
+            author=None,
+            sent_at=1,
+            inbox=inbox,
+            parent=None,
+            root=None,
+            late=0,
+            symbol=None,
+            body=sealed("message.body"),
+        )
+        lane = await tx.one("lane_next", room="!r", target="!r")
+        assert lane is not None
+        place = {"lane": lane["id"], "seq": lane["last_seq"]}
+        await tx.run("outbox_add", **place, key="o", message=message, action="send", created_at=1, due_at=1)
+        await tx.run("outbox_begin", **place, steps=sealed("outbox.steps"))
+
+
+async def values(db: Database) -> list[tuple[str, bytes]]:
+    """Every sealed value, with its place."""
+    found: list[tuple[str, bytes]] = []
+    async with db.snapshot() as tx:
+        for column in COLUMNS:
+            rows = await tx.all(column.query, **column.start, mark=b"", limit=10_000)
+            assert rows, column.place
+            found += [(column.place, row["sealed"]) for row in rows]
+    return found
+
+
+async def test_the_old_key_can_be_forgotten(db: Database) -> None:
+    await fill(db, Sealer([OLD]))
+    counts = await reseal(db, Sealer([NEW, OLD]))
+    assert (counts.resealed, counts.unreadable) == (MANY + 9, 0)
+    alone = Sealer([NEW])
+    opened = [alone.open(value, place=place) for place, value in await values(db)]
+    assert opened.count(b"secret") == 9
+    async with db.snapshot() as tx:
+        sealed = await tx.value("kv_get", space="connection:email", key="7")
+        assert alone.open(sealed, place="kv.value") == b"7"
+        assert await tx.value("kv_get", space="matrix", key="since") == b"not sealed"
+
+
+async def test_a_second_time_there_is_nothing_to_do(db: Database) -> None:
+    await fill(db, Sealer([OLD]))
+    await reseal(db, Sealer([NEW, OLD]))
+    before = await values(db)
+    assert (await reseal(db, Sealer([NEW, OLD]))).resealed == 0
+    assert await values(db) == before
+
+
+async def test_killed_in_the_middle_it_goes_on(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    await fill(db, Sealer([OLD]))
+    sealer = Sealer([NEW, OLD])
+    seal, left = sealer.seal, [300]
+
+    def dies(data: bytes, *, place: str) -> bytes:
+        left[0] -= 1
+        if not left[0]:
+            raise KeyboardInterrupt
+        return seal(data, place=place)
+
+    monkeypatch.setattr(sealer, "seal", dies)
+    with pytest.raises(KeyboardInterrupt):
+        await reseal(db, sealer)
+    for place, value in await values(db):
+        Sealer([NEW, OLD]).open(value, place=place)
+    counts = await reseal(db, Sealer([NEW, OLD]))
+    assert 0 < counts.resealed < MANY + 9
+    for place, value in await values(db):
+        Sealer([NEW]).open(value, place=place)
+
+
+async def test_what_no_key_opens_is_left_and_stops_nothing(db: Database) -> None:
+    await fill(db, Sealer([LOST]))
+    before = await values(db)
+    async with db.transaction() as tx:
+        await tx.run(
+            "ghost_add", mxid="@h:t", network="mail", person=Sealer([OLD]).seal(b"h", place="ghost.person"), device=""
+        )
+    counts = await reseal(db, Sealer([NEW, OLD]))
+    assert (counts.resealed, counts.unreadable) == (1, MANY + 9)
+    after = await values(db)
+    assert set(before) < set(after)
+    with pytest.raises(UnknownKey):
+        Sealer([NEW]).open(before[0][1], place=before[0][0])
+
+
+def settings(folder: Path, **keys: Any) -> Settings:
+    text = (VECTORS / "good.yaml").read_text()
+    for name, value in keys.items():
+        start = text.index(f"  {name}: ")
+        text = f"{text[:start]}  {name}: {value}{text[text.index(chr(10), start) :]}"
+    (folder / "config.yaml").write_text(text)
+    (folder / "registration.yaml").write_text((VECTORS / "good_registration.yaml").read_text())
+    return load(folder / "config.yaml")
+
+
+async def test_nobody_changes_names_with_the_key(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    db = await Database.open(f"sqlite:///{tmp_path}/data/bridge.db")
+    other = base64.b64encode(NEW).decode()
+    try:
+        first, rotated, moved = (
+            (matrix_settings(each).secret, Application(each, db).kernel.secrets.derive("connection:email"))
+            for each in (settings(tmp_path), settings(tmp_path, key=other), settings(tmp_path, identity=other))
+        )
+    finally:
+        await db.close()
+    assert first == rotated
+    assert not set(first) & set(moved)
+
+
+async def test_it_is_done_before_anything_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = load_key(tmp_path)
+    old = base64.b64encode(OLD).decode()
+    (tmp_path / "data").mkdir()
+    db = await Database.open(f"sqlite:///{tmp_path}/data/bridge.db")
+    await fill(db, Sealer([OLD]))
+    app = Application(settings(tmp_path, content_days=f"30\n  old_keys: [{old}]"), db)
+
+    class Stop(Exception):
+        pass
+
+    def running() -> None:
+        raise Stop
+
+    monkeypatch.setattr(app.kernel, "running", running)
+    monkeypatch.setattr("tchap_bridges.app.site", lambda *_parts, **_more: __import__("aiohttp.web").web.Application())
+    monkeypatch.setattr(app.settings.operate.__class__, "listen", None, raising=False)
+    try:
+        with pytest.raises(Stop):
+            async with app.running():
+                pass
+        for place, value in await values(db):
+            Sealer([key]).open(value, place=place)
+    finally:
+        await db.close()
+
+
+def load_key(folder: Path) -> bytes:
+    return settings(folder).storage.key.get_secret_value()
