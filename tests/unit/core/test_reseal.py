@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from ruamel.yaml import YAML
 
 from tchap_bridges.app import Application, matrix_settings
 from tchap_bridges.config import Settings, load
@@ -168,57 +169,54 @@ async def test_what_no_key_opens_is_left_and_stops_nothing(db: Database) -> None
         Sealer([NEW]).open(before[0][1], place=before[0][0])
 
 
-def settings(folder: Path, **keys: Any) -> Settings:
-    text = (VECTORS / "good.yaml").read_text()
-    for name, value in keys.items():
-        start = text.index(f"  {name}: ")
-        text = f"{text[:start]}  {name}: {value}{text[text.index(chr(10), start) :]}"
-    (folder / "config.yaml").write_text(text)
+def settings(folder: Path, **changes: Any) -> Settings:
+    """The good configuration with other values under ``storage``, and no page for the operator."""
+    yaml = YAML()
+    config = yaml.load(VECTORS / "good.yaml")
+    config["storage"].update(changes)
+    config["operate"]["listen"] = None
+    yaml.dump(config, folder / "config.yaml")
     (folder / "registration.yaml").write_text((VECTORS / "good_registration.yaml").read_text())
     return load(folder / "config.yaml")
 
 
-async def test_nobody_changes_names_with_the_key(tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
-    db = await Database.open(f"sqlite:///{tmp_path}/data/bridge.db")
+@pytest_asyncio.fixture
+async def sqlite(tmp_path: Path) -> AsyncIterator[Database]:
+    db = await Database.open(f"sqlite:///{tmp_path}/store.db")
+    yield db
+    await db.close()
+
+
+async def test_nobody_changes_names_with_the_key(tmp_path: Path, sqlite: Database) -> None:
+    async def names(**changes: Any) -> tuple[bytes, bytes]:
+        given = settings(tmp_path, **changes)
+        app = Application(given, sqlite)
+        await app.matrix.close()
+        return matrix_settings(given).secret, app.kernel.secrets.derive("connection:email")
+
     other = base64.b64encode(NEW).decode()
-    try:
-        first, rotated, moved = (
-            (matrix_settings(each).secret, Application(each, db).kernel.secrets.derive("connection:email"))
-            for each in (settings(tmp_path), settings(tmp_path, key=other), settings(tmp_path, identity=other))
-        )
-    finally:
-        await db.close()
-    assert first == rotated
-    assert not set(first) & set(moved)
+    before = await names()
+    assert await names(key=other) == before
+    assert not set(before) & set(await names(identity=other))
 
 
-async def test_it_is_done_before_anything_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    key = load_key(tmp_path)
-    old = base64.b64encode(OLD).decode()
-    (tmp_path / "data").mkdir()
-    db = await Database.open(f"sqlite:///{tmp_path}/data/bridge.db")
-    await fill(db, Sealer([OLD]))
-    app = Application(settings(tmp_path, content_days=f"30\n  old_keys: [{old}]"), db)
-
+async def test_it_is_done_before_anything_runs(
+    tmp_path: Path, sqlite: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Stop(Exception):
-        pass
+        """Here the core would start."""
 
     def running() -> None:
         raise Stop
 
+    await fill(sqlite, Sealer([OLD]))
+    given = settings(tmp_path, old_keys=[base64.b64encode(OLD).decode()])
+    app = Application(given, sqlite)
     monkeypatch.setattr(app.kernel, "running", running)
-    monkeypatch.setattr("tchap_bridges.app.site", lambda *_parts, **_more: __import__("aiohttp.web").web.Application())
-    monkeypatch.setattr(app.settings.operate.__class__, "listen", None, raising=False)
-    try:
-        with pytest.raises(Stop):
-            async with app.running():
-                pass
-        for place, value in await values(db):
-            Sealer([key]).open(value, place=place)
-    finally:
-        await db.close()
-
-
-def load_key(folder: Path) -> bytes:
-    return settings(folder).storage.key.get_secret_value()
+    with pytest.raises(Stop):
+        async with app.running():
+            pass
+    await app.matrix.close()
+    alone = Sealer([given.storage.key.get_secret_value()])
+    for place, value in await values(sqlite):
+        alone.open(value, place=place)
