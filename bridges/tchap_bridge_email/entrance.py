@@ -72,6 +72,9 @@ class Entrance:
         except OSError as error:
             self.host.log.warning("mail not stored", reason=type(error).__name__)
             return [LATER] * len(recipients)
+        except Exception:  # to raise here would close the door to everybody
+            self.host.log.exception("mail not stored")
+            return [LATER] * len(recipients)
         finally:
             mail.close()
 

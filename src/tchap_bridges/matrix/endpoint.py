@@ -3,13 +3,18 @@
 The application service API, https://spec.matrix.org/v1.17/application-service-api/. A transaction's own id is not
 looked at: an old one can come after a newer one, and one can come twice at once (MATRIX.md, "Transactions"). The inbox
 knows each event by its id.
+
+A homeserver that dies loses what it had not told us yet, and goes on with what comes after. Its first transaction on a
+connection is kept only once a sync has brought what came before: so the order holds.
 """
 
+import asyncio
 import hashlib
 import hmac
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
+from weakref import WeakSet
 
 import structlog
 from aiohttp import web
@@ -25,12 +30,24 @@ log = structlog.get_logger(__name__)
 
 
 class Endpoint:
-    """The routes. ``knows`` says of a user id of the namespace whether it is the bot's or a ghost's."""
+    """The routes. ``knows`` says of a user id of the namespace whether it is the bot's or a ghost's.
 
-    def __init__(self, hs_token: str, arrivals: Arrivals, knows: Callable[[str], Awaitable[bool]]) -> None:
+    ``catch_up`` returns once all that the homeserver has is kept, or when that takes too long; it raises nothing.
+    """
+
+    def __init__(
+        self,
+        hs_token: str,
+        arrivals: Arrivals,
+        knows: Callable[[str], Awaitable[bool]],
+        *,
+        catch_up: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self._token = _digest(hs_token)
         self._arrivals = arrivals
         self._knows = knows
+        self._catch_up = catch_up
+        self._current: WeakSet[asyncio.BaseTransport] = WeakSet()  # connections that nothing was lost on
 
     def app(self) -> web.Application:
         """An application of these routes alone."""
@@ -72,9 +89,14 @@ class Endpoint:
             return _error(400, "M_NOT_JSON", "the body is no JSON")
         if not isinstance(body, dict) or not isinstance(body.get("events"), list):
             return _error(400, "M_BAD_JSON", "no list of events")
+        if self._catch_up is not None and request.transport not in self._current:
+            await self._catch_up()
+            if request.transport is not None:
+                self._current.add(request.transport)
         try:
             await self._arrivals.take(body["events"])
         except Exception as error:  # noqa: BLE001  whatever it was, they are not on disk: never a 2xx
+            self._current.clear()  # they come again, perhaps after newer ones
             log.warning("endpoint.not_kept", error=type(error).__name__, events=len(body["events"]))
             return _error(503, "M_UNKNOWN", "not kept, try again")
         self._arrivals.pass_on(_ephemeral(body))

@@ -98,7 +98,6 @@ class MatrixHomeserver:
         )
         self._members = _Members(self._client, self._bot)
         self._arrivals = Arrivals(take, on_passing, self._ours, watches=(self._rooms, self._voices, self._members))
-        self._endpoint = Endpoint(settings.hs_token, self._arrivals, self._knows)
         self._sweeper = Sweeper(
             self._client,
             db,
@@ -110,6 +109,7 @@ class MatrixHomeserver:
             on_lost=on_lost,
             every=settings.sweep,
         )
+        self._endpoint = Endpoint(settings.hs_token, self._arrivals, self._knows, catch_up=self._sweeper.catch_up)
         self._site: web.AppRunner | None = None
 
     # Life

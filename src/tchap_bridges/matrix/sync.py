@@ -8,6 +8,8 @@ homeserver answers again after it was away.
 import asyncio
 import hashlib
 import json
+import math
+import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -24,6 +26,8 @@ Json = Mapping[str, Any]
 SWEEP = 15.0  # seconds
 _PROBE: Final = (0.25, 5.0)  # seconds between two looks at a homeserver that is away: the first, the longest
 _APART: Final = 1.0  # seconds between two sweeps, however often somebody cannot reach it
+_AT_ONCE: Final = 0.5  # seconds in which no homeserver can die and be back
+_CATCH_UP: Final = 10.0  # seconds that a transaction waits for its past; then it is kept without
 _PAGE: Final = 200
 _TIMELINE: Final = 20
 log = structlog.get_logger(__name__)
@@ -66,6 +70,8 @@ class Sweeper:
         self._on_lost = on_lost
         self._every = every
         self._filters = (_filter(1), _filter(_TIMELINE))
+        self._sweeping = asyncio.Lock()
+        self._swept = -math.inf  # when the last sweep that came to its end began
 
     async def run(self) -> None:
         """Sweep for ever. Raises BadCredentials."""
@@ -108,8 +114,23 @@ class Sweeper:
             return False
         return True
 
+    async def catch_up(self) -> None:
+        """Return once all that happened before this call is kept; after a while in any case. Raises nothing."""
+        asked = time.monotonic()
+        try:
+            async with asyncio.timeout(_CATCH_UP), self._sweeping:
+                if self._swept < asked - _AT_ONCE:
+                    await self._sweep()
+        except Exception as error:  # noqa: BLE001  `run` meets it too, and says what it means
+            log.warning("sync.not_caught_up", error=type(error).__name__)
+
     async def sweep(self) -> None:
         """One /sync, and for each room with a gap its missing pages. On disk when it returns, the token too."""
+        async with self._sweeping:
+            await self._sweep()
+
+    async def _sweep(self) -> None:
+        began = time.monotonic()
         since = await self._token()
         params = {"timeout": "0", "set_presence": "offline", "filter": self._filters[since is not None]}
         if since is not None:
@@ -125,6 +146,7 @@ class Sweeper:
                 events += self._heard(room, timeline.get("events", ()))
         await self._arrivals.take(events)
         await self._store(found["next_batch"])
+        self._swept = began
 
     async def _fill(self, room: str, since: str, until: str) -> None:
         """What happened between two syncs and is not in the second: oldest first, a page at a time."""
