@@ -59,9 +59,11 @@ async def settle(work: Awaitable[T]) -> T:
     cancelled: asyncio.CancelledError | None = None
     while not ending.done():
         try:
-            await asyncio.wait([ending])
+            await asyncio.shield(ending)
         except asyncio.CancelledError as error:
             cancelled = error
+        except BaseException:  # noqa: BLE001  (the work's own: raised below)
+            break
     if cancelled is None:
         return ending.result()
     raise cancelled from (None if ending.cancelled() else ending.exception())
