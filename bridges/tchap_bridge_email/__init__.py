@@ -35,7 +35,11 @@ class EmailBridge(Bridge[EmailConfig]):
         from tchap_bridge_email.convert import Home, events
         from tchap_bridge_email.parse import parse
 
-        home = Home(address=normalise(config.address) or "", domain=ascii_domain(config.domain) or "")
+        home = Home(
+            address=normalise(config.address) or "",
+            domain=ascii_domain(config.domain) or "",
+            returns=bool(config.listen.smtp or config.listen.lmtp),
+        )
         return tuple(events(parse(item.raw), item, home))
 
     @classmethod

@@ -12,6 +12,7 @@ import unicodedata
 from tchap_bridges.ids import MessageId
 
 _OWN_LOCAL = re.compile(r"[a-z2-7]{26}\.tchap")
+_OWN_RETURN = re.compile(r"retour-[a-z2-7]{12}")
 _NOT_SLUG = re.compile(r"[^a-z0-9]+")
 _MAILBOX = re.compile(r"[^\s<>()\[\],;:\\\"@]+@[^\s<>()\[\],;:\\\"@]+")
 _ADDRESS_BYTES = 320
@@ -87,6 +88,12 @@ def subscription_address(chat: str, secret: bytes, domain: str) -> str:
 def return_address(chat: str, secret: bytes, domain: str) -> str:
     """The envelope sender of what goes to a chat: a delivery report comes back to it, and so to the chat."""
     return f"retour-{mac(secret, 'return', chat, length=12)}@{domain}"
+
+
+def is_return_address(address: str, domain: str) -> bool:
+    """It has the shape of a `return_address`, which no other address made here can have: theirs end in ``-`` and 8."""
+    local, _, host = address.rpartition("@")
+    return host == domain and _OWN_RETURN.fullmatch(local) is not None
 
 
 def allocated_address(name: str, secret: bytes, domain: str, *, asker: str, room: str, attempt: int) -> str:

@@ -22,33 +22,44 @@ from tchap_bridges.ids import ChatId, FileRef, MessageId, PersonId
 _HOPS = 50
 _ALSO = 50
 _NAME = 100
+_REPORTED, _DETAIL = 5, 200
 _PAST, _FUTURE = timedelta(days=30), timedelta(hours=1)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _CID = re.compile(r'src="cid:([^"<>]*)"')
+_LINK = re.compile(
+    r"[a-z][a-z0-9+.-]{1,20}:/+\S*|(?:mailto|matrix|tel):\S+|www\.\S+|[\w-]+(?:\.[\w-]+)+(?::\d+)?[/?#]\S*",
+    re.IGNORECASE,
+)
+"""What a chat program makes a link of, bare host names aside: a diagnostic is full of those."""
 _NOBODY = PersonId("inconnu")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Home:
-    """What tells our own mail from others': the bridge's address, and the domain of its ids."""
+    """What tells our own mail from others': the bridge's address, and the domain of its ids.
+
+    ``returns``: delivery reports come to one address for each chat, else to the bridge's own (see `compose.Origin`).
+    """
 
     address: str
     domain: str
+    returns: bool
 
 
 def events(mail: Mail, item: Item, home: Home) -> Iterator[Event]:
     """What the mail says to the conversation of its recipient; nothing when it runs in circles.
 
-    A delivery report speaks of the mail it is about, never in a thread; it says nothing of mail that is not ours.
+    A delivery report speaks of the mail it is about, never in a thread. It says nothing of mail that is not ours, nor
+    where our mail never told anybody to send it: whoever has read a mail of ours could write one.
     """
     chat = ChatId(item.meta["recipient"])
     own = own_id(mail, home)
     if mail.received_count > _HOPS or (own is None and home.address in map(addresses.normalise, mail.x_loop)):
         return
-    if mail.bounce is not None or mail.automatic == "bounce":
-        yield from _deliveries(mail, chat, home)
-    else:
+    if not _is_report(mail, item, home):
         yield _message(mail, item, chat, own)
+    elif _takes_reports(item, home):
+        yield from _deliveries(mail, chat, home)
 
 
 def own_id(mail: Mail, home: Home) -> MessageId | None:
@@ -156,18 +167,45 @@ def also(mail: Mail, chat: ChatId) -> Iterable[ChatId]:
     return tuple(found)[:_ALSO]
 
 
-def _deliveries(mail: Mail, chat: ChatId, home: Home) -> Iterator[Delivery]:
+def _is_report(mail: Mail, item: Item, home: Home) -> bool:
+    """A delivery report, by its form or by its envelope. What only reads like one may be a person's mail."""
+    if mail.automatic != "bounce":
+        return False
+    mailbox = item.meta.get("via") == "imap"  # tells no envelope but in Return-Path, if at all
+    sender = mail.return_path if mailbox else item.meta.get("sender")
+    return mail.report or sender == "" or (_takes_reports(item, home) and _reported(mail, home) is not None)
+
+
+def _takes_reports(item: Item, home: Home) -> bool:
+    """This is where our mail asks for reports: its envelope sender."""
+    recipient = item.meta["recipient"]
+    return addresses.is_return_address(recipient, home.domain) if home.returns else recipient == home.address
+
+
+def _reported(mail: Mail, home: Home) -> MessageId | None:
     target = mail.bounce.original_message_id if mail.bounce is not None else None
-    if mail.bounce is None or target is None or not addresses.is_own_message_id(target, home.domain):
+    return MessageId(target) if target is not None and addresses.is_own_message_id(target, home.domain) else None
+
+
+def _deliveries(mail: Mail, chat: ChatId, home: Home) -> Iterator[Delivery]:
+    target = _reported(mail, home)
+    if mail.bounce is None or target is None:
         return
-    for recipient in mail.bounce.recipients:
+    for recipient in mail.bounce.recipients[:_REPORTED]:
+        said = fields.clean(" ".join(filter(None, (recipient.status, recipient.diagnostic))), longest=1000)
         yield Delivery(
             chat=chat,
-            target=MessageId(target),
+            target=target,
             outcome=_outcome(recipient),
-            recipient=recipient.address or None,
-            detail=fields.clean(" ".join(filter(None, (recipient.status, recipient.diagnostic))), longest=300),
+            recipient=_harmless(recipient.address),
+            detail=fields.clean(_LINK.sub("…", said), longest=_DETAIL),
         )
+
+
+def _harmless(address: str) -> str | None:
+    """An address that a stranger names in a room, unless it is a lure."""
+    normal = addresses.normalise(address)
+    return normal if normal is not None and len(normal) <= _NAME and not _LINK.search(normal) else None
 
 
 def _outcome(recipient: BouncedRecipient) -> Outcome:

@@ -1,9 +1,9 @@
 """What a parsed mail is: frozen values, nothing that reads bytes.
 
 `parse.parse` makes a `Mail`; everything else in the bridge only looks at one. Text is `str` without control characters
-other than tab and newline; addresses are as written, but for the domain in lower case (RFC 5321 2.4: the local part
-belongs to its host). Message-IDs keep their angle brackets and are normalised (see `headers.message_ids`): two are the
-same exactly when the strings are equal.
+other than tab and newline, and stays out of every repr; addresses are as written, but for the domain in lower case
+(RFC 5321 2.4: the local part belongs to its host). Message-IDs keep their angle brackets and are normalised (see
+`headers.message_ids`): two are the same exactly when the strings are equal.
 """
 
 from __future__ import annotations
@@ -88,16 +88,16 @@ class Invitation:
     """REQUEST, CANCEL, REPLY, PUBLISH …; "" when absent."""
     uid: str
     sequence: int
-    summary: str
+    summary: str = field(repr=False)
     start: str
     """ISO 8601: a date for an all-day event, else a date and time with its offset where the zone is known."""
     end: str | None
-    location: str
+    location: str = field(repr=False)
     organizer: str
     recurrence: str
     """The repetition in French words, "" when the event happens once."""
     cancelled: bool
-    text: str
+    text: str = field(repr=False)
     """The card: several lines of plain text."""
 
 
@@ -122,25 +122,28 @@ class Mail:
     cc: tuple[Address, ...]
     reply_to: tuple[Address, ...]
     list_info: ListInfo | None
-    text: str
+    text: str = field(repr=False)
     """All that can be read, as plain text."""
-    reply: str
+    reply: str = field(repr=False)
     """What the author newly wrote; all of it when nothing else would be left."""
-    removed: tuple[str, ...]
+    removed: tuple[str, ...] = field(repr=False)
     """What `reply` leaves out of the body, block by block, in order: quotes, attributions, signatures, list footers."""
-    html: str | None
+    html: str | None = field(repr=False)
     """The whole body as Matrix HTML, images still `cid:` (see `html.place_images`); None for a mail without HTML."""
-    reply_html: str | None
+    reply_html: str | None = field(repr=False)
     """As `html`, for `reply`."""
     attachments: tuple[Part, ...]
     automatic: Automatic | None
     bounce: Bounce | None
+    """What it reports; in a form of RFC 3464 only where `report` says so, else by its words."""
     calendar: Invitation | None
     problems: tuple[str, ...]
     """What was wrong with the mail, for people who look into it: short English phrases, each at most once."""
     auto_submitted: str = "no"
     """First word of Auto-Submitted in lower case (RFC 3834 5); "no" when absent."""
     precedence: str = ""
+    report: bool = False
+    """A delivery report by its form: multipart/report, or a part that is message/delivery-status (RFC 3464)."""
     return_path: str | None = None
     """The envelope sender as the final host wrote it: "" for the null sender, None when the header is absent."""
     received_count: int = 0

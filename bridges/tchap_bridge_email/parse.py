@@ -62,7 +62,7 @@ class _Contents:
 class _Piece:
     """A body, decoded: its plain text, the lines quotes are looked for in, and its walk when those lines are HTML's."""
 
-    text: str
+    text: str = field(repr=False)
     lines: list[Line]
     walk: Walk | None
 
@@ -116,6 +116,7 @@ def parse(raw: bytes) -> Mail:
         problems=tuple(dict.fromkeys(problems)),
         auto_submitted=auto_submitted,
         precedence=precedence,
+        report=root.content.value == "multipart/report" or is_report(root),
         return_path=_return_path(root),
         received_count=len(root.all("received")),
         x_loop=tuple(headers.text_of(value) for value in root.all("x-loop")),

@@ -84,3 +84,14 @@ def test_our_message_ids_are_known_again_and_no_others() -> None:
 
 def test_parts_of_a_mac_do_not_run_together() -> None:
     assert addresses.mac(SECRET, "p", "ab", "c", length=26) != addresses.mac(SECRET, "p", "a", "bc", length=26)
+
+
+def test_a_return_address_is_known_by_its_shape_and_no_name_can_take_it() -> None:
+    returns = addresses.return_address("liste@exemple.fr", b"s" * 32, "pont.fr")
+    assert addresses.is_return_address(returns, "pont.fr")
+    assert not addresses.is_return_address(returns, "autre.fr")
+    for name in ("retour", "retour-abcdefghijkl", "retour-abc"):
+        own = addresses.allocated_address(name, b"s" * 32, "pont.fr", asker="a", room="r", attempt=0)
+        assert not addresses.is_return_address(own, "pont.fr")
+        subscribed = addresses.subscription_address(name, b"s" * 32, "pont.fr")
+        assert not addresses.is_return_address(subscribed, "pont.fr")

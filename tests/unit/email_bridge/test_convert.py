@@ -11,7 +11,8 @@ from tchap_bridge_email.parse import parse
 from tchap_bridges.bridge import Item
 from tchap_bridges.events import Delivery, Event, Form, Message, Outcome
 
-HOME = Home(address="pont@pont.fr", domain="pont.fr")
+HOME = Home(address="pont@pont.fr", domain="pont.fr", returns=True)
+RETURN = "retour-abcdefghijkl@pont.fr"
 OWN = "<abcdefghijklmnopqrstuvwxyz.tchap@pont.fr>".replace("x", "2")
 ARRIVAL = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 HEAD = {
@@ -29,9 +30,9 @@ def mail(body: str = "Bonjour à tous", **head: str) -> bytes:
     return (text + "\r\n" + body + "\r\n").encode()
 
 
-def read(raw: bytes, **meta: str) -> list[Event]:
+def read(raw: bytes, home: Home = HOME, **meta: str) -> list[Event]:
     item = Item(key="k", raw=raw, meta={"recipient": "abonne@pont.fr", "sender": "", **meta}, received_at=ARRIVAL)
-    return list(convert.events(parse(raw), item, HOME))
+    return list(convert.events(parse(raw), item, home))
 
 
 def one(raw: bytes, **meta: str) -> Message:
@@ -162,10 +163,16 @@ Message-ID: {original}
 """.replace("\n", "\r\n")
 
 
-def report(action: str = "failed", status: str = "5.1.1", original: str = OWN) -> bytes:
+def report(body: str = "", *, action: str = "failed", status: str = "5.1.1", original: str = OWN) -> bytes:
     kind = 'multipart/report; report-type=delivery-status; boundary="b"'
-    body = REPORT.format(action=action, status=status, original=original)
+    body = body or REPORT.format(action=action, status=status, original=original)
     return mail(body, From="MAILER-DAEMON@exemple.fr", MIME_Version="1.0", Content_Type=kind)
+
+
+def told(raw: bytes, home: Home = HOME, **meta: str) -> list[Delivery]:
+    found = read(raw, home, **{"recipient": RETURN, **meta})
+    assert all(isinstance(event, Delivery) for event in found)
+    return [event for event in found if isinstance(event, Delivery)]
 
 
 @pytest.mark.parametrize(
@@ -176,14 +183,102 @@ def report(action: str = "failed", status: str = "5.1.1", original: str = OWN) -
     ],
 )
 def test_a_delivery_report_speaks_of_our_mail(action: str, status: str, outcome: Outcome) -> None:
-    (event,) = read(report(action, status))
-    assert isinstance(event, Delivery)
+    (event,) = told(report(action=action, status=status))
     assert (event.target, event.outcome, event.recipient) == (OWN, outcome, "liste@exemple.fr")
     assert "no such list" in event.detail
 
 
 def test_a_report_on_somebody_elses_mail_says_nothing() -> None:
-    assert read(report(original="<1@ailleurs.fr>")) == []
+    assert told(report(original="<1@ailleurs.fr>")) == []
+
+
+ONLY_MAILBOXES = Home(address="pont@pont.fr", domain="pont.fr", returns=False)
+
+
+@pytest.mark.parametrize(
+    ("recipient", "via", "home", "believed"),
+    [
+        (RETURN, "smtp", HOME, True),
+        ("liste-exemple-fr-abcdefgh@pont.fr", "smtp", HOME, False),
+        ("retour-abcdefgh@pont.fr", "smtp", HOME, False),  # a room's own address, named so by its members
+        ("retour-abcdefghijkl@ailleurs.fr", "imap", HOME, False),
+        ("boite@ailleurs.fr", "imap", HOME, False),
+        ("pont@pont.fr", "imap", HOME, False),
+        ("pont@pont.fr", "imap", ONLY_MAILBOXES, True),
+        ("boite@ailleurs.fr", "imap", ONLY_MAILBOXES, False),
+    ],
+)
+def test_a_report_is_believed_where_our_mail_says_to_send_it(
+    recipient: str, via: str, home: Home, believed: bool
+) -> None:
+    assert bool(told(report(), home, recipient=recipient, via=via)) is believed
+
+
+def test_a_forged_report_fills_no_room() -> None:
+    one = "Final-Recipient: rfc822; r{n}@exemple.fr\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n"
+    many = "".join(one.format(n=n) for n in range(900))
+    whole = REPORT.format(action="failed", status="5.1.1", original=OWN)
+    assert len(told(report(whole.replace("Final-Recipient", f"{many}Final-Recipient", 1)))) == 5
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://evil.example/a?b",
+        "HTTP://evil.example",
+        "www.evil.example",
+        "evil.example/login",
+        "evil.example:8080/x",
+        "mailto:x@evil.example",
+        "ht\u202etps://evil.example",
+    ],
+)
+def test_what_a_report_says_of_the_failure_leads_nowhere(link: str) -> None:
+    lure = f"550 5.1.1 mx.exemple.fr dit : voyez {link} pour " + "débloquer votre compte " * 30
+    (event,) = told(
+        report(REPORT.format(action="failed", status="5.1.1", original=OWN).replace("550 no", f"{lure} no"))
+    )
+    assert "evil.example" not in event.detail
+    assert event.detail.startswith("5.1.1 550 5.1.1 mx.exemple.fr dit : voyez … pour débloquer")
+    assert len(event.detail) <= 200
+
+
+@pytest.mark.parametrize(
+    "address", ["https://evil.example/x@y.example", "evil.example/x@y.example", "a" * 101 + "@y.z"]
+)
+def test_an_address_that_is_a_lure_is_not_named(address: str) -> None:
+    raw = report(REPORT.format(action="failed", status="5.1.1", original=OWN).replace("liste@exemple.fr", address))
+    assert [event.recipient for event in told(raw)] in ([], [None])
+
+
+ASKED = "Bonjour,\r\n\r\npouvez-vous ajouter the following addresses:\r\n\r\nmarie@exemple.fr\r\n"
+QUOTED = f"{ASKED}\r\n> Message-ID: {OWN}\r\n"
+
+
+@pytest.mark.parametrize("subject", ["Warning: salle changée", "error 404", "Colis non remis", "inconnu au bataillon"])
+def test_people_may_write_about_failures(subject: str) -> None:
+    raw = mail(ASKED, Subject=subject)
+    assert parse(raw).bounce is not None  # it does read like a report
+    message = one(raw, sender="jean@exemple.fr")
+    assert "marie@exemple.fr" in message.text.plain
+    assert message.form is Form.TEXT
+
+
+@pytest.mark.parametrize(
+    ("raw", "meta", "kind"),
+    [
+        (mail(ASKED, Subject="error"), {"sender": ""}, None),
+        (mail(ASKED, Subject="error"), {"sender": "", "via": "imap"}, Message),  # nobody said how it came
+        (mail(ASKED, Subject="error", Return_Path="<jean@exemple.fr>"), {"sender": "", "via": "imap"}, Message),
+        (mail(ASKED, Subject="error", Return_Path="<>"), {"sender": "", "via": "imap"}, None),
+        (mail(QUOTED, Subject="error"), {"sender": "jean@exemple.fr"}, Message),
+        (mail(QUOTED, Subject="error"), {"sender": "jean@exemple.fr", "recipient": RETURN}, Delivery),
+        (mail(ASKED, Subject="error"), {"sender": "jean@exemple.fr", "recipient": RETURN}, Message),
+        (report(), {"sender": "jean@exemple.fr"}, None),
+    ],
+)
+def test_what_only_reads_like_a_report(raw: bytes, meta: dict[str, str], kind: type | None) -> None:
+    assert {type(event) for event in read(raw, **meta)} == ({kind} if kind else set())
 
 
 PICTURES = """\
