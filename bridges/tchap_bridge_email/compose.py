@@ -9,7 +9,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import format_datetime
 from html import escape
 from html.parser import HTMLParser
@@ -43,7 +43,7 @@ class Origin:
 
     address: str
     domain: str
-    secret: bytes
+    secret: bytes = field(repr=False)
     returns: bool = True
 
 
@@ -53,7 +53,7 @@ class Enclosure:
 
     name: str
     mime: str
-    data: bytes
+    data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ class Letter:
     message_id: MessageId
     sender: str
     recipients: tuple[str, ...]
-    raw: bytes
+    raw: bytes = field(repr=False)
 
 
 def compose(
@@ -108,7 +108,8 @@ def _head(message: Outgoing, text: Text, message_id: str, origin: Origin, recipi
     yield fields.field("Date", format_datetime(message.at).split())
     yield fields.field("From", [*fields.phrase_atoms(fields.clean(shown, longest=140)), f"<{origin.address}>"])
     yield _mailboxes("To", recipients)
-    yield _mailboxes("Reply-To", [message.chat])
+    if message.author is not None or message.chat not in recipients:  # nobody answers a robot by writing to themselves
+        yield _mailboxes("Reply-To", [message.chat])
     title = subject(message.title, text.plain)
     yield fields.field("Subject", [*(["Re:"] if parent else []), *fields.text_atoms(title)])
     yield fields.field("Message-ID", [message_id])
@@ -118,7 +119,7 @@ def _head(message: Outgoing, text: Text, message_id: str, origin: Origin, recipi
     yield fields.field("MIME-Version", ["1.0"])
     yield fields.field("X-Loop", [origin.address])
     yield fields.field("X-Tchap-Bridges-Id", [message_id])
-    if message.author is None:
+    if message.author is None or message.form is Form.NOTICE:
         yield fields.field("Auto-Submitted", ["auto-generated"])
         yield fields.field("X-Auto-Response-Suppress", ["All"])
 

@@ -6,7 +6,6 @@ Mail has no session to lose: `EmailConnection.send` needs no more than the submi
 import asyncio
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from tchap_bridge_email import addresses, naming
@@ -19,7 +18,7 @@ from tchap_bridge_email.imap_client import Account
 from tchap_bridge_email.imap_in import Mailboxes
 from tchap_bridge_email.smtp_in import Door, listening
 from tchap_bridge_email.submission import Relay, TooBig, Unanswered, submit
-from tchap_bridges.bridge import Asker, Chat, Connection, Direction, Host, Limits, NamesChats, Outgoing, Proves, Steps
+from tchap_bridges.bridge import Asker, Chat, Connection, Host, Limits, NamesChats, Outgoing, Proves, Steps
 from tchap_bridges.errors import BridgeError, Misconfigured, Undeliverable
 from tchap_bridges.i18n import _
 from tchap_bridges.ids import ChatId, MessageId
@@ -88,41 +87,42 @@ class EmailConnection(Connection, NamesChats, Proves):
 
     async def send(self, message: Outgoing) -> Sequence[MessageId]:
         recipient = self._recipient(message)
-        if not message.files:
-            letter = await self._deliver(message, recipient, [], [])
-        else:
-            async with self._bulky:  # one mail with files in memory at a time
-                enclosures, missing = await enclose(message.files, self.limits.file_bytes or 0)
-                letter = await self._deliver(message, recipient, enclosures, missing)
+        letter, instead = await self._with_files(message, recipient)
+        try:
+            await self._hand_over(letter, message.steps)
+        except TooBig:
+            if not instead:
+                raise
+            letter = self._letter(message, recipient, missing=instead)
+            await self._hand_over(letter, message.steps)
         return (letter.message_id,)
 
     def _recipient(self, message: Outgoing) -> str:
         """The list; or whoever wrote what is answered, where the chat is an address of ours."""
         chat = str(message.chat)
         if chat not in self._mailboxes and addresses.domain_of(chat) != self._domain:
-            return message.options.get("post", chat)
-        answered = message.answered.person if message.answered else ""
-        named = addresses.normalise(message.options.get("post", answered))
-        if named is None:
+            return chat
+        answered = addresses.normalise(message.answered.person) if message.answered else None
+        if answered is None:
             raise Undeliverable(
                 _("cette adresse n'a pas de destinataire propre : il faut répondre à un courriel"),
                 remedy=_("Répondez, dans son fil, au courriel dont l'auteur doit vous lire."),
             )
-        return named
+        return answered
 
-    async def _deliver(
-        self, message: Outgoing, recipient: str, enclosures: Sequence[Enclosure], missing: Sequence[str]
+    async def _with_files(self, message: Outgoing, recipient: str) -> tuple[Letter, list[str]]:
+        """The mail; and what it has to say without its files, empty when it carries none."""
+        if not message.files:
+            return self._letter(message, recipient), []
+        async with self._bulky:  # files are in memory twice while they become a mail: those of one mail at a time
+            enclosures, missing = await enclose(message.files, self.limits.file_bytes or 0)
+            letter = self._letter(message, recipient, enclosures=enclosures, missing=missing)
+        return letter, [*missing, *(too_big(one.name) for one in enclosures)] if enclosures else []
+
+    def _letter(
+        self, message: Outgoing, recipient: str, *, enclosures: Sequence[Enclosure] = (), missing: Sequence[str] = ()
     ) -> Letter:
-        letter = compose(message, origin=self._origin, recipients=[recipient], enclosures=enclosures, missing=missing)
-        try:
-            await self._hand_over(letter, message.steps)
-        except TooBig:
-            if not enclosures:
-                raise
-            gone = [*missing, *(too_big(enclosure.name) for enclosure in enclosures)]
-            letter = compose(message, origin=self._origin, recipients=[recipient], missing=gone)
-            await self._hand_over(letter, message.steps)
-        return letter
+        return compose(message, origin=self._origin, recipients=[recipient], enclosures=enclosures, missing=missing)
 
     async def _hand_over(self, letter: Letter, steps: Steps) -> None:
         """One attempt. The steps say, over crashes too, whether the server may have the mail already."""
@@ -147,6 +147,7 @@ class EmailConnection(Connection, NamesChats, Proves):
     # Commands.
 
     async def find(self, argument: str, options: Mapping[str, str], asker: Asker) -> Chat:
+        del options
         rules = naming.Rules(
             domain=self._domain,
             address=self._address,
@@ -156,16 +157,14 @@ class EmailConnection(Connection, NamesChats, Proves):
             receives=self._receives,
             secret=self._host.secret,
         )
-        chat = await naming.find(argument, asker, rules, taken=self._taken)
-        post = addresses.normalise(options.get("post", ""))
-        return replace(chat, options={"post": post}, directions=frozenset(Direction)) if post else chat
+        return await naming.find(argument, asker, rules, taken=self._taken)
 
     async def _taken(self, chat: ChatId) -> bool:
         return await self._host.linked(chat) is not None
 
     async def challenge(self, address: str, code: str, asker: Asker, *, key: str) -> None:
         message = challenge(address, code, asker, key=key, at=datetime.now(UTC))
-        await self._deliver(message, address, [], [])
+        await self._hand_over(self._letter(message, address), message.steps)
 
 
 def _normal(address: str) -> str:

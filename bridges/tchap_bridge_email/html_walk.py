@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from html import escape
 from typing import Literal
 
@@ -75,7 +75,7 @@ class Token:
     """A piece of clean HTML, written when its line is."""
 
     kind: Literal["open", "close", "text", "void"]
-    value: str
+    value: str = field(repr=False)
     """Markup for open and void, the element's name for close, escaped text for text."""
     line: int
     """Index into the walk's lines; for open and close, where it stands."""
@@ -125,7 +125,7 @@ class _Open:
 
     node: LexborNode
     tag: str
-    written: str = ""
+    written: str = field(default="", repr=False)
     block: bool = False
     spaced: bool = False
     cite: bool = False

@@ -11,7 +11,7 @@ import ssl
 from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
@@ -39,7 +39,7 @@ class Account:
     port: int
     security: Security
     user: str
-    password: str
+    password: str = field(repr=False)
     folder: str
     tls: ssl.SSLContext
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 
@@ -24,9 +24,9 @@ class Hint(Enum):
 class Line:
     """One line of a body."""
 
-    text: str
+    text: str = field(repr=False)
     """Without quote marks; white space at its ends does not matter."""
-    shown: str
+    shown: str = field(repr=False)
     """As plain text shows it, quote marks and indentation included."""
     depth: int = 0
     """How many times it is quoted: `>` marks, or enclosing elements that say so."""

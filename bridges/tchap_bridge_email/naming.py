@@ -1,7 +1,7 @@
 """What a command's words name: a list, a configured mailbox, or a new address for the room."""
 
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tchap_bridge_email import addresses
 from tchap_bridges.bridge import Asker, Chat, Destination, Direction
@@ -26,7 +26,7 @@ class Rules:
     allowed_domains: Collection[str]
     destination: Destination
     receives: bool
-    secret: bytes
+    secret: bytes = field(repr=False)
 
 
 async def find(argument: str, asker: Asker, rules: Rules, *, taken: Callable[[ChatId], Awaitable[bool]]) -> Chat:
@@ -60,19 +60,28 @@ def _list(address: str, rules: Rules) -> Chat:
             _("ce pont ne reçoit aucun courriel"),
             remedy=_("L'exploitant doit configurer « listen.smtp », « listen.lmtp » ou « mailboxes »."),
         )
+    if allowed := _allowed(address, rules):
+        waiting = _(
+            "Abonnez {subscriber} à la liste {address} (ou demandez-le à son propriétaire) ; en attente du premier"
+            " message.",
+            subscriber=subscriber,
+            address=address,
+        )
+    else:  # whoever answered for it may be one person
+        waiting = _(
+            "Si {address} est une liste, abonnez-y {subscriber} ; si c'est une boîte, faites suivre son courriel à"
+            " {subscriber}. En attente du premier message.",
+            subscriber=subscriber,
+            address=address,
+        )
     return Chat(
         id=ChatId(address),
         name=address,
         destination=rules.destination,
         direction=Direction.REPLIES,
         aliases=(*_own(address, rules), ChatId(address.replace("@", "."))),
-        proof=None if _allowed(address, rules) else address,
-        waiting=_(
-            "Abonnez {subscriber} à la liste {address} (ou demandez-le à son propriétaire) ; en attente du premier"
-            " message.",
-            subscriber=subscriber,
-            address=address,
-        ),
+        proof=None if allowed else address,
+        waiting=waiting,
     )
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from itertools import groupby
 
@@ -47,8 +47,8 @@ class _Kind(Enum):
 class Extract:
     """What is left of a body and what was taken out, in order, block by block."""
 
-    reply: str
-    removed: tuple[str, ...]
+    reply: str = field(repr=False)
+    removed: tuple[str, ...] = field(repr=False)
     kept: frozenset[int]
     """Indexes of the lines that make the reply."""
 

@@ -8,7 +8,7 @@ after the final dot nobody can know the end: that is `Unanswered`, and the same 
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import aiosmtplib
 
@@ -36,7 +36,7 @@ class Relay:
     security: Security
     name: str
     user: str | None = None
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
     tls: ssl.SSLContext | None = None
     connect_seconds: float = 30
     answer_seconds: float = 300
@@ -145,14 +145,14 @@ async def _session(relay: Relay) -> AsyncIterator[aiosmtplib.SMTP]:
     except aiosmtplib.SMTPResponseException as error:
         raise _meaning(error.code, error.message) from error
     except aiosmtplib.SMTPNotSupported as error:
-        raise NotReady(
-            _("le serveur d'envoi n'offre pas ce que la configuration demande : {said}", said=_said(error.message))
-        ) from error
+        raise _lacking(error) from error
     except ssl.SSLError as error:
         raise _untrusted(error) from error
     except (aiosmtplib.SMTPException, OSError) as error:
         if isinstance(error.__cause__, ssl.SSLError):
             raise _untrusted(error.__cause__) from error
+        if type(error) is aiosmtplib.SMTPException:  # its subclasses are faults; itself, no STARTTLS or no AUTH there
+            raise _lacking(error) from error
         raise NotReady(_("le serveur d'envoi ne répond pas")) from error
     finally:
         server.close()
@@ -164,6 +164,12 @@ async def _leave(server: aiosmtplib.SMTP) -> None:
         await server.quit(timeout=5)
     except (aiosmtplib.SMTPException, OSError):
         return
+
+
+def _lacking(error: aiosmtplib.SMTPException) -> NotReady:
+    return NotReady(
+        _("le serveur d'envoi n'offre pas ce que la configuration demande : {said}", said=_said(error.message))
+    )
 
 
 def _untrusted(error: ssl.SSLError) -> NotReady:

@@ -177,8 +177,9 @@ async def test_no_protection_no_mail(mail_sink: MailSink, certificate: Certifica
         tls=certificate.for_client(),
         connect_seconds=2,
     )
-    with pytest.raises(NotReady):
+    with pytest.raises(NotReady) as raised:
         await submit(LETTER, [LIST], relay, handing=nothing)
+    assert ("n'offre pas" in str(raised.value)) is (security == "starttls")
     assert mail_sink.sent == []
 
 
@@ -251,6 +252,32 @@ async def test_sends_overlap(open_bridge: Opener, mail_sink: MailSink) -> None:
     assert len(mail_sink.mails) == 1
 
 
+async def test_a_submission_that_drags_on_holds_up_no_other_file(open_bridge: Opener, mail_sink: MailSink) -> None:
+    mail_sink.hang()
+    async with open_bridge(**to(mail_sink)) as bridge:
+        stuck = asyncio.create_task(bridge.connection.send(outgoing(key="stuck", files=(Bytes("a", b"A"),))))
+        await asyncio.sleep(0.2)
+        async with asyncio.timeout(5):
+            await bridge.connection.send(outgoing(key="other", files=(Bytes("b", b"B"),)))
+        stuck.cancel()
+        await asyncio.gather(stuck, return_exceptions=True)
+    assert len(mail_sink.mails) == 1
+
+
+async def test_no_option_names_another_recipient(open_bridge: Opener, mail_sink: MailSink) -> None:
+    asker = Asker(user=UserId("@jean:tchap"), name="Jean", room_name="Salon")
+    aside = {"post": "anyone@evil.example"}
+    async with open_bridge(**to(mail_sink)) as bridge:
+        for words in (LIST, "adresse"):
+            chat = await bridge.connection.find(words, aside, asker)
+            assert chat == await bridge.connection.find(words, {}, asker)
+            assert chat.options == {}
+        await bridge.connection.send(outgoing(options=aside))  # a link made when there was such an option
+        with pytest.raises(Undeliverable):
+            await bridge.connection.send(outgoing(options=aside, chat=ChatId("accueil-abcdefgh@pont.example")))
+    assert [mail.recipients for mail in mail_sink.mails] == [(LIST,)]
+
+
 async def test_an_address_of_ours_writes_to_whom_it_answers(open_bridge: Opener, mail_sink: MailSink) -> None:
     async with open_bridge(**to(mail_sink)) as bridge:
         with pytest.raises(Undeliverable) as raised:
@@ -280,6 +307,7 @@ async def test_a_code_is_mailed_by_a_robot(open_bridge: Opener, mail_sink: MailS
     assert "« Salon {code} »" in said
     assert "Jean Bcc: x@y.example (@jean:tchap) demande" in said
     assert mail.message()["Auto-Submitted"] == "auto-generated"
+    assert mail.message()["Reply-To"] is None
 
 
 async def test_through_a_real_postfix_and_back(open_bridge: Opener, postfix: Postfix, mail_sink: MailSink) -> None:

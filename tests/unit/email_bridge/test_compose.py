@@ -135,6 +135,20 @@ def test_a_robot_answers_no_robot() -> None:
     assert (sent.sender, mail["Auto-Submitted"], mail["From"]) == ("", "auto-generated", "Tchap <pont@pont.fr>")
 
 
+def test_what_a_machine_says_for_somebody_is_answered_by_no_machine() -> None:
+    sent = letter(outgoing(form=Form.NOTICE))
+    mail = read(sent)
+    assert (mail["Auto-Submitted"], mail["X-Auto-Response-Suppress"]) == ("auto-generated", "All")
+    assert sent.sender.startswith("retour-")  # somebody wants to know whether it arrived
+    assert letter(outgoing(form=Form.NOTICE, author=None)).sender == ""
+
+
+def test_nobody_is_asked_to_answer_a_robot_at_their_own_address() -> None:
+    assert read(letter(outgoing(author=None)))["Reply-To"] is None
+    own = letter(outgoing(author=None, chat=ChatId("accueil@pont.fr")))
+    assert str(read(own)["Reply-To"]) == "accueil@pont.fr"
+
+
 def test_where_only_mailboxes_receive_reports_come_to_the_bridge() -> None:
     plain = Origin(address="pont@pont.fr", domain="pont.fr", secret=b"s" * 32, returns=False)
     assert letter(origin=plain).sender == "pont@pont.fr"

@@ -44,6 +44,10 @@ async def test_beyond_the_operators_rules_a_proof_is_asked(address: str) -> None
     assert (await named(address)).proof == address
 
 
+async def test_whoever_proves_an_address_may_be_no_list() -> None:
+    assert "faites suivre" in (await named("marie@ailleurs.fr")).waiting
+
+
 async def test_a_room_gets_an_address_of_its_own() -> None:
     chat = await named("adresse")
     assert chat.id.startswith("equipe-d-accueil-")
