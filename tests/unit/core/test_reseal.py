@@ -1,4 +1,4 @@
-"""After a start with a new key and the old one behind it, the old one is needed no more, and nobody has another name."""
+"""After a start with a new key before the old one, the old one is needed no more, and nobody has another name."""
 
 import base64
 from collections.abc import AsyncIterator, Iterator

@@ -76,8 +76,13 @@ async def test_a_damaged_row_stops_nobody_not_even_the_start(tmp_path: Path) -> 
         db.execute(
             "INSERT INTO inbox (source, key, kind, received_at, meta, raw) VALUES ('matrix','x','raw',0,x'00',x'00')"
         )
-    async with stage(tmp_path, linked=False) as s:
-        await s.say("après")
+
+    def prepare(s: Stage) -> None:
+        for shown in (s.shown, s.net.shown):  # ids that the first run has not given
+            shown.seen.update({f"earlier {n}": () for n in range(99)})
+
+    async with stage(tmp_path, linked=False, prepare=prepare) as s:
+        await s.say("après", id="$after")
         await s.net.shown.until(1)
         assert s.net.shown.texts == ["après"]
         assert len(await dead(s)) == 1
