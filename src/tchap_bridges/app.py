@@ -15,7 +15,9 @@ from tchap_bridges import __version__
 from tchap_bridges.config import Settings
 from tchap_bridges.core import clock, policy
 from tchap_bridges.core.kernel import Edge, Kernel, Options
+from tchap_bridges.core.outbox import DESK, REVIEW
 from tchap_bridges.core.ports import Homeserver
+from tchap_bridges.core.reseal import reseal
 from tchap_bridges.errors import BadCredentials
 from tchap_bridges.i18n import Translator
 from tchap_bridges.matrix import homeserver as matrix
@@ -36,7 +38,7 @@ class Application:
         self.metrics = Metrics()
         keys = [key.get_secret_value() for key in (settings.storage.key, *settings.storage.old_keys)]
         words = Translator(settings.language)
-        sealer = Sealer(keys)
+        self._sealer = sealer = Sealer(keys)
         made: list[MatrixHomeserver] = []
         self.homeserver_state = "connecting"
         self.ready = False
@@ -51,7 +53,7 @@ class Application:
 
             made.append(
                 MatrixHomeserver(
-                    matrix_settings(settings, keys[-1]),
+                    matrix_settings(settings),
                     db=db,
                     sealer=sealer,
                     take=edge.take,
@@ -68,7 +70,7 @@ class Application:
         self.kernel = Kernel(
             db=db,
             sealer=sealer,
-            key=derive(keys[-1], "core"),
+            key=derive(settings.storage.identity.get_secret_value(), "core"),
             homeserver=homeserver,
             bridges={name: (each.bridge, each.config) for name, each in settings.bridges.items()},
             bots={name: each.bot() for name, each in settings.bots.items()},
@@ -95,6 +97,8 @@ class Application:
             if self.settings.operate.listen is not None:
                 application = site(self.metrics, health=self.health, links=self.links, figures=self.figures)
                 await stack.enter_async_context(served(application, *self.settings.operate.listen))
+            if self.settings.storage.old_keys:
+                await reseal(self.kernel.db, self._sealer)
             await stack.enter_async_context(self.kernel.running())
             await stack.enter_async_context(self._matrix_running())
             self.ready = True
@@ -188,13 +192,13 @@ class Application:
 
     async def _where(self, target: str) -> str:
         if not target.startswith("link:"):
-            return "desk" if target == "desk" else "matrix"
+            return target if target in {DESK, REVIEW} else "matrix"
         async with self.kernel.db.snapshot() as tx:
             link = await self.kernel.links.get(tx, int(target.removeprefix("link:")))
         return link.connection if link else "gone"
 
 
-def matrix_settings(settings: Settings, key: bytes) -> matrix.Settings:
+def matrix_settings(settings: Settings) -> matrix.Settings:
     """What the Matrix side needs of the configuration."""
     registration = settings.registration
     return matrix.Settings(
@@ -205,7 +209,7 @@ def matrix_settings(settings: Settings, key: bytes) -> matrix.Settings:
         hs_token=registration.hs_token.get_secret_value(),
         bot=settings.appservice.bot.localpart,
         prefix=settings.appservice.ghosts,
-        secret=derive(key, "matrix"),
+        secret=derive(settings.storage.identity.get_secret_value(), "matrix"),
         listen=(settings.appservice.listen.host, settings.appservice.listen.port),
         name=settings.appservice.bot.name,
         tchap=settings.homeserver.tchap,

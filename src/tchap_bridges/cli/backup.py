@@ -4,6 +4,7 @@ import asyncio
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import unquote, urlsplit
 
 import typer
 
@@ -56,7 +57,32 @@ def restore(
     from tchap_bridges.store.backup import restore as put_back  # noqa: PLC0415
 
     settings = load(config)
-    manifest = asyncio.run(put_back(source, settings.database, overwrite=overwrite))
     say = Translator(settings.language)
+    if not overwrite and asyncio.run(_occupied(settings.database)):
+        raise _Occupied(
+            say(
+                _(
+                    "Une base est déjà là ({where}) ; rien n'a été changé. Pour la remplacer par la sauvegarde, "
+                    "arrêtez le pont, gardez-en une copie (« tchap-bridges backup »), puis relancez avec --overwrite",
+                    where=unquote(urlsplit(settings.database).path.removeprefix("/")),
+                )
+            )
+        )
+    manifest = asyncio.run(put_back(source, settings.database, overwrite=overwrite))
     when = f"{datetime.fromisoformat(manifest.created).astimezone():%d/%m/%Y %H:%M}"
     typer.echo(say(_("Base du {when} remise en place. Lancez « tchap-bridges check », puis « run ».", when=when)))
+
+
+class _Occupied(Exception):
+    """A database is where the backup would go."""
+
+
+async def _occupied(url: str) -> bool:
+    from tchap_bridges.store.dump import check_free  # noqa: PLC0415
+    from tchap_bridges.store.errors import BackupRefused  # noqa: PLC0415
+
+    try:
+        await check_free(url, overwrite=False)
+    except BackupRefused:
+        return True
+    return False

@@ -3,6 +3,9 @@
 import base64
 import os
 import secrets
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -69,9 +72,9 @@ def init(
     homeserver = asking.text("--homeserver", homeserver, _("Son API cliente"), "http://127.0.0.1:8008", Url)
     if tchap is None:
         is_tchap = server_name.endswith(".tchap.gouv.fr")
-        tchap = is_tchap if yes else typer.confirm(say(_("Est-ce un serveur Tchap ?")), default=is_tchap)
+        tchap = is_tchap if yes else asking.confirm(_("Est-ce un serveur Tchap ?"), default=is_tchap)
     if not yes and not mail_domain:
-        mail_domain = typer.prompt(say(_("Domaine de courriel du pont (vide : pas de courriel)")), default="")
+        mail_domain = asking.prompt(_("Domaine de courriel du pont (vide : pas de courriel)"), default="")
     mail = None
     if mail_domain:
         mail = _mail(asking, mail_domain, smtp_in, smtp_host, smtp_port, smtp_security, smtp_user)
@@ -90,6 +93,7 @@ def init(
     )
     fresh = Secrets(
         key=base64.b64encode(secrets.token_bytes(32)).decode(),
+        identity=base64.b64encode(secrets.token_bytes(32)).decode(),
         as_token=secrets.token_hex(32),
         hs_token=secrets.token_hex(32),
         sender=f"{bot}-{secrets.token_hex(6)}",
@@ -110,14 +114,14 @@ def _mail(asking: "_Asking", domain: str, smtp_in: str, host: str, port: int, se
     if not port:
         port = {"none": 25, "starttls": 587, "tls": 465}[security]
     if not asking.yes and not user:
-        user = typer.prompt(asking.say(_("Utilisateur du serveur d'envoi (vide : aucun)")), default="")
+        user = asking.prompt(_("Utilisateur du serveur d'envoi (vide : aucun)"), default="")
     password = os.environ.get(PASSWORD_VARIABLE, "")
     if user and not password:
         if asking.yes:
             raise typer.BadParameter(
                 asking.say(_("mettez son mot de passe dans {name}", name=PASSWORD_VARIABLE)), param_hint="--smtp-user"
             )
-        password = typer.prompt(asking.say(_("Son mot de passe")), hide_input=True)
+        password = asking.prompt(_("Son mot de passe"), hide_input=True)
     return Mail(
         domain=domain,
         smtp_host=host,
@@ -140,6 +144,31 @@ class _Asking:
         self.yes = yes
         self.say = say
 
+    def prompt(self, question: str, **options: Any) -> str:
+        with self._terminal():
+            return str(typer.prompt(self.say(question), **options))
+
+    def confirm(self, question: str, *, default: bool) -> bool:
+        with self._terminal():
+            return typer.confirm(self.say(question), default=default)
+
+    @contextmanager
+    def _terminal(self) -> Iterator[None]:
+        try:
+            yield
+        except typer.Abort:
+            if sys.stdin.isatty():  # somebody was there, and wants to leave
+                raise
+            typer.echo(err=True)
+            raise typer.BadParameter(
+                self.say(
+                    _(
+                        "il n'y a pas de terminal pour répondre ; ajoutez --yes, "
+                        "et donnez en options ce qui n'a pas de valeur par défaut"
+                    )
+                )
+            ) from None
+
     def text(self, option: str, given: str, question: str, default: str, kind: Any) -> str:
         if given or self.yes:
             value = given or default
@@ -147,7 +176,7 @@ class _Asking:
                 raise typer.BadParameter(self.say(_("à donner, puisque --yes ne demande rien")), param_hint=option)
             return str(self.checked(option, value, kind))
         while True:
-            value = typer.prompt(self.say(question), default=default or None)
+            value = self.prompt(question, default=default or None)
             try:
                 return str(self.checked(option, value, kind))
             except typer.BadParameter as error:

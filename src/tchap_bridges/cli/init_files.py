@@ -28,6 +28,7 @@ appservice:
 storage:
   url: {database}                  # ou postgresql://utilisateur:motdepasse@hôte/base
   key: {key}                       # scelle les contenus : sans elle, une sauvegarde ne se lit plus
+  identity: {identity}             # d'où viennent les noms des correspondants : ne jamais la changer
   content_days: 30
 
 policy:
@@ -122,6 +123,7 @@ class Secrets:
     """Made anew for each pair of files."""
 
     key: str
+    identity: str
     as_token: str
     hs_token: str
     sender: str
@@ -139,6 +141,7 @@ def config_text(answers: Answers, secrets: Secrets) -> str:
             bot_name=_quoted(answers.bot_name),
             ghosts=_quoted(answers.ghosts),
             key=_quoted(secrets.key),
+            identity=_quoted(secrets.identity),
             users=_quoted(f"*:{answers.server_name}"),
             operate=_quoted(answers.operate),
             database=_quoted(answers.database),

@@ -1,19 +1,21 @@
 """``tchap-bridges queue``: what waits, what failed, and what to do about it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from tchap_bridges.config import load
 from tchap_bridges.core import clock, codec
+from tchap_bridges.core.outbox import DESK, REVIEW
 from tchap_bridges.events import Message
-from tchap_bridges.store.database import Database
+from tchap_bridges.store.database import Database, Reader, Row
 from tchap_bridges.store.sealing import Sealer
 
 app = typer.Typer(
@@ -24,6 +26,17 @@ Config = Annotated[Path, typer.Option("--config", "-c", help="Le fichier de conf
 Number = Annotated[str, typer.Argument(help="Le numéro donné par « queue list » : 12:3 (à partir) ou r7 (reçu).")]
 DEFAULT = Path("config.yaml")
 MOST = 200
+ACTIONS = {
+    "send": "message",
+    "edit": "correction",
+    "delete": "suppression",
+    "react": "réaction",
+    "command": "commande",
+    "join": "invitation",
+    "gone": "départ du salon",
+    "follow": "changement de salon",
+    "refresh": "relecture du salon",
+}
 
 
 @app.command("list")
@@ -42,24 +55,20 @@ def list_(
             dead = await tx.all("outbox_dead_list", limit=MOST)
             unread = await tx.all("inbox_dead_list", limit=MOST)
             waiting = await tx.all("outbox_waiting_list", limit=MOST) if every else []
+            where = await _places(tx, (*dead, *waiting))
         table = Table("numéro", "état", "quoi", "où", "depuis", "essais", "pourquoi")
+
+        def add(row: Row, state: str) -> None:
+            what, error = ACTIONS.get(row["action"], row["action"]), escape(row["error"] or "")
+            table.add_row(_number(row), state, what, where[row["target"]], _when(row), str(row["attempts"]), error)
+
         for row in dead:
-            table.add_row(
-                _number(row), "mort", row["action"], row["target"], _when(row), str(row["attempts"]), row["error"]
-            )
+            add(row, "mort")
         for row in unread:
             at = f"{clock.moment(row['received_at']).astimezone():%d/%m %H:%M}"
-            table.add_row(f"r{row['id']}", "illisible", row["kind"], row["source"], at, "", row["error"])
+            table.add_row(f"r{row['id']}", "illisible", "arrivée", row["source"], at, "", escape(row["error"] or ""))
         for row in waiting:
-            table.add_row(
-                _number(row),
-                "attend",
-                row["action"],
-                row["target"],
-                _when(row),
-                str(row["attempts"]),
-                row["error"] or "",
-            )
+            add(row, "attend")
         console = Console()
         console.print(table if table.row_count else "Rien n'attend et rien n'a échoué.")
 
@@ -80,7 +89,7 @@ def show(number: Number, config: Config = DEFAULT) -> None:
                 row = await tx.one("inbox_get", id=_int(number[1:]))
                 if row is None or row["raw"] is None:
                     raise typer.BadParameter(f"{number} : il n'y a pas, ou plus, de contenu")
-                console.print(f"[b]{row['source']}[/b] — {row['error']}")
+                console.print(f"[b]{row['source']}[/b] — {escape(row['error'] or 'en attente')}")
                 first = sealer.open(row["raw"], place="inbox.raw")
                 console.print(first[:4000].decode("utf-8", "replace"), markup=False)
                 return
@@ -92,7 +101,9 @@ def show(number: Number, config: Config = DEFAULT) -> None:
             if not found:
                 raise typer.BadParameter(f"{number} : aucune ligne de ce numéro n'attend ni n'a échoué")
             message = await tx.one("message_get", id=found[0]["message"])
-        console.print(f"[b]{found[0]['action']}[/b] vers {found[0]['target']} — {found[0]['error'] or 'en attente'}")
+            where = (await _places(tx, found))[found[0]["target"]]
+        what = ACTIONS.get(found[0]["action"], found[0]["action"])
+        console.print(f"[b]{what}[/b] vers {where} — {escape(found[0]['error'] or 'en attente')}")
         if message is None or message["body"] is None:
             console.print("Le contenu a été effacé.")
             return
@@ -138,6 +149,7 @@ def discard(number: Number, config: Config = DEFAULT) -> None:
         async with db.transaction() as tx:
             if number.startswith("r"):
                 done = await tx.run("inbox_discard", id=_int(number[1:]))
+                await tx.run("inbox_pieces_discard", id=_int(number[1:]))
             else:
                 lane, seq = _pair(number)
                 done = await tx.run("outbox_discard", lane=lane, seq=seq)
@@ -158,6 +170,16 @@ def _with_store(config: Path, work: Callable[[Database, Sealer], Awaitable[None]
             await db.close()
 
     asyncio.run(main())
+
+
+async def _places(tx: Reader, rows: Sequence[Row]) -> dict[str, str]:
+    """Each target in words: the link's name, the room, or the bridge itself."""
+    found: dict[str, str] = dict.fromkeys((DESK, REVIEW), "le pont")
+    for target in {row["target"] for row in rows} - found.keys():
+        kind, _colon, number = target.partition(":")
+        link = await tx.one("link_get", id=int(number)) if kind == "link" else None
+        found[target] = escape(f"{link['name']} ({link['connection']})" if link else target)
+    return found
 
 
 def _number(row: Any) -> str:

@@ -24,6 +24,9 @@ from tchap_bridges.plugins import Plugins
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
+OURS = frozenset({"matrix", "desk", "review", "core"})
+"""Sources, pools and origins of the core's own: a connection of that name would be taken for them."""
+
 
 class BridgeSettings(NamedTuple):
     """A connection: the plugin's class, and its section read by its own model."""
@@ -187,6 +190,14 @@ class _Loading:
 
     def _bridges(self) -> Iterator[tuple[ConnectionName, BridgeSettings]]:
         for name, section in self._named("bridges"):
+            if name in OURS:
+                what = _("« {name} » est un nom que le pont emploie lui-même", name=name)
+                remedy = _(
+                    "donnez un autre nom à cette connexion, et le greffon sous « bridge: {plugin} »",
+                    plugin=section.get("bridge", name),
+                )
+                self._note((self._config.problem(("bridges", name), what, remedy),))
+                continue
             plugin = section.get("bridge", name)
             here: KeyPath = ("bridges", name, "bridge") if "bridge" in section else ("bridges", name)
             try:

@@ -4,7 +4,6 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable
-from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -126,10 +125,14 @@ class Appservice(Section):
 
 
 class Storage(Section):
-    """``old_keys`` open what was sealed before ``key`` was changed; contents go after ``content_days``."""
+    """``old_keys`` open what was sealed before ``key`` was changed; contents go after ``content_days``.
+
+    ``identity`` never changes: ghosts, the secrets of connections and all that is remembered by a hash come from it.
+    """
 
     url: DatabaseUrl = SecretStr("sqlite:///data/bridge.db")
     key: SealKey
+    identity: SealKey
     old_keys: tuple[SealKey, ...] = ()
     content_days: Annotated[int, Field(ge=0, le=3650)] = 30
 
@@ -138,10 +141,6 @@ class Policy(Section):
     users: tuple[UserPattern, ...] = Field(min_length=1)
     destinations: tuple[Destination, ...] = (Destination.STATE,)
     restricted_rooms: bool = False
-
-    def admits(self, user: str) -> bool:
-        """Whether this Matrix user may invite the bot and use it."""
-        return any(fnmatchcase(user, pattern) for pattern in self.users)
 
 
 class Log(Section):

@@ -1,6 +1,7 @@
-"""Housekeeping: what waited in vain is let go, what is final and old enough is emptied."""
+"""Housekeeping: what waited in vain is let go, what is final, or undecided for too long, is emptied."""
 
 import asyncio
+import time
 
 import structlog
 
@@ -10,8 +11,10 @@ from tchap_bridges.core.ports import Database
 from tchap_bridges.errors import BridgeError
 
 EVERY = 60.0  # seconds
+EMPTY_EVERY = 3600.0  # seconds: retention reads whole tables
 DAY = 86_400_000  # milliseconds
 SEEN_DAYS = 90  # for so long after its content a row still tells that something came before
+UNDECIDED_DAYS = 14  # for so long after its time, what is held or has failed still waits for somebody to decide
 
 log = structlog.get_logger(__name__)
 
@@ -25,25 +28,39 @@ class Upkeep:
         self._days = content_days
 
     async def run(self) -> None:
+        emptied = -EMPTY_EVERY
         while True:
             await asyncio.sleep(EVERY)
             try:
                 await self._inbox.give_up()
-                await self.empty()
+                if time.monotonic() - emptied >= EMPTY_EVERY:
+                    await self.empty()
+                    emptied = time.monotonic()
+                else:
+                    await self._run("upkeep_pieces_empty")  # of what was refused or given up since
             except BridgeError as error:
                 log.warning("upkeep.later", reason=str(error))
 
     async def empty(self) -> dict[str, int]:
-        """Returns how many rows lost their content, by table."""
+        """Returns how many rows were closed undecided, and how many lost their content, by table.
+
+        Each step is a transaction of its own: writers wait for one of them at most, and any can be done again.
+        """
         before = clock.now() - self._days * DAY
-        async with self._db.transaction() as tx:
-            removed = {
-                "inbox": await tx.run("inbox_empty", before=before),
-                "message": await tx.run("message_empty", before=before),
-                "outbox": await tx.run("outbox_forget", before=before),
-            }
-            await tx.run("inbox_pieces_empty", before=before)
-            await tx.run("inbox_forget", before=before - SEEN_DAYS * DAY)
+        late = before - UNDECIDED_DAYS * DAY
+        removed = {
+            "closed_in": await self._run("upkeep_inbox_close", late=late),
+            "closed_out": await self._run("upkeep_outbox_close", late=late),
+            "inbox": await self._run("upkeep_inbox_empty", before=before),
+            "message": await self._run("upkeep_message_empty", before=before),
+            "outbox": await self._run("upkeep_outbox_forget", before=before),
+        }
+        await self._run("upkeep_pieces_empty")
+        await self._run("upkeep_inbox_forget", before=before - SEEN_DAYS * DAY)
         if any(removed.values()):
             log.info("upkeep.emptied", **removed)
         return removed
+
+    async def _run(self, query: str, **values: int) -> int:
+        async with self._db.transaction() as tx:
+            return await tx.run(query, **values)

@@ -210,7 +210,7 @@ def configuration(homeserver: str, server_name: str, ports: Ports, submission: i
             "bot": {"localpart": "pont", "name": "Pont Tchap"},
             "ghosts": "pont_",
         },
-        "storage": {"url": database, "key": base64.b64encode(secrets.token_bytes(32)).decode()},
+        "storage": {"url": database, "key": _fresh(), "identity": _fresh()},
         "policy": {"users": [f"*:{server_name}"]},
         "operate": {"listen": f"127.0.0.1:{ports.operate}", "log": {"level": "info", "format": "json"}},
         "bridges": {
@@ -223,6 +223,10 @@ def configuration(homeserver: str, server_name: str, ports: Ports, submission: i
         },
         "bots": {"echo": {}},
     }
+
+
+def _fresh() -> str:
+    return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def registration_of(server_name: str, ports: Ports) -> dict[str, Any]:

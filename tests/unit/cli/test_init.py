@@ -1,5 +1,6 @@
 """``init``: what it writes can be loaded, is secret, is new each time, and never replaces anything."""
 
+import io
 import stat
 from pathlib import Path
 
@@ -49,9 +50,9 @@ def test_secrets_are_new_each_time(tmp_path: Path) -> None:
     secrets = [
         secret.get_secret_value()
         for each in (one, other)
-        for secret in (each.registration.as_token, each.registration.hs_token, each.storage.key)
+        for secret in (each.registration.as_token, each.registration.hs_token, each.storage.key, each.storage.identity)
     ]
-    assert len(set(secrets)) == 6
+    assert len(set(secrets)) == 8
 
 
 @pytest.mark.parametrize("present", ["config.yaml", "registration.yaml"])
@@ -115,3 +116,13 @@ def test_it_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = made(tmp_path / "pont")
     assert settings.homeserver.tchap
     assert settings.homeserver.server_name == "agent.essai.test"
+
+
+def test_nobody_to_ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    assert run("init", str(tmp_path / "pont"), "--server-name", "agent.essai.test") == 2
+    said = capsys.readouterr().err
+    assert "--yes" in said
+    assert "Aborted" not in said
+    assert not (tmp_path / "pont").exists()

@@ -66,7 +66,7 @@ def test_all_are_told_at_once_in_the_order_of_the_lines(folder: Path) -> None:
         spoil(folder, next(case for case in CASES if case["name"] == name))
     with pytest.raises(ConfigError) as error:
         load(folder / "config.yaml")
-    assert [problem.line for problem in error.value.problems] == [1, 20, 22, 4]
+    assert [problem.line for problem in error.value.problems] == [1, 21, 23, 4]
 
 
 def test_english_is_spoken_to_who_asks_for_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -111,15 +111,15 @@ def test_a_port_that_is_taken(folder: Path, capsys: pytest.CaptureFixture[str]) 
             main(["run", "-c", str(config)])
     assert end.value.code == 2
     (problem,) = error.value.problems
-    assert (problem.line, problem.key) == (25, "bridges.email.listen.smtp")
+    assert (problem.line, problem.key) == (26, "bridges.email.listen.smtp")
     assert "ss -lntp" in problem.remedy
-    assert f"{config}:25: bridges.email.listen.smtp: " in capsys.readouterr().err
+    assert f"{config}:26: bridges.email.listen.smtp: " in capsys.readouterr().err
 
 
 def test_an_address_of_another_machine(folder: Path) -> None:
     config = folder / "config.yaml"
     config.write_text(config.read_text().replace("127.0.0.1:2525", "192.0.2.7:2525"))
-    with pytest.raises(ConfigError, match=r"25: bridges\.email\.listen\.smtp: .*cette machine"):
+    with pytest.raises(ConfigError, match=r"26: bridges\.email\.listen\.smtp: .*cette machine"):
         probe_ports(load(config))
 
 
@@ -130,7 +130,7 @@ def test_secrets_are_read_from_files_and_never_shown(folder: Path) -> None:
     settings = load(config)
     email = next(iter(settings.bridges.values())).config
     assert email.submission.password.get_secret_value() == "tr0ub4dor"  # type: ignore[attr-defined]
-    for secret in ("tr0ub4dor", "AAECAwQFBg", "aaaaaaaa", "hhhhhhhh"):
+    for secret in ("tr0ub4dor", "AAECAwQFBg", "ICEiIyQl", "aaaaaaaa", "hhhhhhhh"):
         assert secret not in repr(settings)
         assert secret not in str(settings)
 
@@ -148,16 +148,3 @@ def test_yaml_that_contains_itself(folder: Path) -> None:
     config.write_text(config.read_text().replace("bots:\n  echo: {}", "bots: &b\n  echo: *b"))
     with pytest.raises(ConfigError, match="se contient elle-même"):
         load(config)
-
-
-@pytest.mark.parametrize(
-    ("user", "admitted"),
-    [
-        ("@jean:agent.essai.test", True),
-        ("@jean:agent.externe.test", False),
-        ("@jean:agent.essai.test.evil.test", False),
-        ("jean", False),
-    ],
-)
-def test_who_is_admitted(user: str, admitted: bool, folder: Path) -> None:
-    assert load(folder / "config.yaml").policy.admits(user) is admitted

@@ -45,7 +45,7 @@ def test_as_they_are_they_are_refused(folder: Path) -> None:
     with pytest.raises(ConfigError) as error:
         load(folder / "config.yaml")
     told = {problem.key for problem in error.value.problems}
-    assert {"homeserver.server_name", "storage.key", "bridges.email.domain"} <= told
+    assert {"homeserver.server_name", "storage.key", "storage.identity", "bridges.email.domain"} <= told
 
 
 @pytest.mark.parametrize(

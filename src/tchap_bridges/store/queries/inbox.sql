@@ -39,7 +39,8 @@ UPDATE inbox SET state = 0, awaits = NULL, due_at = NULL WHERE awaits = :what AN
 RETURNING source
 
 -- name: inbox_drop
-UPDATE inbox SET state = 1, awaits = NULL, raw = NULL, error = 'refused' WHERE awaits = :what AND state = 3
+UPDATE inbox SET state = 1, awaits = NULL, raw = NULL, meta = NULL, error = 'refused'
+WHERE awaits = :what AND state = 3
 
 -- name: inbox_give_up
 UPDATE inbox SET state = 0, awaits = NULL WHERE state = 2 AND due_at < :now
@@ -52,17 +53,10 @@ SELECT id, source, kind, received_at, error FROM inbox WHERE state = 4 ORDER BY 
 UPDATE inbox SET state = 0, error = NULL WHERE id = :id AND state = 4
 
 -- name: inbox_discard
-UPDATE inbox SET state = 1, raw = NULL WHERE id = :id AND state = 4
+UPDATE inbox SET state = 1, raw = NULL, meta = NULL WHERE id = :id AND state = 4
 
--- name: inbox_empty [slow]
-UPDATE inbox SET raw = NULL, meta = NULL
-WHERE received_at < :before AND raw IS NOT NULL AND state = 1
-
--- name: inbox_forget [slow]
-DELETE FROM inbox WHERE received_at < :before AND state = 1
-
--- name: inbox_pieces_empty [slow]
-DELETE FROM inbox_piece WHERE inbox IN (SELECT id FROM inbox WHERE received_at < :before AND raw IS NULL)
+-- name: inbox_pieces_discard
+DELETE FROM inbox_piece WHERE inbox IN (SELECT id FROM inbox WHERE id = :id AND raw IS NULL)
 
 -- name: inbox_kind
 SELECT kind FROM inbox WHERE id = :id
