@@ -110,7 +110,10 @@ async def measure_ceiling(folder: Path, figures: Figures, *, rounds: int, rooms:
         for _round in range(rounds):
             rate, before, after = await world.drain(each)
             figures.note("core.ceiling_per_s", rate)
-            figures.note("core.ceiling_cpu_ms", (after.cpu - before.cpu) / (each * rooms) * 1000)
+            sent = each * rooms
+            figures.note("core.ceiling_cpu_ms_main", (after.main.cpu - before.main.cpu) / sent * 1000)
+            figures.note("core.ceiling_cpu_ms_worker", (after.workers.cpu - before.workers.cpu) / sent * 1000)
+            figures.note("core.rss_mb_after_drain", after.main.rss + after.workers.rss)
 
 
 async def measure_accept(folder: Path, figures: Figures, *, rounds: int, sessions: int, each: int) -> None:

@@ -34,8 +34,11 @@ MEASURES = (
     Measure(key="core.added_latency_ms_p50", title="latency at rest, median", unit="ms", aim=10, more=False),
     Measure(key="core.added_latency_ms_p99", title="latency at rest, 99th percentile", unit="ms", more=False),
     Measure(key="core.cpu_ms_per_message", title="CPU of the bridge per message", unit="ms", more=False, digits=2),
-    Measure(key="core.cpu_ms_per_message_worker", title="… of it its reader worker", unit="ms", more=False, digits=2),
+    Measure(key="core.cpu_ms_per_message_worker", title="… its reader worker's part", unit="ms", more=False, digits=2),
     Measure(key="core.ceiling_per_s", title="ceiling, stub homeserver", unit="/s", aim=500, digits=0),
+    Measure(key="core.ceiling_cpu_ms_main", title="… CPU of its main process", unit="ms", more=False, digits=2),
+    Measure(key="core.ceiling_cpu_ms_worker", title="… CPU of its reader worker", unit="ms", more=False, digits=2),
+    Measure(key="core.rss_mb_after_drain", title="… memory at its end, both", unit="MB", aim=150, more=False),
     Measure(key="core.smtp_accept_per_s", title="mails accepted durably", unit="/s", digits=0),
     Measure(key="core.rss_mb_10k_links", title="memory, 10,000 links", unit="MB", aim=150, more=False),
     Measure(key="core.rss_mb_10k_links_worker", title="… and its reader worker", unit="MB", more=False),
@@ -90,7 +93,7 @@ class Figures:
 
 
 def show(figures: Figures) -> None:
-    Console().print(figures.table())
+    Console(width=max(Console().width, 118)).print(figures.table())
 
 
 def write(figures: Figures, path: Path, facts: Mapping[str, Any]) -> None:
