@@ -1,14 +1,13 @@
 """Takes one outbox row to its destination and writes down what became of it.
 
-Ids, authors and files are resolved here, at the last moment, against the target's own copies. An attempt ends in one of
-four ways: it is there, it is tried again, it is dead (its author is told), or it has become pointless.
+What is shown is made in `resolve`. An attempt ends in one of four ways: it is there, it is tried again, it is dead (its
+author is told), or it has become pointless.
 """
 
 import asyncio
 import json
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
@@ -16,7 +15,6 @@ from tchap_bridges.bridge import (
     Connection,
     Deletes,
     Edits,
-    Outgoing,
     OutgoingDeletion,
     OutgoingEdit,
     OutgoingReaction,
@@ -24,65 +22,26 @@ from tchap_bridges.bridge import (
 )
 from tchap_bridges.core import clock, codec
 from tchap_bridges.core.desk import Desk
-from tchap_bridges.core.files import Files
 from tchap_bridges.core.lanes import Lane, Pool
-from tchap_bridges.core.links import Link, Links
+from tchap_bridges.core.links import Links
 from tchap_bridges.core.outbox import CANCELLED, DESK, FAILED, REVIEW, THERE, Outbox
 from tchap_bridges.core.ports import Database, Homeserver, Meter, Row, Sealer, Snapshot, Tx
+from tchap_bridges.core.resolve import Pointless, Resolver, RowSteps, Way
 from tchap_bridges.core.router import echo
 from tchap_bridges.errors import BadCredentials, BridgeError, NotReady, Undeliverable, Unsupported
-from tchap_bridges.events import Author, Deletion, Edit, Event, Message, Reaction, Text
+from tchap_bridges.events import Deletion, Edit, Event, Message, Reaction, Text
 from tchap_bridges.i18n import Translator, _
-from tchap_bridges.ids import ChatId, ConnectionName, MessageId, RoomId, UserId
+from tchap_bridges.ids import ChatId, ConnectionName, MessageId, RoomId
 
 BACK_OFF = (1.0, 30.0)  # seconds: the first wait, and the longest
 TELL_AFTER = 600.0  # seconds without success after which the author hears of it
 ENOUGH = 20  # attempts before patience ends, so that a leap of the clock ends nobody's
-DEEPEST = 100  # answers to answers
 SHOWN = "event."  # the steps that name what is seen already (bridge.Steps)
+BEGUN = "begun"  # the step that says that an attempt may have shown something
 REFUSED = 3600.0  # seconds before credentials that were refused are shown again
 OLD = 20 * 3600 * 1000  # milliseconds after which a homeserver has forgotten what it was asked
 
 log = structlog.get_logger(__name__)
-
-
-class Pointless(Exception):
-    """There is nothing left to do: what the row was about is gone."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
-    """Where a lane leads: the connection, the chat on it, and what it can do."""
-
-    connection: Connection
-    chat: ChatId
-    link: Link | None
-    limits_patience: float
-
-
-class RowSteps:
-    """`bridge.Steps` of one outbox row."""
-
-    def __init__(self, db: Database, sealer: Sealer, row: Row) -> None:
-        self._db = db
-        self._sealer = sealer
-        self._row = row
-        self._steps: dict[str, str] = (
-            json.loads(sealer.open(row["steps"], place="outbox.steps")) if row["steps"] else {}
-        )
-
-    def get(self, step: str) -> str | None:
-        return self._steps.get(step)
-
-    def note(self, step: str, result: str) -> None:
-        """For this attempt only."""
-        self._steps[step] = result
-
-    async def done(self, step: str, result: str) -> None:
-        self._steps[step] = result
-        sealed = self._sealer.seal(json.dumps(self._steps).encode(), place="outbox.steps")
-        async with self._db.transaction() as tx:
-            await tx.run("outbox_begin", lane=self._row["lane"], seq=self._row["seq"], steps=sealed)
 
 
 class Courier:
@@ -96,11 +55,9 @@ class Courier:
         homeserver: Homeserver,
         links: Links,
         outbox: Outbox,
-        files: Files,
+        resolver: Resolver,
         desk: Desk,
         connection_of: Callable[[ConnectionName], Connection],
-        labels: Mapping[ConnectionName, str],
-        home: str,
         meter: Meter,
         settled: Callable[[RoomId], None],
         words: Translator,
@@ -112,11 +69,9 @@ class Courier:
         self._homeserver = homeserver
         self._links = links
         self._outbox = outbox
-        self._files = files
+        self._resolver = resolver
         self._desk = desk
         self._connection_of = connection_of
-        self._labels = labels
-        self._home = home
         self._meter = meter
         self._settled = settled
         self._words = words
@@ -141,7 +96,7 @@ class Courier:
                 await self._at_desk(lane, row)
                 return None
             way = await self._way(lane)
-            patience = way.limits_patience
+            patience = way.connection.limits.patience
             ids = await self._attempt(row, way)
             await self._settle(lane, row, way, ids)
         except Pointless as why:
@@ -164,7 +119,7 @@ class Courier:
     async def _way(self, lane: Lane) -> Way:
         if not lane.target.startswith("link:"):
             rooms = self._homeserver.rooms
-            return Way(connection=rooms, chat=ChatId(lane.room), link=None, limits_patience=rooms.limits.patience)
+            return Way(connection=rooms, chat=ChatId(lane.room), link=None)
         async with self._db.snapshot() as tx:
             link = await self._links.get(tx, int(lane.target.removeprefix("link:")))
         if link is None or link.state == "gone":
@@ -174,7 +129,7 @@ class Courier:
         if link.state == "suspended":
             raise Undeliverable(link.reason or _("le pont est suspendu"))
         connection = self._connection_of(link.connection)
-        return Way(connection=connection, chat=link.chat, link=link, limits_patience=connection.limits.patience)
+        return Way(connection=connection, chat=link.chat, link=link)
 
     async def _attempt(self, row: Row, way: Way) -> Sequence[MessageId]:
         async with self._db.snapshot() as tx:
@@ -184,14 +139,22 @@ class Courier:
         event = codec.load(self._sealer.open(message["body"], place="message.body"))
         steps = RowSteps(self._db, self._sealer, row)
         if not way.connection.limits.repeatable:
-            if steps.get("begun"):
+            if steps.get(BEGUN):
                 raise Undeliverable(_("le programme s'est arrêté pendant l'envoi"), certain=False)
-            await steps.done("begun", "1")
+            await steps.done(BEGUN, "1")
         if clock.now() - row["created_at"] > OLD:
             steps.note("suspect", "1")
+        try:
+            return await self._act(row, way, message, event, steps)
+        except NotReady:
+            if steps.get(BEGUN):  # it did not happen, says the network: it may be tried again
+                await steps.done(BEGUN, "")
+            raise
+
+    async def _act(self, row: Row, way: Way, message: Row, event: Event, steps: RowSteps) -> Sequence[MessageId]:
         match row["action"], event:
             case "send", Message():
-                return await way.connection.send(await self._outgoing(row, way, message, event, steps))
+                return await way.connection.send(await self._resolver.outgoing(row, way, message, event, steps))
             case "edit", Edit():
                 await self._edit(row, way, message, event)
             case "delete", Deletion() | Reaction():
@@ -202,115 +165,15 @@ class Courier:
                 raise Undeliverable(f"{action}: no such action on {type(event).__name__}")
         return ()
 
-    async def _outgoing(self, row: Row, way: Way, message: Row, event: Message, steps: RowSteps) -> Outgoing:
-        target = way.link.target if way.link else way.chat
-        async with self._db.snapshot() as tx:
-            lineage = await self._lineage(tx, message, target) if message["root"] or message["parent"] else ()
-            parent = await self._remote(tx, message["parent"], target)
-            title = await self._title(tx, message, event) if way.link else event.title
-            answered = await self._answered(tx, message["parent"], target) if way.link else None
-        network, author = await self._speaker(message, event.author, event.chat)
-        return Outgoing(
-            key=row["key"],
-            chat=way.chat,
-            author=author,
-            network=network,
-            at=event.at,
-            text=event.text,
-            steps=steps,
-            files=self._files.of(message, event),
-            thread=lineage,
-            reply_to=parent,
-            answered=answered,
-            title=title,
-            form=event.form,
-            late=bool(message["late"]),
-            options=way.link.options if way.link else {},
-        )
-
-    async def _lineage(self, tx: Snapshot, message: Row, target: str) -> tuple[MessageId, ...]:
-        """The thread in the target's own ids, root first, parent last; what it told us itself comes before."""
-        if message["root"] is None:
-            return () if target == message["room"] else await self._ancestors(tx, message, target)
-        root = await self._remote(tx, message["root"], target)
-        if root is None:
-            return ()
-        if target == message["room"]:
-            return (root,)
-        chain = await self._ancestors(tx, message, target)
-        return chain if root in chain else (root, *chain)
-
-    async def _ancestors(self, tx: Snapshot, message: Row, target: str) -> tuple[MessageId, ...]:
-        chain: list[MessageId] = []
-        for row in await tx.all("ancestry", message=message["id"], target=target):
-            if row["state"] == 4:  # it came from there: it knows more of its own past than we have seen
-                told = await self._event(tx, row["id"])
-                chain += told.thread if isinstance(told, Message) else ()
-            chain.append(MessageId(row["remote"]))
-        return tuple(dict.fromkeys(chain))
-
-    async def _title(self, tx: Snapshot, message: Row, event: Message) -> str | None:
-        if event.title is not None or message["root"] is None:
-            return event.title
-        root = await self._event(tx, message["root"])
-        return root.title if isinstance(root, Message) else None
-
-    async def _answered(self, tx: Snapshot, message: int | None, target: str) -> Author | None:
-        """Who wrote the nearest message above that came from the target itself."""
-        for _step in range(DEEPEST):
-            row = await tx.one("message_get", id=message) if message is not None else None
-            if row is None:
-                return None
-            if row["origin"] == target:
-                event = await self._event(tx, row["id"])
-                return event.author if isinstance(event, Message) else None
-            message = row["parent"]
-        return None
-
-    async def _event(self, tx: Snapshot, message: int) -> Event | None:
-        row = await tx.one("message_get", id=message)
-        if row is None or row["body"] is None:
-            return None
-        return codec.load(self._sealer.open(row["body"], place="message.body"))
-
-    @staticmethod
-    async def _remote(tx: Snapshot, message: int | None, target: str) -> MessageId | None:
-        if message is None:
-            return None
-        found = await tx.one("copy_on", message=message, target=target)
-        return MessageId(found["remote"]) if found and found["remote"] else None
-
-    async def _speaker(self, message: Row, author: Author, chat: ChatId) -> tuple[str, Author | None]:
-        """The network's name for people, and who speaks; nobody when the bridge does."""
-        origin = message["origin"]
-        if origin == "core":
-            return "", None
-        if origin.startswith("link:"):
-            async with self._db.snapshot() as tx:
-                link = await self._links.get(tx, int(origin.removeprefix("link:")))
-            return (self._labels.get(link.connection, link.connection) if link else ""), author
-        if not author.name:
-            author = replace(author, name=await self._homeserver.display_name(RoomId(chat), UserId(author.person)))
-        return self._home, author
-
-    async def _about(self, message: Row, way: Way) -> Sequence[MessageId]:
-        """The copies, on this target, of what an edit, a deletion or a reaction speaks of."""
-        target = way.link.target if way.link else way.chat
-        async with self._db.snapshot() as tx:
-            copies = await tx.all("copies_on", message=message["parent"], target=target)
-        if not copies:
-            raise Pointless("it was never seen there")
-        return [MessageId(copy["remote"]) for copy in copies]
-
     async def _edit(self, row: Row, way: Way, message: Row, event: Edit) -> None:
-        parts = await self._about(message, way)
+        parts = await self._resolver.copies(message, way)
         if not isinstance(way.connection, Edits):
             raise Unsupported(
                 "Edits",
                 _("ce qui est parti ne peut plus y être modifié"),
                 remedy=_("Envoyez un nouveau message pour corriger."),
             )
-        network, author = await self._speaker(message, event.author, event.chat)
+        network, author = await self._resolver.speaker(message, event.author, event.chat)
         await way.connection.edit(
             OutgoingEdit(
                 key=row["key"],
@@ -321,20 +184,20 @@ class Courier:
                 target=parts[0],
                 parts=tuple(parts),
                 text=event.text,
-                options=way.link.options if way.link else {},
+                options=way.options,
             )
         )
 
     async def _delete(self, row: Row, way: Way, message: Row, event: Deletion | Reaction) -> None:
-        parts = await self._about(message, way)
+        parts = await self._resolver.copies(message, way)
         async with self._db.snapshot() as tx:
             about = await tx.one("message_get", id=message["parent"])
-        options = way.link.options if way.link else {}
-        network, author = await self._speaker(message, event.author, event.chat)
+        options = way.options
+        network, author = await self._resolver.speaker(message, event.author, event.chat)
         if about is not None and about["kind"] == "reaction" and isinstance(way.connection, Reacts):
-            target = way.link.target if way.link else way.chat
+            target = way.target
             async with self._db.snapshot() as tx:
-                reacted = await self._remote(tx, about["parent"], target)
+                reacted = await self._resolver.remote(tx, about["parent"], target)
             if reacted is None:
                 raise Pointless("what was reacted to was never seen there")
             await way.connection.react(
@@ -370,10 +233,10 @@ class Courier:
         )
 
     async def _react(self, row: Row, way: Way, message: Row, event: Reaction) -> Sequence[MessageId]:
-        parts = await self._about(message, way)
+        parts = await self._resolver.copies(message, way)
         if not isinstance(way.connection, Reacts):
             raise Pointless("this network has no reactions")  # a notice for each 👍 would be worse than none
-        network, author = await self._speaker(message, event.author, event.chat)
+        network, author = await self._resolver.speaker(message, event.author, event.chat)
         id_ = await way.connection.react(
             OutgoingReaction(
                 key=row["key"],
@@ -382,7 +245,7 @@ class Courier:
                 network=network,
                 target=parts[0],
                 symbol=event.key,
-                options=way.link.options if way.link else {},
+                options=way.options,
             )
         )
         return () if id_ is None else (id_,)

@@ -30,6 +30,7 @@ from tchap_bridges.core.pont import Network, Pont
 from tchap_bridges.core.ports import Database, Homeserver, Meter, RoomFact, Row, Sealer, Tx
 from tchap_bridges.core.reader import Reader
 from tchap_bridges.core.receipts import Receipts
+from tchap_bridges.core.resolve import Resolver
 from tchap_bridges.core.roomfacts import RoomDesk
 from tchap_bridges.core.router import Router
 from tchap_bridges.core.secrets import Secrets
@@ -156,17 +157,24 @@ class Kernel:
             room_of=hs.room_of,
             words=options.words,
         )
+        resolver = Resolver(
+            db=db,
+            sealer=sealer,
+            homeserver=hs,
+            links=self.links,
+            files=Files(self._open_bytes),
+            labels=labels,
+            home=options.home,
+        )
         self.courier = Courier(
             db=db,
             sealer=sealer,
             homeserver=hs,
             links=self.links,
             outbox=outbox,
-            files=Files(self._open_bytes),
+            resolver=resolver,
             desk=desk,
             connection_of=self.supervisor.connection,
-            labels=labels,
-            home=options.home,
             meter=meter,
             settled=self.receipts.settled,
             words=options.words,

@@ -1,0 +1,187 @@
+"""Turns what is stored about a message into what one destination is asked to show, at the last moment.
+
+Ids are the target's own, found through its copies; names are those of today; files are opened where they came from.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from tchap_bridges.bridge import Connection, Outgoing
+from tchap_bridges.core import codec
+from tchap_bridges.core.files import Files
+from tchap_bridges.core.links import Link, Links
+from tchap_bridges.core.outbox import ORIGIN
+from tchap_bridges.core.ports import Database, Homeserver, Row, Sealer, Snapshot
+from tchap_bridges.events import Author, Event, Message
+from tchap_bridges.ids import ChatId, ConnectionName, MessageId, RoomId, UserId
+
+DEEPEST = 100  # answers to answers
+
+
+class Pointless(Exception):
+    """There is nothing left to do: what the row was about is gone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """Where a lane leads: the connection, the chat on it, and what it can do."""
+
+    connection: Connection
+    chat: ChatId
+    link: Link | None
+
+    @property
+    def target(self) -> str:
+        return self.link.target if self.link else self.chat
+
+    @property
+    def options(self) -> Mapping[str, str]:
+        return self.link.options if self.link else {}
+
+
+class RowSteps:
+    """`bridge.Steps` of one outbox row."""
+
+    def __init__(self, db: Database, sealer: Sealer, row: Row) -> None:
+        self._db = db
+        self._sealer = sealer
+        self._row = row
+        self._steps: dict[str, str] = (
+            json.loads(sealer.open(row["steps"], place="outbox.steps")) if row["steps"] else {}
+        )
+
+    def get(self, step: str) -> str | None:
+        return self._steps.get(step)
+
+    def note(self, step: str, result: str) -> None:
+        """For this attempt only."""
+        self._steps[step] = result
+
+    async def done(self, step: str, result: str) -> None:
+        self._steps[step] = result
+        sealed = self._sealer.seal(json.dumps(self._steps).encode(), place="outbox.steps")
+        async with self._db.transaction() as tx:
+            await tx.run("outbox_begin", lane=self._row["lane"], seq=self._row["seq"], steps=sealed)
+
+
+class Resolver:
+    """``labels`` is how each connection's people are marked, ``home`` how the Matrix side is called."""
+
+    def __init__(
+        self,
+        *,
+        db: Database,
+        sealer: Sealer,
+        homeserver: Homeserver,
+        links: Links,
+        files: Files,
+        labels: Mapping[ConnectionName, str],
+        home: str,
+    ) -> None:
+        self._db = db
+        self._sealer = sealer
+        self._homeserver = homeserver
+        self._links = links
+        self._files = files
+        self._labels = labels
+        self._home = home
+
+    async def outgoing(self, row: Row, way: Way, message: Row, event: Message, steps: RowSteps) -> Outgoing:
+        target = way.target
+        async with self._db.snapshot() as tx:
+            lineage = await self._lineage(tx, message, target) if message["root"] or message["parent"] else ()
+            parent = await self.remote(tx, message["parent"], target)
+            title = await self._title(tx, message, event) if way.link else event.title
+            answered = await self._answered(tx, message["parent"], target) if way.link else None
+        network, author = await self.speaker(message, event.author, event.chat)
+        return Outgoing(
+            key=row["key"],
+            chat=way.chat,
+            author=author,
+            network=network,
+            at=event.at,
+            text=event.text,
+            steps=steps,
+            files=self._files.of(message, event),
+            thread=lineage,
+            reply_to=parent,
+            answered=answered,
+            title=title,
+            form=event.form,
+            late=bool(message["late"]),
+            options=way.options,
+        )
+
+    async def speaker(self, message: Row, author: Author, chat: ChatId) -> tuple[str, Author | None]:
+        """The network's name for people, and who speaks; nobody when the bridge does."""
+        origin = message["origin"]
+        if origin == "core":
+            return "", None
+        if origin.startswith("link:"):
+            async with self._db.snapshot() as tx:
+                link = await self._links.get(tx, int(origin.removeprefix("link:")))
+            return (self._labels.get(link.connection, link.connection) if link else ""), author
+        if not author.name:
+            author = replace(author, name=await self._homeserver.display_name(RoomId(chat), UserId(author.person)))
+        return self._home, author
+
+    async def copies(self, message: Row, way: Way) -> Sequence[MessageId]:
+        """The copies, on this target, of what an edit, a deletion or a reaction speaks of."""
+        async with self._db.snapshot() as tx:
+            copies = await tx.all("copies_on", message=message["parent"], target=way.target)
+        if not copies:
+            raise Pointless("it was never seen there")
+        return [MessageId(copy["remote"]) for copy in copies]
+
+    async def remote(self, tx: Snapshot, message: int | None, target: str) -> MessageId | None:
+        """The message's id on the target, if it is seen there."""
+        if message is None:
+            return None
+        found = await tx.one("copy_on", message=message, target=target)
+        return MessageId(found["remote"]) if found and found["remote"] else None
+
+    async def _lineage(self, tx: Snapshot, message: Row, target: str) -> tuple[MessageId, ...]:
+        """The thread in the target's own ids, root first, parent last; what it told us itself comes before."""
+        if message["root"] is None:
+            return () if target == message["room"] else await self._ancestors(tx, message, target)
+        root = await self.remote(tx, message["root"], target)
+        if root is None:
+            return ()
+        if target == message["room"]:
+            return (root,)
+        chain = await self._ancestors(tx, message, target)
+        return chain if root in chain else (root, *chain)
+
+    async def _ancestors(self, tx: Snapshot, message: Row, target: str) -> tuple[MessageId, ...]:
+        chain: list[MessageId] = []
+        for row in await tx.all("ancestry", message=message["id"], target=target):
+            if row["state"] == ORIGIN:  # it came from there: it knows more of its own past than we have seen
+                told = await self._event(tx, row["id"])
+                chain += told.thread if isinstance(told, Message) else ()
+            chain.append(MessageId(row["remote"]))
+        return tuple(dict.fromkeys(chain))
+
+    async def _title(self, tx: Snapshot, message: Row, event: Message) -> str | None:
+        if event.title is not None or message["root"] is None:
+            return event.title
+        root = await self._event(tx, message["root"])
+        return root.title if isinstance(root, Message) else None
+
+    async def _answered(self, tx: Snapshot, message: int | None, target: str) -> Author | None:
+        """Who wrote the nearest message above that came from the target itself."""
+        for _step in range(DEEPEST):
+            row = await tx.one("message_get", id=message) if message is not None else None
+            if row is None:
+                return None
+            if row["origin"] == target:
+                event = await self._event(tx, row["id"])
+                return event.author if isinstance(event, Message) else None
+            message = row["parent"]
+        return None
+
+    async def _event(self, tx: Snapshot, message: int) -> Event | None:
+        row = await tx.one("message_get", id=message)
+        if row is None or row["body"] is None:
+            return None
+        return codec.load(self._sealer.open(row["body"], place="message.body"))
