@@ -34,10 +34,10 @@ class Backstage:
     """Made by `backstage`."""
 
     def __init__(self, settings: Settings, db: Database) -> None:
-        key = settings.storage.key.get_secret_value()
+        identity = settings.storage.identity.get_secret_value()
         self._db = db
-        self._sealer = Sealer([key])
-        self._secrets = Secrets(derive(key, "core"))
+        self._sealer = Sealer([settings.storage.key.get_secret_value()])
+        self._secrets = Secrets(derive(identity, "core"))
         self._connection_secret = self._secrets.derive(f"connection:{EMAIL}")
         self._links = Links(db, self._sealer)
         self._inbox = Inbox(db, Pieces(db, self._sealer), self._secrets, _never, _never, high=1_000_000)
@@ -46,7 +46,7 @@ class Backstage:
             server=server,
             prefix=settings.appservice.ghosts,
             bot=UserId(settings.bot),
-            secret=derive(key, "matrix"),
+            secret=derive(identity, "matrix"),
         )
 
     def device(self, user: str) -> str:

@@ -18,7 +18,7 @@ from bench.letters import Address, Letter, letters
 from bench.procs import Costs
 from bench.smtp import session
 from tchap_bridges.testing.matrix_client import Client
-from tchap_bridges.testing.world import World
+from tchap_bridges.testing.world import LIST_DOMAIN, World
 
 ROOMS = 16
 _V3 = "/_matrix/client/v3"
@@ -146,8 +146,11 @@ async def stage(folder: Path, *, rooms: int, warm: int, template: Path | None) -
             lists = []
             for n in range(rooms):
                 room = await world.room(agent, f"Salon {n}")
-                await world.link(agent, room, f"courriel liste{n}@listes.tchap.localhost")
-                lists.append(store.address(room, f"liste{n}"))
+                answer = await world.link(agent, room, f"courriel liste{n}@{LIST_DOMAIN}")
+                address = store.address(room, f"liste{n}")
+                if address.subscriber not in answer:
+                    raise RuntimeError(f"expected {address.subscriber} in: {answer}")
+                lists.append(address)
             registration = (world.bridge.folder / "registration.yaml").read_text()
             token = next(line.split()[1] for line in registration.splitlines() if line.startswith("as_token"))
             made = Stage(world, store, agent, lists, token)
