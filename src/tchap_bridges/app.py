@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -99,8 +99,9 @@ class Application:
                 await stack.enter_async_context(served(application, *self.settings.operate.listen))
             if self.settings.storage.old_keys:
                 await reseal(self.kernel.db, self._sealer)
+            stack.push_async_callback(self.matrix.close)  # last of all: what is in flight at a stop still needs it
             await stack.enter_async_context(self.kernel.running())
-            await stack.enter_async_context(self._matrix_running())
+            await stack.enter_async_context(self._in_touch())
             self.ready = True
             log.info("ready", version=__version__, connections=list(self.settings.bridges))
             try:
@@ -109,23 +110,22 @@ class Application:
                 self.ready = False
 
     @asynccontextmanager
-    async def _matrix_running(self) -> AsyncIterator[None]:
-        async def run() -> None:
-            try:
-                await self.matrix.run()
-            except BadCredentials as error:  # everything is kept and waits; to insist would lock the account
-                self.homeserver_state = "bad credentials"
-                log.critical("homeserver.refuses_us", reason=error.reason, remedy=error.remedy)
-
+    async def _in_touch(self) -> AsyncIterator[None]:
+        """Listening to the homeserver, and looking after what it may have lost."""
         await self.matrix.start()
-        task = asyncio.create_task(run())
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(self._keep_in_touch())
+            try:
+                yield
+            finally:
+                task.cancel()
+
+    async def _keep_in_touch(self) -> None:
         try:
-            yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-            await self.matrix.close()
+            await self.matrix.run()
+        except BadCredentials as error:  # everything is kept and waits; to insist would lock the account
+            self.homeserver_state = "bad credentials"
+            log.critical("homeserver.refuses_us", reason=error.reason, remedy=error.remedy)
 
     async def health(self) -> Mapping[str, Any]:
         """``ready``: started, and every connection that can be up is."""

@@ -123,7 +123,8 @@ class Attachment(Protocol):
 class Steps(Protocol):
     """What of this message is done already. Survives a crash: a second `send` goes on from there.
 
-    A step called ``event.<n>`` names the id under which a part is seen: it can be withdrawn even if the rest never comes.
+    A step called ``event.<n>`` names the id under which a part is seen: it can be withdrawn even if the rest never
+    comes.
     """
 
     def get(self, step: str) -> str | None: ...
