@@ -7,6 +7,10 @@ from typing import Literal, TextIO
 
 import structlog
 
+_frames_only = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)  # they hold what people wrote, and passwords
+)
+
 
 def set_up(level: str, style: Literal["console", "json"]) -> None:
     """Once, at the start of a command."""
@@ -28,7 +32,7 @@ def set_up(level: str, style: Literal["console", "json"]) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=False),
-            structlog.processors.dict_tracebacks if style == "json" else structlog.processors.StackInfoRenderer(),
+            _frames_only if style == "json" else structlog.processors.StackInfoRenderer(),
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
