@@ -9,6 +9,9 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
+import structlog
+
+from tchap_bridges.errors import NotReady
 from tchap_bridges.events import Author, Passing, Read, Typing
 from tchap_bridges.ids import ChatId, MessageId, PersonId
 from tchap_bridges.matrix.names import Namespace
@@ -19,9 +22,14 @@ Take = Callable[[Sequence[tuple[str, bytes]]], Awaitable[object]]
 
 _ROOMS_TYPED_IN = 1_000
 
+log = structlog.get_logger(__name__)
+
 
 class Watches(Protocol):
-    """Looks at events on their way in, to forget what it remembered. May see one twice."""
+    """Looks at events on their way in, to forget what it remembered. May see one twice.
+
+    NotReady keeps the event from being kept; anything else that it raises does not.
+    """
 
     async def saw(self, event: Json) -> None: ...
 
@@ -45,7 +53,7 @@ class Arrivals:
             id_ = event.get("event_id") if isinstance(event, dict) else None
             if isinstance(id_, str) and id_ and ("state_key" in event or event.get("sender") not in self._ours):
                 for watch in self._watches:
-                    await watch.saw(event)
+                    await _show(event, watch)
                 kept.append((id_, json.dumps(event).encode()))
         if kept:
             await self._take(kept)
@@ -82,6 +90,16 @@ class Arrivals:
             for user in readers if isinstance(readers, dict) else ():
                 if user not in self._ours:
                     self._on_passing(Read(chat=ChatId(room), author=_author(user), target=MessageId(event_id)))
+
+
+async def _show(event: Json, watch: Watches) -> None:
+    """One event that somebody could make up must not stand before all that follow."""
+    try:
+        await watch.saw(event)
+    except NotReady:
+        raise
+    except Exception:
+        log.exception("arrivals.watch_failed", watch=type(watch).__name__)
 
 
 def _author(user: str) -> Author:

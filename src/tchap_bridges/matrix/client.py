@@ -23,6 +23,8 @@ from tchap_bridges.ids import UserId
 Json = dict[str, Any]
 Observe = Callable[[str, float, bool], None]
 """Told after each request: what was asked (``send``, ``join`` …), the seconds it took, whether it succeeded."""
+Before = Callable[[], None]
+"""Asked just before something leaves; what it raises keeps that here."""
 
 SENDS = 16  # more in flight only adds latency (MATRIX.md, "Speed")
 UPLOADS = 4
@@ -104,10 +106,12 @@ class MatrixClient(HTTPAPI):
         user: UserId | None = None,
         device: str = "",
         params: Mapping[str, str] | None = None,
+        before: Before | None = None,
     ) -> Any:
         """One request. ``path`` starts with ``/_matrix`` and is quoted already (`path_of`).
 
         ``name`` is what metrics call it; ``send`` counts among the sends in flight. ``user`` and ``device``: as whom.
+        ``before`` is asked when all waiting is over.
         """
         query = {**(params or {})}
         if user is not None:
@@ -117,6 +121,8 @@ class MatrixClient(HTTPAPI):
         gate: AbstractAsyncContextManager[Any] = self._sends if name == "send" else nullcontext()
         async with gate:
             self._hold_back(user)
+            if before is not None:
+                before()
             started, done = self._clock(), False
             try:
                 found = await self._exchange(method, path, body, query)
@@ -175,15 +181,21 @@ class MatrixClient(HTTPAPI):
         user: UserId,
         device: str = "",
         filename: str = "",
+        before: Before | None = None,
     ) -> None:
-        """PUT a stream of ``size`` bytes. Raises `SizeDiffers` when it has not, and whatever the stream raises."""
+        """PUT a stream of ``size`` bytes. Raises `SizeDiffers` when it has not, and whatever the stream raises.
+
+        ``before`` is asked before the request and each piece of it: one that is refused is never whole.
+        """
         query = {"user_id": user, **({"device_id": device} if device else {})}
         query |= {"filename": filename} if filename else {}
         headers = {**self._authorization(), "Content-Type": mime, "Content-Length": str(size)}
         url = self.base_url.with_path(path, encoded=True)
-        source = _Measured(chunks, size)
+        before = before or _nothing
+        source = _Measured(chunks, size, before)
         async with self._uploads:
             self._hold_back(user)
+            before()
             started, done = self._clock(), False
             try:
                 async with self._media.put(url, data=source.read(), params=query, headers=headers) as response:
@@ -253,8 +265,8 @@ class MatrixClient(HTTPAPI):
 class _Measured:
     """A stream that fails when it is not as long as announced, and remembers how it failed: aiohttp hides that."""
 
-    def __init__(self, chunks: AsyncIterator[bytes], size: int) -> None:
-        self._chunks, self._size = chunks, size
+    def __init__(self, chunks: AsyncIterator[bytes], size: int, before: Before) -> None:
+        self._chunks, self._size, self._before = chunks, size, before
         self.failure: Exception | None = None
 
     async def read(self) -> AsyncIterator[bytes]:
@@ -264,6 +276,7 @@ class _Measured:
                 seen += len(chunk)
                 if seen > self._size:
                     raise SizeDiffers(seen)  # noqa: TRY301  (it is kept below like any other)
+                self._before()
                 yield chunk
             if seen < self._size:
                 raise SizeDiffers(seen)  # noqa: TRY301
@@ -277,6 +290,14 @@ def path_of(*parts: str, prefix: str = "/_matrix/client/v3") -> str:
     return "/".join((prefix, *(quote(part, safe="") for part in parts)))
 
 
+def text_of(found: Any, key: str) -> str:
+    """A text that an answer must have. Raises NotReady when it has not."""
+    value = found.get(key) if isinstance(found, dict) else None
+    if not isinstance(value, str) or not value:
+        raise NotReady(_("le serveur Matrix a répondu sans {key}", key=key))
+    return value
+
+
 def _wait(about: Mapping[str, Any], headers: Mapping[str, str]) -> float:
     """Seconds. https://spec.matrix.org/v1.17/client-server-api/#rate-limiting: the header is the newer form."""
     given: list[float] = []
@@ -288,6 +309,10 @@ def _wait(about: Mapping[str, Any], headers: Mapping[str, str]) -> float:
         if 0 < seconds < 86_400:
             given.append(seconds)
     return max(given, default=_WAIT)
+
+
+def _nothing() -> None:
+    """Nothing stands against it."""
 
 
 def _unobserved(name: str, seconds: float, ok: bool) -> None:

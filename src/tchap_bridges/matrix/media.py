@@ -10,7 +10,7 @@ from tchap_bridges.bridge import Attachment, Steps
 from tchap_bridges.errors import NotReady, Undeliverable, Unsupported
 from tchap_bridges.i18n import _
 from tchap_bridges.ids import FileRef
-from tchap_bridges.matrix.client import MatrixClient, MatrixRefused, SizeDiffers, path_of
+from tchap_bridges.matrix.client import Before, MatrixClient, MatrixRefused, SizeDiffers, path_of, text_of
 from tchap_bridges.matrix.ghosts import Speaker
 from tchap_bridges.matrix.text import clean_text
 
@@ -47,10 +47,12 @@ class Media:
             self._limit = told if isinstance(told, int) and told > 0 else 0
         return self._limit
 
-    async def put(self, attachment: Attachment, steps: Steps, part: int) -> tuple[str, int]:
+    async def put(
+        self, attachment: Attachment, steps: Steps, part: int, *, before: Before | None = None
+    ) -> tuple[str, int]:
         """Upload it, or go on where an earlier attempt stopped; returns the mxc URI and the size.
 
-        Raises TooLarge, and what opening the attachment raises.
+        Raises TooLarge, and what ``before`` and opening the attachment raise.
         """
         if (done := steps.get(f"file.{part}")) is not None:
             uri, told = done.split(" ")
@@ -64,7 +66,7 @@ class Media:
             mxc = await self._create()
             await steps.done(f"mxc.{part}", mxc)
         try:
-            size = await self._upload(attachment, mxc, size)
+            size = await self._upload(attachment, mxc, size, before)
         except MatrixRefused as error:
             if error.status == 413 or error.errcode == "M_TOO_LARGE":
                 raise TooLarge(size, await self.limit()) from error
@@ -73,7 +75,7 @@ class Media:
             elif error.status in {403, 404}:  # the URI was not used in time
                 mxc = await self._create()
                 await steps.done(f"mxc.{part}", mxc)
-                size = await self._upload(attachment, mxc, size)
+                size = await self._upload(attachment, mxc, size, before)
             else:
                 raise
         await steps.done(f"file.{part}", f"{mxc} {size}")
@@ -82,9 +84,9 @@ class Media:
     async def _create(self) -> str:
         path = path_of("create", prefix="/_matrix/media/v1")
         found = await self._client.call("POST", path, {}, name="media_create", user=self._bot.user)
-        return str(found["content_uri"])
+        return text_of(found, "content_uri")
 
-    async def _upload(self, attachment: Attachment, mxc: str, size: int) -> int:
+    async def _upload(self, attachment: Attachment, mxc: str, size: int, before: Before | None) -> int:
         """Returns the size, which the network may have told wrong."""
         match = _MXC.fullmatch(mxc)
         if match is None:
@@ -96,7 +98,9 @@ class Media:
             count = expected if expected is not None else await _measured(attachment)
             async with attachment.open() as chunks:
                 try:
-                    await self._client.upload(path, chunks, size=count, mime=mime, user=self._bot.user, filename=name)
+                    await self._client.upload(
+                        path, chunks, size=count, mime=mime, user=self._bot.user, filename=name, before=before
+                    )
                 except SizeDiffers:
                     if expected is None:
                         raise NotReady(_("un fichier change pendant qu'il est lu")) from None

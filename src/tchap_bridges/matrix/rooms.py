@@ -27,13 +27,14 @@ from tchap_bridges.bridge import (
     OutgoingReaction,
     Reacts,
     ShowsTyping,
+    Steps,
 )
-from tchap_bridges.errors import Undeliverable
+from tchap_bridges.errors import NotReady, Undeliverable
 from tchap_bridges.events import Author
 from tchap_bridges.i18n import _
 from tchap_bridges.ids import ChatId, FileRef, MessageId, RoomId, UserId
 from tchap_bridges.matrix import compose
-from tchap_bridges.matrix.client import MatrixClient, MatrixRefused, path_of
+from tchap_bridges.matrix.client import MatrixClient, MatrixRefused, path_of, text_of
 from tchap_bridges.matrix.compose import Content, Translate
 from tchap_bridges.matrix.ghosts import Profile, Speaker
 from tchap_bridges.matrix.media import Media, TooLarge, Whole, mime_of
@@ -61,6 +62,7 @@ class _Event:
     author: Author | None
     network: str
     said: Said
+    steps: Steps | None = None
 
 
 class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
@@ -88,7 +90,14 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
     async def saw(self, event: Mapping[str, Any]) -> None:
         """Encryption counts from the moment it arrives, before the inbox has come to it."""
         room = event.get("room_id")
-        if event.get("type") == "m.room.encryption" and event.get("state_key") == "" and isinstance(room, str):
+        if not isinstance(room, str):
+            return
+        try:
+            encrypts = _encrypts(event)
+        except Exception:  # not understood: rather refuse than tell
+            self._just_encrypted.put(RoomId(room), True)
+            raise
+        if encrypts:
             self._just_encrypted.put(RoomId(room), True)
 
     async def run(self) -> None:
@@ -122,7 +131,9 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
         if (done := message.steps.get(f"event.{part}")) is not None:
             return MessageId(done)
         try:
-            mxc, size = await self._media.put(attachment, message.steps, part)
+            mxc, size = await self._media.put(
+                attachment, message.steps, part, before=lambda: self._refuse_encrypted(room)
+            )
         except TooLarge as error:
             reason = self._too_large(error)
         except Undeliverable as error:
@@ -162,11 +173,12 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
             author=message.author,
             network=message.network,
             said=lambda profile: {**said(profile), **related},
+            steps=message.steps,
         )
         sent = await self.find_sent(event) if message.steps.get("suspect") else None
         if sent is None:
             try:
-                sent = await self._say(event)
+                sent = await self._again(event) or await self._say(event)
             except MatrixRefused as error:
                 if error.status != 400 or not message.thread:
                     raise
@@ -280,7 +292,7 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
             for seen in found.get("chunk", ()):
                 origin = seen.get("content", {}).get(ORIGIN)
                 if isinstance(origin, dict) and origin.get("key") == wanted:
-                    return MessageId(seen["event_id"])
+                    return MessageId(text_of(seen, "event_id"))
             if not found.get("end"):
                 return None
             params = {**params, "from": found["end"]}
@@ -317,17 +329,51 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
                 remedy=_("Invitez-le dans le salon, ou donnez-lui le droit d'y écrire."),
             ) from error
 
+    async def _again(self, event: _Event) -> MessageId | None:
+        """By the voice that may have said it already, whatever the room takes now; None when none has.
+
+        The homeserver knows its own answer by the id of the request, even for a sender who has been put out since.
+        """
+        attempted = event.steps.get(f"voice.{event.part}") if event.steps is not None else None
+        if attempted is None:
+            return None
+        speaker = self._voices.again(UserId(attempted), event.author, event.network)
+        try:
+            if speaker is not None:
+                return await self._say_as(event, speaker)
+        except MatrixRefused as error:
+            if not _about_sender(error):
+                raise
+        try:
+            return await self.find_sent(event)
+        except MatrixRefused as error:  # the bot is out too, and will say so
+            log.info("rooms.look_refused", errcode=error.errcode)
+            return None
+
     async def _say_as(self, event: _Event, speaker: Speaker) -> MessageId:
         content = {**event.said(speaker.profile), **compose.origin(event.network, event.key, event.part)}
         txn = compose.txn_id(event.key, event.part, speaker.user)
-        return await self._put_event(event.room, event.kind, content, txn, speaker)
+        try:
+            return await self._put_event(event.room, event.kind, content, txn, speaker)
+        except NotReady as error:
+            step = f"voice.{event.part}"
+            unknown = error.retry_after is None  # who is told to wait has not been heard
+            if unknown and event.steps is not None and event.steps.get(step) != speaker.user:
+                await event.steps.done(step, speaker.user)
+            raise
 
     async def _put_event(self, room: RoomId, kind: str, content: Content, txn: str, speaker: Speaker) -> MessageId:
         """The one way out for content. To encrypt, do it here."""
-        self._refuse_encrypted(room)
-        path = path_of("rooms", room, "send", kind, txn)
-        found = await self._client.call("PUT", path, content, name="send", user=speaker.user, device=speaker.device)
-        sent = MessageId(found["event_id"])
+        found = await self._client.call(
+            "PUT",
+            path_of("rooms", room, "send", kind, txn),
+            content,
+            name="send",
+            user=speaker.user,
+            device=speaker.device,
+            before=lambda: self._refuse_encrypted(room),
+        )
+        sent = MessageId(text_of(found, "event_id"))
         self._senders.put(sent, speaker.user)
         return sent
 
@@ -350,6 +396,10 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
         sender = UserId(str(found.get("sender", "")))
         self._senders.put(event, sender)
         return sender
+
+
+def _encrypts(event: Mapping[str, Any]) -> bool:
+    return event.get("type") == "m.room.encryption" and event.get("state_key") == ""
 
 
 def _about_sender(error: MatrixRefused) -> bool:

@@ -316,6 +316,29 @@ async def test_a_row_of_unknown_fate_is_looked_for_first(side, agent):
     assert len(await side.homeserver.rooms.send(never)) == 1
 
 
+async def test_what_a_ghost_may_have_said_is_not_said_again_by_the_bot(side, agent, monkeypatch):
+    room = await side.enter(agent)
+    await side.say(room)
+    client = side.homeserver._client
+    exchange = client._exchange
+
+    async def unheard(method, path, body, query):
+        await exchange(method, path, body, query)
+        raise NotReady("cut before the answer")
+
+    message = side.message(room, "une fois")
+    with monkeypatch.context() as patch:
+        patch.setattr(client, "_exchange", unheard)
+        with pytest.raises(NotReady):
+            await side.homeserver.rooms.send(message)
+    (said,) = [event for event in await agent.timeline(room) if event["content"].get("body") == "une fois"]
+    await agent.request("POST", f"/_matrix/client/v3/rooms/{room}/ban", json={"user_id": said["sender"]})
+    await agent.set_power(room, side.homeserver.bot, 0)
+    assert await side.homeserver.rooms.send(message) == [said["event_id"]]
+    assert "une fois" in str(said)
+    assert str(await agent.timeline(room)).count("une fois") == 1
+
+
 async def test_a_kicked_ghost_comes_back_and_a_banned_one_does_not(side, agent):
     room = await side.enter(agent)
     ghost = (await agent.event(room, await side.say(room)))["sender"]

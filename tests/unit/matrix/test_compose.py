@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -96,3 +97,22 @@ def test_sizes_for_people():
     assert [compose.octets(size) for size in (0, 999, 1_500, 1_000_000, 52_428_800)] == [
         "0 ko", "1 ko", "1,5 ko", "1 Mo", "52,4 Mo",
     ]  # fmt: skip
+
+
+THREADS = [
+    (("$root",), "$root", True, "$root", True),
+    (("$root",), None, True, "$root", True),
+    (("$root",), "$parent", True, "$parent", False),
+    (("$root", "$parent"), "$parent", True, "$parent", False),
+    (("$root",), "$parent", False, "$parent", True),  # a file of it answers nobody
+]
+
+
+@pytest.mark.parametrize(("thread", "reply_to", "first", "shown", "falls_back"), THREADS)
+def test_who_is_answered_in_a_thread(thread, reply_to, first, shown, falls_back):
+    assert compose.relation(thread, reply_to, first=first)["m.relates_to"] == {
+        "rel_type": "m.thread",
+        "event_id": "$root",
+        "m.in_reply_to": {"event_id": shown},
+        "is_falling_back": falls_back,
+    }
