@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 from weakref import WeakValueDictionary
 
+import structlog
+
 from tchap_bridges.core.ports import Database, Sealer
 from tchap_bridges.events import Author
 from tchap_bridges.ids import PersonId, UserId
@@ -15,6 +17,8 @@ from tchap_bridges.matrix import names
 from tchap_bridges.matrix.client import MatrixClient, MatrixRefused, path_of
 from tchap_bridges.matrix.names import Namespace
 from tchap_bridges.matrix.recent import Recent
+
+log = structlog.get_logger(__name__)
 
 REMEMBERED: Final = 10_000
 _RENAMED_APART: Final = 60.0
@@ -127,7 +131,10 @@ class Ghosts:
             await self._client.call("PUT", path_of("devices", device), {}, name="device", user=user)
         if self._tchap:
             path = path_of("user", user, "account_data", "im.vector.hide_profile")
-            await self._client.call("PUT", path, {"hide_profile": True}, name="account_data", user=user)
+            try:
+                await self._client.call("PUT", path, {"hide_profile": True}, name="account_data", user=user)
+            except MatrixRefused as error:
+                log.warning("ghosts.not_hidden", errcode=error.errcode)
         return Speaker(user, device)
 
     async def rename(self, user: UserId, name: str) -> None:

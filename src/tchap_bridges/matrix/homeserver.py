@@ -144,7 +144,10 @@ class MatrixHomeserver:
 
     async def _greet(self) -> None:
         await self._ghosts.account(self._bot)
-        await self._ghosts.rename(self._bot, self._settings.name)
+        try:
+            await self._ghosts.rename(self._bot, self._settings.name)
+        except MatrixRefused as error:  # some homeservers let nobody change a name
+            log.warning("homeserver.bot_not_named", errcode=error.errcode)
 
     @property
     def endpoint(self) -> Endpoint:

@@ -19,7 +19,7 @@ from tchap_bridges.core.ports import Database
 from tchap_bridges.errors import BadCredentials, NotReady
 from tchap_bridges.ids import UserId
 from tchap_bridges.matrix.arrivals import Arrivals
-from tchap_bridges.matrix.client import MatrixClient, MatrixRefused, path_of
+from tchap_bridges.matrix.client import MatrixClient, MatrixRefused, path_of, text_of
 
 Json = Mapping[str, Any]
 
@@ -27,7 +27,7 @@ SWEEP = 15.0  # seconds
 _PROBE: Final = (0.25, 5.0)  # seconds between two looks at a homeserver that is away: the first, the longest
 _APART: Final = 1.0  # seconds between two sweeps, however often somebody cannot reach it
 _AT_ONCE: Final = 0.5  # seconds in which no homeserver can die and be back
-_CATCH_UP: Final = 10.0  # seconds that a transaction waits for its past; then it is kept without
+_CATCH_UP: Final = 5.0  # seconds that a transaction waits for its past; then it is kept without
 _PAGE: Final = 200
 _TIMELINE: Final = 20
 log = structlog.get_logger(__name__)
@@ -118,16 +118,23 @@ class Sweeper:
         """Return once all that happened before this call is kept; after a while in any case. Raises nothing."""
         asked = time.monotonic()
         try:
-            async with asyncio.timeout(_CATCH_UP), self._sweeping:
-                if self._swept < asked - _AT_ONCE:
-                    await self._sweep()
+            async with asyncio.timeout(_CATCH_UP):
+                while self._swept < asked - _AT_ONCE:
+                    try:
+                        await self.sweep(since=asked - _AT_ONCE)
+                    except NotReady as error:  # it speaks to us, but is not ready for us yet
+                        await asyncio.sleep(error.retry_after or _PROBE[0])
         except Exception as error:  # noqa: BLE001  `run` meets it too, and says what it means
             log.warning("sync.not_caught_up", error=type(error).__name__)
 
-    async def sweep(self) -> None:
-        """One /sync, and for each room with a gap its missing pages. On disk when it returns, the token too."""
+    async def sweep(self, *, since: float = math.inf) -> None:
+        """One /sync, and for each room with a gap its missing pages. On disk when it returns, the token too.
+
+        Nothing is asked where a sweep that began at ``since`` or later has ended, when its turn comes.
+        """
         async with self._sweeping:
-            await self._sweep()
+            if self._swept < since:
+                await self._sweep()
 
     async def _sweep(self) -> None:
         began = time.monotonic()
@@ -145,7 +152,7 @@ class Sweeper:
                     await self._fill(room, since, timeline.get("prev_batch", ""))
                 events += self._heard(room, timeline.get("events", ()))
         await self._arrivals.take(events)
-        await self._store(found["next_batch"])
+        await self._store(text_of(found, "next_batch"))
         self._swept = began
 
     async def _fill(self, room: str, since: str, until: str) -> None:

@@ -50,10 +50,11 @@ async def test_a_homeserver_that_dies_with_our_200_held_back_is_repaired(make_si
             await side.say(room, "pendant l'absence")
         alive = len(side.alive)
         await side.synapse.restart()
+        await agent.send_text(room, "après")  # its transaction comes before any sweep
         started = time.monotonic()
-        await until(lambda: len(side.inbox.bodies()) == 31)
+        await until(lambda: len(side.inbox.bodies()) == 32)
         assert time.monotonic() - started < 10
-        assert side.inbox.bodies() == ["avant", *(f"message {number}" for number in range(30))]
+        assert side.inbox.bodies() == ["avant", *(f"message {number}" for number in range(30)), "après"]
         await until(lambda: len(side.alive) > alive)
 
 
@@ -158,6 +159,16 @@ async def test_a_key_shows_once_across_a_crash_of_the_homeserver(make_side):
         await side.synapse.kill()
         await side.synapse.restart()
         assert [await side.homeserver.rooms.send(message) for message in messages] == first
+
+
+async def test_a_homeserver_where_nobody_may_change_a_name_is_served(make_side):
+    async with make_side(sweep=600, extra={"enable_set_displayname": False}) as side:
+        async with await side.synapse.register("agent", "x") as agent:
+            room = await side.enter(agent)
+            await agent.send_text(room, "bonjour")
+            await until(lambda: "bonjour" in side.inbox.bodies())
+            seen = await agent.event(room, await side.say(room, "bonsoir"))
+            assert seen["content"]["body"].endswith("bonsoir")
 
 
 async def test_our_ping_has_the_homeserver_deliver_at_once(make_side):

@@ -198,3 +198,25 @@ async def test_what_has_meaning_only_now_is_passed_on(ask, inbox, passing, name)
     ]
     assert await tell(*strange) == []
     assert inbox.entered == 0
+
+
+async def test_a_new_connection_waits_until_its_past_is_kept(inbox):
+    told = []
+
+    async def catch_up():
+        told.append(list(inbox.kept))
+        await inbox.take([("$lost", b"{}")])
+
+    endpoint = Endpoint("secret", Arrivals(inbox.take, lambda _passing: None, OURS), None, catch_up=catch_up)
+    runner = web.AppRunner(endpoint.app())
+    await runner.setup()
+    port = free_port()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    for first, second in (("$a", "$b"), ("$c", "$d")):
+        async with aiohttp.ClientSession() as session:
+            ask = Client(session, f"http://127.0.0.1:{port}")
+            for id_ in (first, second):
+                assert await ask("PUT", PATH, json={"events": [event(id_)]}) == (200, {})
+    await runner.cleanup()
+    assert list(inbox.kept) == ["$lost", "$a", "$b", "$c", "$d"]
+    assert told == [[], ["$lost", "$a", "$b"]]  # once for each connection

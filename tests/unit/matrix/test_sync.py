@@ -1,0 +1,109 @@
+"""Sweeps of a homeserver that answers as the test likes."""
+
+import asyncio
+import json
+import time
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tchap_bridges.errors import NotReady
+from tchap_bridges.matrix import sync
+from tchap_bridges.matrix.sync import Sweeper
+
+
+class Client:
+    """Answers each sync with the next of ``answers``, an exception or a dict; the last again and again."""
+
+    def __init__(self, *answers) -> None:
+        self.answers = list(answers)
+        self.lost = asyncio.Event()
+        self.asked: list[str] = []
+
+    async def call(self, method, path, body=None, *, name, user=None, params=None):
+        self.asked.append(name)
+        if name != "sync":
+            return {}
+        await asyncio.sleep(0)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+class Store:
+    def __init__(self) -> None:
+        self.token: bytes | None = b"s0"
+
+    @asynccontextmanager
+    async def snapshot(self):
+        yield self
+
+    transaction = snapshot
+
+    async def value(self, query, **values):
+        return self.token
+
+    async def run(self, query, *, value, **more):
+        self.token = value
+
+
+class Arrivals:
+    def __init__(self) -> None:
+        self.bodies: list[str] = []
+
+    async def take(self, events):
+        self.bodies += [event["content"]["body"] for event in events]
+
+
+def told(*bodies, token="s1") -> dict:
+    events = [{"type": "m.room.message", "content": {"body": body}} for body in bodies]
+    return {"next_batch": token, "rooms": {"join": {"!r:x": {"timeline": {"events": events}}}}}
+
+
+def sweeper(client, store=None, arrivals=None) -> Sweeper:
+    async def greet():
+        return None
+
+    return Sweeper(
+        client,
+        store or Store(),
+        arrivals or Arrivals(),
+        "@bot:x",
+        appservice="pont",
+        greet=greet,
+        on_alive=lambda: None,
+    )
+
+
+@pytest.mark.parametrize("answer", [{}, {"next_batch": None}, {"next_batch": ""}])
+async def test_an_answer_without_a_token_changes_none(answer):
+    store = Store()
+    with pytest.raises(NotReady):
+        await sweeper(Client(answer), store).sweep()
+    assert store.token == b"s0"
+
+
+async def test_a_homeserver_that_is_not_ready_yet_is_asked_until_it_is():
+    arrivals, client = Arrivals(), Client(NotReady("starting"), NotReady("starting"), told("perdu"))
+    await sweeper(client, arrivals=arrivals).catch_up()
+    assert arrivals.bodies == ["perdu"]
+
+
+async def test_many_that_wait_for_the_past_are_served_by_one_sweep():
+    client = Client(told())
+    one = sweeper(client)
+    await asyncio.gather(*(one.catch_up() for _ in range(5)))
+    assert client.asked == ["sync"]
+
+
+async def test_nobody_waits_for_the_past_without_end(monkeypatch):
+    monkeypatch.setattr(sync, "_CATCH_UP", 0.3)
+    started = time.monotonic()
+    await sweeper(Client(NotReady("away"))).catch_up()
+    await sweeper(Client(RuntimeError("a bug"))).catch_up()
+    assert time.monotonic() - started < 1
+
+
+def test_the_filters_are_json():
+    assert json.loads(sync._filter(20))["room"]["timeline"]["limit"] == 20
