@@ -20,7 +20,7 @@ async def queue_lost(ground: Ground, scale: Scale) -> Verdict:
     ledger = Ledger()
     async with ground.running():
         place = await ground.place()
-        await ground.start("late-transaction:8")
+        await ground.start(f"late-transaction:{3 if scale.short else 8}")
         await talk(ledger, place, place.agents[0], 1)
         await talk(ledger, place, place.agents[0], 30)
         await ground.world.synapse.kill()

@@ -17,11 +17,6 @@ _STARTING = 0.3  # how often a start is killed too
 Progress = Callable[[], Awaitable[int]]
 
 
-async def places(ground: Ground) -> list[Place]:
-    """Two rooms where ghosts speak, two where the bot speaks for them."""
-    return [await ground.place(tchap=tchap) for tchap in (False, True, False, True)]
-
-
 def writers(ground: Ground, ledger: Ledger, where: Sequence[Place], number: int) -> list[Awaitable[None]]:
     """Every author writes to every list, all at once."""
     pairs = [(place, author) for place in where for author in AUTHORS]
@@ -93,7 +88,7 @@ async def kills_mail_to_room(ground: Ground, scale: Scale) -> Verdict:
     """Mails into four rooms; kill -9 of the bridge at random points."""
     ledger = Ledger()
     async with ground.running():
-        where = await places(ground)
+        where = await ground.places()
         async with asyncio.TaskGroup() as group:
             group.create_task(all_of(writers(ground, ledger, where, scale.count)))
             group.create_task(kill_at_random(ground, scale.kills, scale.count, shown_in_rooms(where)))
@@ -106,7 +101,7 @@ async def kills_room_to_mail(ground: Ground, scale: Scale) -> Verdict:
     """Agents talk in four rooms; kill -9 of the bridge at random points."""
     ledger = Ledger()
     async with ground.running():
-        where = await places(ground)
+        where = await ground.places()
         async with asyncio.TaskGroup() as group:
             group.create_task(all_of(talkers(ledger, where, scale.count)))
             group.create_task(kill_at_random(ground, scale.kills, scale.count, shown_in_mails(ground, where)))
@@ -121,7 +116,7 @@ async def outages_mail_to_room(ground: Ground, scale: Scale) -> Verdict:
     """Mails into four rooms; kill -9 of the homeserver, twice, and what comes meanwhile waits."""
     ledger, slowest = Ledger(), 0.0
     async with ground.running():
-        where = await places(ground)
+        where = await ground.places()
         progress = shown_in_rooms(where)
         for half in shares(scale.count, 2):
             before = await progress()
@@ -138,7 +133,7 @@ async def outages_room_to_mail(ground: Ground, scale: Scale) -> Verdict:
     """Agents talk in four rooms; kill -9 of the homeserver, twice, with events in its memory that we have not had."""
     ledger, slowest = Ledger(), 0.0
     async with ground.running() as bridge:
-        where = await places(ground)
+        where = await ground.places()
         progress = shown_in_mails(ground, where)
         for half in shares(scale.count, 2):
             before = await progress()
