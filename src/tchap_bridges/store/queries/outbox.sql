@@ -23,11 +23,6 @@ SELECT id FROM message
 WHERE parent = :parent AND kind = 'reaction' AND author = :author AND symbol = :symbol AND gone = 0
 ORDER BY id DESC LIMIT 1
 
--- name: message_empty [slow]
-UPDATE message SET body = NULL
-WHERE sent_at < :before AND body IS NOT NULL
-  AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.message = message.id AND outbox.state IN (0, 2))
-
 -- name: copy_add
 INSERT INTO copy (message, target, part, remote, state) VALUES (:message, :target, :part, :remote, :state)
 ON CONFLICT (message, target, part) DO UPDATE SET remote = excluded.remote, state = excluded.state
@@ -157,6 +152,3 @@ WHERE outbox.state = 2 GROUP BY lane.target
 -- name: outbox_link_counts
 SELECT outbox.state, count(*) AS count FROM outbox JOIN lane ON lane.id = outbox.lane
 WHERE lane.target = :target AND outbox.state IN (0, 2) GROUP BY outbox.state
-
--- name: outbox_forget [slow]
-DELETE FROM outbox WHERE state IN (1, 3) AND created_at < :before
