@@ -44,11 +44,17 @@ class Bridge(BridgeProcess):
     def __init__(self, folder: Path, ports: Ports, faults: Sequence[str] = ()) -> None:
         super().__init__(folder, ports)
         self.kills = 0
+        self._faults = faults
         program = (
             [str(Path(__file__).with_name("sabotage.py")), *faults, "--"] if faults else ["-m", "tchap_bridges.cli"]
         )
         command = [sys.executable, *program, "run", "--config", str(folder / "config.yaml")]
         self._daemon = Daemon("tchap-bridges", command, log=folder / "bridge.log", ready=self._ready, cwd=folder)
+
+    @property
+    def plain(self) -> bool:
+        """It runs, as an operator would have started it."""
+        return bool(self.pid) and not self._faults and _lives(self.pid)
 
     async def kill(self) -> None:
         """kill -9."""
@@ -102,15 +108,19 @@ class Bridge(BridgeProcess):
         pid = self.pid
 
         async def dead() -> bool:
-            try:
-                state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-            except FileNotFoundError:
-                return True
-            return state == "Z"
+            return not _lives(pid)
 
         if not await eventually(dead, timeout=timeout):
             raise AssertionError("the fault that was to kill the bridge never happened")
         self.kills += 1
+
+
+def _lives(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
 
 
 @dataclass(slots=True)
@@ -158,15 +168,17 @@ class Ground:
 
     @asynccontextmanager
     async def running(self, *faults: str, **changes: Mapping[str, Any]) -> AsyncIterator[Bridge]:
-        """The bridge, started with these faults and changes to its configuration, stopped at the end."""
+        """The bridge with these faults and changes to its configuration; a plain one is left to the next scenario."""
         sections = {name: {**self._sections.get(name, {}), **more} for name, more in changes.items()}
-        write_yaml(self.world.bridge.folder / "config.yaml", {**self._sections, **sections})
+        if faults or changes or not self.bridge.plain:
+            write_yaml(self.world.bridge.folder / "config.yaml", {**self._sections, **sections})
+            await self.start(*faults)
         self.bridge.kills = 0
-        await self.start(*faults)
         try:
             yield self.bridge
         finally:
-            await self.bridge.stop()
+            if changes or not self.bridge.plain:
+                await self.bridge.stop()
 
     async def start(self, *faults: str) -> Bridge:
         """Start it anew, with other faults or none, within `running`. It does not stop in order first."""

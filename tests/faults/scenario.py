@@ -50,9 +50,9 @@ class Scenario:
             verdict = Verdict(wrong=[f"not over after {time.monotonic() - began:.0f} s: {_where(error)}"])
         except Exception as error:  # noqa: BLE001  it is told, and the next scenario runs
             verdict = Verdict(wrong=[f"{type(error).__name__}: {error} ({_where(error)})"])
-        finally:
-            await ground.bridge.stop()
-            await ground.heal()
+        if not verdict.passed:
+            await ground.bridge.stop()  # whatever is wrong with it is not for the next one
+        await ground.heal()
         return verdict, time.monotonic() - began
 
 
