@@ -48,12 +48,20 @@ class Scenario:
                 verdict = await self.play(ground, scale)
         except TimeoutError as error:
             verdict = Verdict(wrong=[f"not over after {time.monotonic() - began:.0f} s: {_where(error)}"])
-        except Exception as error:  # noqa: BLE001  it is told, and the next scenario runs
+        except Exception as raised:  # noqa: BLE001  it is told, and the next scenario runs
+            error = _first(raised)
             verdict = Verdict(wrong=[f"{type(error).__name__}: {error} ({_where(error)})"])
         if not verdict.passed:
             await ground.bridge.stop()  # whatever is wrong with it is not for the next one
         await ground.heal()
         return verdict, time.monotonic() - began
+
+
+def _first(error: BaseException) -> BaseException:
+    """What broke first, out of the groups that task groups make."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def _where(error: BaseException) -> str:

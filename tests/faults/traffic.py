@@ -14,7 +14,7 @@ from tchap_bridges.testing.matrix_client import Client, MatrixError
 from tchap_bridges.testing.world import list_mail
 
 from .ground import Ground, Place
-from .oracle import Ledger, Token
+from .oracle import Ledger
 
 _PAUSE = 0.1  # seconds between two attempts
 
@@ -103,7 +103,3 @@ async def talk(
 def shares(number: int, among: int) -> Sequence[int]:
     """A number in parts as equal as they can be."""
     return [number // among + (part < number % among) for part in range(among)]
-
-
-def sender_of(token: Token) -> str:
-    return token.sender
