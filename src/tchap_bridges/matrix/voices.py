@@ -121,8 +121,9 @@ class Voices:
             await self.reset(RoomId(room))
         elif kind == "m.room.member" and self._ghosts.speaker(UserId(key)) is not None:
             content = event.get("content")
-            if not isinstance(content, dict) or content.get("membership") != "join":
-                await self.left(RoomId(room), UserId(key))
+            if isinstance(content, dict) and content.get("membership") in {"join", "invite"}:
+                return  # our own invite comes back when the ghost is in already, and again with each sweep
+            await self.left(RoomId(room), UserId(key))
 
     # How ghosts enter
 
