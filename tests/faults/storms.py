@@ -69,14 +69,12 @@ def shown_in_mails(ground: Ground, where: Sequence[Place]) -> Progress:
 async def kill_at_random(ground: Ground, kills: int, total: int, progress: Progress) -> None:
     """kill -9 at random points of the way, and start again each time; some starts are killed too."""
     points = sorted(random.randrange(total * 19 // 20) for _ in range(kills))
-    for point in points:
-        if ground.bridge.kills >= kills:
-            break
-
-        await at_least(progress, point)
+    while points:
+        await at_least(progress, points.pop(0))
         await asyncio.sleep(random.uniform(0, 0.2))
         await ground.bridge.kill()
-        while random.random() < _STARTING and ground.bridge.kills < kills:
+        while points and random.random() < _STARTING:
+            points.remove(random.choice(points))
             await ground.bridge.kill_starting(random.uniform(0.1, 3.0))
         await ground.bridge.start()
     await ground.bridge.stop()  # SIGTERM is as safe
