@@ -146,6 +146,8 @@ class Ground:
         self.bridge = Bridge(world.bridge.folder, world.bridge.ports)
         self._names = (f"l{number}" for number in count(1))
         self._sections = self._read()
+        self._mails: dict[str, list[Sighting]] = {}  # by recipient, in the order of their arrival
+        self._mails_read = 0
 
     @classmethod
     @asynccontextmanager
@@ -248,12 +250,13 @@ class Ground:
 
     def in_mail(self, place: Place) -> list[Sighting]:
         """Every payload that reached the list's address, those too whose sender never heard the 250."""
-        return [
-            Sighting(mail.message_id, token)
-            for mail in self.world.sink.sent
-            if mail.outcome in {"accepted", "dropped"} and place.post in mail.recipients
-            for token in dict.fromkeys(tokens(_text(mail.data)))
-        ]
+        for mail in self.world.sink.sent[self._mails_read :]:
+            self._mails_read += 1
+            if mail.outcome in {"accepted", "dropped"}:
+                found = [Sighting(mail.message_id, token) for token in dict.fromkeys(tokens(_text(mail.data)))]
+                for recipient in mail.recipients:
+                    self._mails.setdefault(recipient, []).extend(found)
+        return list(self._mails.get(place.post, ()))
 
     async def seen_in_rooms(self, places: Sequence[Place]) -> dict[str, list[Sighting]]:
         return {place.name: await self.in_room(place) for place in places}
