@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -79,10 +80,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     extent = QUICK if asked.quick else Extent()
     if asked.rounds:
         extent = Extent(**{**_fields(extent), "rounds": asked.rounds})
+    load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         figures = asyncio.run(measure(asked.only or PARTS, extent, Path(folder), Console(stderr=True)))
     show(figures)
-    write(figures, asked.output, {"quick": asked.quick})
+    write(figures, asked.output, {"quick": asked.quick, "load_before": load})
 
 
 def _fields(extent: Extent) -> dict[str, int]:

@@ -3,9 +3,9 @@
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -29,10 +29,24 @@ _txn = itertools.count()
 class Said:
     """An event as the bridge sent it, to be sent again raw: the same words by the same ghost as the same device."""
 
+    id: str
     room: str
     sender: str
     device: str
     content: dict[str, Any]
+
+    def again(self, ids: Mapping[str, str]) -> "Said":
+        """The same in a thread of its own: ``ids`` are those of the events that were sent again before."""
+        relation = self.content.get("m.relates_to")
+        if relation is None:
+            return self
+        answered = relation["m.in_reply_to"]["event_id"]
+        told = {
+            **relation,
+            "event_id": ids.get(relation["event_id"], relation["event_id"]),
+            "m.in_reply_to": {"event_id": ids.get(answered, answered)},
+        }
+        return replace(self, content={**self.content, "m.relates_to": told})
 
 
 class Stage:
@@ -48,7 +62,13 @@ class Stage:
         for address in self.lists:
             seen = await self._drain([*letters(address, number)])
             self.said[address.room] = [
-                Said(address.room, event["sender"], self.store.device(event["sender"]), event["content"])
+                Said(
+                    event["event_id"],
+                    address.room,
+                    event["sender"],
+                    self.store.device(event["sender"]),
+                    event["content"],
+                )
                 for event in seen[address.room]
             ]
 
@@ -72,10 +92,13 @@ class Stage:
 
     async def _send_raw(self, http: aiohttp.ClientSession, address: Address, number: int) -> None:
         said = self.said[address.room]
+        ids: dict[str, str] = {}
         for n in range(number):
-            await self.put(http, said[n % len(said)])
+            one = said[n % len(said)]
+            ids[one.id] = await self.put(http, one.again(ids))
 
-    async def put(self, http: aiohttp.ClientSession, said: Said, **more: Any) -> None:
+    async def put(self, http: aiohttp.ClientSession, said: Said, **more: Any) -> str:
+        """Returns the event's id."""
         path = f"{_V3}/rooms/{quote(said.room)}/send/m.room.message/raw-{next(_txn)}"
         params = {"user_id": said.sender, "device_id": said.device}
         headers = {"Authorization": f"Bearer {self._token}"}
@@ -84,7 +107,7 @@ class Stage:
         ) as answer:
             if answer.status != 200:
                 raise RuntimeError(await answer.text())
-            await answer.read()
+            return str((await answer.json())["event_id"])
 
     async def _drain(self, mails: Sequence[Letter]) -> dict[str, list[dict[str, Any]]]:
         """Preload all but the last, which comes by the door and wakes the bridge; return what then is in the rooms."""

@@ -113,7 +113,7 @@ def machine() -> dict[str, Any]:
         "cpu": model,
         "cores": os.cpu_count(),
         "memory_gb": round(int(memory) / 1e6, 1),
-        "load_before": os.getloadavg()[0],
+        "load_at_end": os.getloadavg()[0],
     }
 
 
