@@ -115,7 +115,7 @@ async def outages_mail_to_room(ground: Ground, scale: Scale) -> Verdict:
     async with ground.running():
         where = await ground.places()
         progress = shown_in_rooms(where)
-        for half in shares(scale.count, 2):
+        for half in shares(scale.count, 1 if scale.short else 2):
             before = await progress()
             async with asyncio.TaskGroup() as group:
                 group.create_task(all_of(writers(ground, ledger, where, half)))
@@ -132,7 +132,7 @@ async def outages_room_to_mail(ground: Ground, scale: Scale) -> Verdict:
     async with ground.running() as bridge:
         where = await ground.places()
         progress = shown_in_mails(ground, where)
-        for half in shares(scale.count, 2):
+        for half in shares(scale.count, 1 if scale.short else 2):
             before = await progress()
             async with asyncio.TaskGroup() as group:
                 group.create_task(all_of(talkers(ledger, where, half)))
