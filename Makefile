@@ -28,7 +28,7 @@ check: setup ## style, types and the borders between the parts
 bench: setup synapse ## measure, and print a table
 	$(python) -m bench $(ARGS)
 
-faults: setup synapse ## kill, cut and repeat at random; lost=0 dup=0 disorder=0
+faults: setup synapse servers ## kill, cut and repeat at random; lost=0 dup=0 disorder=0
 	$(python) tests/faults/run.py $(ARGS)
 
 setup: ## .venv, with what developers need
