@@ -25,6 +25,7 @@ def main() -> None:
     os.dup2(2, 1)  # whatever a library prints goes to the log, not into the answers
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.nice(10)  # a burst to be read takes no time from what is being sent, here or by a homeserver beside us
     name, config = pickle.loads(_take(source))  # noqa: S301 - from our own parent
     module, _, cls = name.partition(":")
     bridge = getattr(importlib.import_module(module), cls)
