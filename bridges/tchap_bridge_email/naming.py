@@ -92,6 +92,7 @@ def _mailbox(address: str, rules: Rules) -> Chat:
         destination=rules.destination,
         direction=Direction.REPLIES,
         aliases=_own(address, rules),
+        correspondents=True,
         proof=None if _allowed(address, rules) else address,
         waiting=_("En attente du prochain courriel reçu par {address}.", address=address),
     )
@@ -117,6 +118,7 @@ async def _allocate(name: str, asker: Asker, rules: Rules, taken: Callable[[Chat
                 directions=frozenset({Direction.REPLIES, Direction.IN}),  # there is nobody to write to first
                 aliases=(_returns(address, rules),),
                 moderated=True,
+                correspondents=True,
                 waiting=_("Écrivez à {address} : en attente du premier courriel.", address=address),
             )
     raise Misconfigured(_("toutes les adresses de ce nom sont prises"), remedy=_("Choisissez un autre nom."))

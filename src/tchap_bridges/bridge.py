@@ -80,7 +80,8 @@ class Chat:
 
     ``aliases``: other names under which its events arrive. ``proof``: an address to which the core mails, through
     `Proves`, a code that must come back before the link is made; None when the operator's rules already allow it.
-    ``moderated``: a first message from somebody unknown waits until a member lets them in.
+    ``moderated``: a first message from somebody unknown waits until a member lets them in. ``correspondents``: it has
+    no members, what is said there goes to whoever is answered; one who cannot be reached keeps no other waiting.
     ``directions`` are those that make sense there. ``waiting``: what has to happen elsewhere before it lives, told in
     the room.
     """
@@ -94,6 +95,7 @@ class Chat:
     options: Mapping[str, str] = field(default_factory=dict)
     proof: str | None = None
     moderated: bool = False
+    correspondents: bool = False
     waiting: str = ""
 
 

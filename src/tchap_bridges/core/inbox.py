@@ -26,6 +26,7 @@ from tchap_bridges.events import Event
 MATRIX = "matrix"
 BATCH = 32
 TOGETHER, PAUSE = 8, 0.02  # rows that are settled in one transaction, and for how many seconds the first waits for them
+PATIENCE = 600.0  # for how many seconds what speaks of a message waits for it
 SWEEP = 20.0  # seconds between looks at the store for rows that somebody else released
 
 log = structlog.get_logger(__name__)
@@ -33,12 +34,13 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One row of the inbox while it is routed."""
+    """One row of the inbox while it is routed. ``link``: it is for this one alone."""
 
     id: int
     source: str
     key: str
     received_at: datetime
+    link: int | None = None
 
 
 class Await(Exception):
@@ -226,7 +228,7 @@ class Inbox:
         self._waiting -= count
 
     async def _settle_row(self, tx: Tx, row: Row, reading: Reading) -> int:
-        arrival = Arrival(row["id"], row["source"], row["key"], clock.moment(row["received_at"]))
+        arrival = Arrival(row["id"], row["source"], row["key"], clock.moment(row["received_at"]), row["link"])
         if isinstance(reading, Exception):
             log.warning("inbox.unreadable", source=arrival.source, inbox=arrival.id, reason=str(reading)[:200])
             return await self._dead(tx, arrival, row, str(reading))

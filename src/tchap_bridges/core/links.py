@@ -34,6 +34,7 @@ class Link:
     waiting: str
     options: Mapping[str, str]
     moderated: bool
+    correspondents: bool
     created_by: UserId
     created_at: int
     last_in: int | None
@@ -50,6 +51,16 @@ class Link:
     @property
     def carries_out(self) -> bool:
         return self.direction is not Direction.IN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where an event happened. ``network`` names the space that its authors' ids belong to."""
+
+    room: RoomId
+    target: str
+    network: str
+    link: Link | None = None
 
 
 class Links:
@@ -88,6 +99,13 @@ class Links:
                 return self._remember(self._by_name, (connection, name), tuple(map(self._link, rows)), asked)
         return ()
 
+    async def correspondent(self, tx: Snapshot, target: str, message: int | None) -> str:
+        """Whom ``message``, or an answer to it, is written to, where a chat is one of correspondents."""
+        link = await self.get(tx, int(target.removeprefix("link:"))) if target.startswith("link:") else None
+        if link is None or not link.correspondents or message is None:
+            return ""
+        return str(await tx.value("correspondent", message=message, target=target) or "")
+
     async def of_connection(self, connection: ConnectionName) -> Sequence[Link]:
         async with self._db.snapshot() as tx:
             return [self._link(row) for row in await tx.all("links_of_connection", connection=connection)]
@@ -120,6 +138,7 @@ class Links:
                 rule_then=rule,
                 options=self._sealer.seal(json.dumps(dict(chat.options)).encode(), place="link.options"),
                 moderated=int(chat.moderated),
+                correspondents=int(chat.correspondents),
                 created_at=clock.now(),
             )
         )
@@ -191,6 +210,7 @@ class Links:
             waiting=row["waiting"],
             options=json.loads(self._sealer.open(row["options"], place="link.options")),
             moderated=bool(row["moderated"]),
+            correspondents=bool(row["correspondents"]),
             created_by=UserId(row["created_by"]),
             created_at=row["created_at"],
             last_in=row["last_in"],

@@ -72,12 +72,14 @@ class Outbox:
         cause: str,
         ordinal: int = 0,
         wait: float = 0.0,
+        whom: str = "",
     ) -> None:
         """At the end of its lane: ``action`` on ``message``, not before ``wait`` seconds. ``cause`` makes its key.
 
         One cause has one row for each (ordinal, action, target): a second one is a bug, and refused by the store.
+        ``whom`` is for a chat of correspondents: each has a lane of their own.
         """
-        lane = await tx.one("lane_next", room=room, target=target)
+        lane = await tx.one("lane_next", room=room, target=target, whom=whom)
         assert lane is not None
         now = clock.now()
         await tx.run(
@@ -93,16 +95,25 @@ class Outbox:
         tx.after_commit(lambda: self._wake(lane["id"], room, target))
 
     async def show(
-        self, tx: Tx, room: RoomId, target: str, message: int, *, cause: str, ordinal: int = 0, wait: float = 0.0
+        self,
+        tx: Tx,
+        room: RoomId,
+        target: str,
+        message: int,
+        *,
+        cause: str,
+        ordinal: int = 0,
+        wait: float = 0.0,
+        whom: str = "",
     ) -> None:
         """A copy of the message is to be seen on the target."""
         await tx.run("copy_add", message=message, target=target, part=0, remote=None, state=PENDING)
-        await self.add(tx, room, target, message, "send", cause=cause, ordinal=ordinal, wait=wait)
+        await self.add(tx, room, target, message, "send", cause=cause, ordinal=ordinal, wait=wait, whom=whom)
 
     async def move(self, tx: Tx, old: RoomId, new: RoomId) -> None:
         """What was still to be shown in the old room is shown in the new one, after what is there already."""
         for row in await tx.all("lane_rows", room=old, target=old):
-            lane = await tx.one("lane_next", room=new, target=new)
+            lane = await tx.one("lane_next", room=new, target=new, whom="")
             assert lane is not None
             await tx.run("outbox_move", lane=row["lane"], seq=row["seq"], to_lane=lane["id"], to_seq=lane["last_seq"])
             await tx.run("copy_move", message=row["message"], old=old, new=new)

@@ -14,8 +14,8 @@ from tchap_bridges.core.commands import Apply, Call, Topic
 from tchap_bridges.core.inbox import Inbox
 from tchap_bridges.core.links import Link, Links
 from tchap_bridges.core.ports import Database, Homeserver, RoomFacts, Row, Sealer, Tx
-from tchap_bridges.core.router import held
 from tchap_bridges.core.secrets import Secrets
+from tchap_bridges.core.strangers import held
 from tchap_bridges.core.words import DIRECTIONS, VERBS, direction_words, state_words, unaccented
 from tchap_bridges.errors import Misconfigured, NotReady
 from tchap_bridges.i18n import Language, Phrase, Translator, _

@@ -64,7 +64,7 @@ async def fail(db: Database, sealer: Sealer) -> None:
             rule_then="",
         )
         for n, (target, action) in enumerate(((f"link:{link}", "edit"), ("desk", "command"), ("!r:t", "send"))):
-            lane = await tx.one("lane_next", room="!r:t", target=target)
+            lane = await tx.one("lane_next", room="!r:t", target=target, whom="")
             assert lane is not None
             place = {"lane": lane["id"], "seq": lane["last_seq"]}
             await tx.run("outbox_add", **place, key=str(n), message=1, action=action, created_at=1, due_at=1)

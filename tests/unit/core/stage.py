@@ -34,6 +34,7 @@ from tchap_bridges.bridge import (
 from tchap_bridges.core import policy
 from tchap_bridges.core.kernel import Edge, Kernel, Options
 from tchap_bridges.core.ports import Invited, RoomChanged, RoomFact, RoomFacts
+from tchap_bridges.errors import NotReady
 from tchap_bridges.events import Author, Deletion, Edit, Event, Form, Message, Reaction, Text
 from tchap_bridges.i18n import Translator
 from tchap_bridges.ids import ChatId, ConnectionName, FileRef, MessageId, PersonId, RoomId, UserId
@@ -53,6 +54,7 @@ class Shown:
 
     log: list[Any] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
+    away: set[str] = field(default_factory=set)  # people who cannot be reached now
     seen: dict[str, tuple[MessageId, ...]] = field(default_factory=dict)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -89,6 +91,8 @@ class Place(Connection, Edits, Deletes, Reacts, OpensFiles):
 
     async def send(self, message: Outgoing) -> Sequence[MessageId]:
         self.shown.fail()
+        if message.answered is not None and message.answered.person in self.shown.away:
+            raise NotReady("plus tard", retry_after=0.2)
         if message.key not in self.shown.seen:
             self.shown.seen[message.key] = (MessageId(f"{self.prefix}{len(self.shown.seen)}"),)
             self.shown.add(message)
@@ -220,6 +224,7 @@ class Net:
         self.limits = Limits()
         self.count = 0
         self.moderated = False
+        self.correspondents = False
         self.direction = Direction.BOTH
         self.destination = Destination.STATE
 
@@ -233,7 +238,7 @@ class Net:
                 id=MessageId(id),
                 chat=ChatId(chat),
                 author=Author(person=PersonId(by), name=by.title()),
-                at=WHEN,
+                at=more.pop("at", WHEN),
                 text=Text(plain=text),
                 **more,
             ),
@@ -262,6 +267,7 @@ class NetConnection(Place, NamesChats):
             destination=self.net.destination,
             direction=self.net.direction,
             moderated=self.net.moderated,
+            correspondents=self.net.correspondents,
         )
 
 

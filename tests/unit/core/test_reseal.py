@@ -48,6 +48,7 @@ async def fill(db: Database, sealer: Sealer) -> None:
     async with db.transaction() as tx:
         link = await tx.value(
             "link_add",
+            correspondents=0,
             room="!r",
             connection="email",
             chat="c",
@@ -93,7 +94,7 @@ async def fill(db: Database, sealer: Sealer) -> None:
             symbol=None,
             body=sealed("message.body"),
         )
-        lane = await tx.one("lane_next", room="!r", target="!r")
+        lane = await tx.one("lane_next", room="!r", target="!r", whom="")
         assert lane is not None
         place = {"lane": lane["id"], "seq": lane["last_seq"]}
         await tx.run("outbox_add", **place, key="o", message=message, action="send", created_at=1, due_at=1)

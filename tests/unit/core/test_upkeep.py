@@ -88,7 +88,7 @@ class Store:
     async def outgoing(self, message: int, days: float, *, dead: bool = False) -> None:
         at = self.now - int(days * DAY)
         async with self.db.transaction() as tx:
-            lane = await tx.one("lane_next", room="!r", target="!r")
+            lane = await tx.one("lane_next", room="!r", target="!r", whom="")
             assert lane is not None
             place = {"lane": lane["id"], "seq": lane["last_seq"]}
             await tx.run(

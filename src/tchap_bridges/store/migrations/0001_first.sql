@@ -15,6 +15,7 @@ CREATE TABLE inbox (
     awaits      TEXT,                         -- what state 2 or 3 waits for
     due_at      BIGINT,                       -- when state 2 stops waiting
     error       TEXT,
+    link        BIGINT,                       -- set: for this link alone, of all that its chat has
     UNIQUE (source, key)
 );
 CREATE INDEX inbox_new ON inbox (source, id) WHERE state = 0;
@@ -75,11 +76,12 @@ CREATE TABLE lane (
     id          {serial},
     room        TEXT   NOT NULL,
     target      TEXT   NOT NULL,
+    whom        TEXT   NOT NULL DEFAULT '',   -- of a chat of correspondents: which one (message.author)
     last_seq    BIGINT NOT NULL DEFAULT 0,
     owner       TEXT,
     lease_until BIGINT,
     fence       BIGINT NOT NULL DEFAULT 0,
-    UNIQUE (target, room)
+    UNIQUE (target, room, whom)
 );
 
 CREATE TABLE outbox (
@@ -114,6 +116,7 @@ CREATE TABLE link (
     waiting     TEXT     NOT NULL DEFAULT '',
     options     {blob}   NOT NULL,
     moderated   SMALLINT NOT NULL DEFAULT 0,
+    correspondents SMALLINT NOT NULL DEFAULT 0,
     created_by  TEXT     NOT NULL,
     created_at  BIGINT   NOT NULL,
     rule_then   TEXT     NOT NULL,

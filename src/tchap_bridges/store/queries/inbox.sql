@@ -19,8 +19,19 @@ SELECT id, source, key, kind, received_at, meta, raw, pieces, state, error FROM 
 SELECT count(*) FROM inbox WHERE state = 0
 
 -- name: inbox_new
-SELECT id, source, key, kind, received_at, meta, raw, pieces, due_at
+SELECT id, source, key, kind, received_at, meta, raw, pieces, due_at, link
 FROM inbox WHERE source = :source AND state = 0 ORDER BY id LIMIT :limit
+
+-- What one of several links cannot carry yet waits for it alone: the same bytes, in a row of their own.
+
+-- name: inbox_branch
+INSERT INTO inbox (source, key, kind, received_at, meta, raw, pieces, state, awaits, due_at, link)
+SELECT source, :key, kind, received_at, meta, raw, pieces, 2, :what, :due_at, :link FROM inbox WHERE id = :id
+ON CONFLICT (source, key) DO NOTHING
+RETURNING id
+
+-- name: inbox_branch_pieces
+INSERT INTO inbox_piece (inbox, n, data) SELECT :branch, n, data FROM inbox_piece WHERE inbox = :id
 
 -- name: inbox_done
 UPDATE inbox SET state = 1, awaits = NULL, error = NULL WHERE id = :id

@@ -2,22 +2,22 @@
 
 -- name: link_get
 SELECT id, room, connection, chat, name, direction, destination, state, reason, waiting, options, moderated,
-       created_by, created_at, last_in, last_out
+       correspondents, created_by, created_at, last_in, last_out
 FROM link WHERE id = :id
 
 -- name: links_of_room
 SELECT id, room, connection, chat, name, direction, destination, state, reason, waiting, options, moderated,
-       created_by, created_at, last_in, last_out
+       correspondents, created_by, created_at, last_in, last_out
 FROM link WHERE room = :room AND state <> 'gone' ORDER BY id
 
 -- name: links_of_connection
 SELECT id, room, connection, chat, name, direction, destination, state, reason, waiting, options, moderated,
-       created_by, created_at, last_in, last_out
+       correspondents, created_by, created_at, last_in, last_out
 FROM link WHERE connection = :connection AND state <> 'gone' ORDER BY id
 
 -- name: links_named
 SELECT link.id, room, link.connection, chat, link.name, direction, destination, state, reason, waiting, options,
-       moderated, created_by, created_at, last_in, last_out
+       moderated, correspondents, created_by, created_at, last_in, last_out
 FROM link_name JOIN link ON link.id = link_name.link
 WHERE link_name.connection = :connection AND link_name.name = :name AND state <> 'gone' ORDER BY link.id
 
@@ -29,9 +29,9 @@ SELECT connection, state, count(*) AS count FROM link WHERE state <> 'gone' GROU
 
 -- name: link_add
 INSERT INTO link (room, connection, chat, name, direction, destination, state, waiting, options, moderated,
-                  created_by, created_at, rule_then)
+                  correspondents, created_by, created_at, rule_then)
 VALUES (:room, :connection, :chat, :name, :direction, :destination, :state, :waiting, :options, :moderated,
-        :created_by, :created_at, :rule_then)
+        :correspondents, :created_by, :created_at, :rule_then)
 RETURNING id
 
 -- name: link_name_add

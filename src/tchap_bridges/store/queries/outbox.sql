@@ -57,6 +57,17 @@ FROM up JOIN copy ON copy.message = up.id AND copy.target = :target AND copy.par
 WHERE up.depth > 0 AND copy.remote IS NOT NULL
 ORDER BY up.depth DESC
 
+-- Who wrote what is answered, as far as that came from the target itself.
+
+-- name: correspondent
+WITH RECURSIVE up (parent, origin, author, depth) AS (
+    SELECT parent, origin, author, 0 FROM message WHERE id = :message
+    UNION ALL
+    SELECT message.parent, message.origin, message.author, up.depth + 1
+    FROM up JOIN message ON message.id = up.parent WHERE up.depth < 100 AND up.origin <> :target
+)
+SELECT author FROM up WHERE origin = :target
+
 -- name: thread_ref_add
 INSERT INTO thread_ref (target, remote, root) VALUES (:target, :remote, :root) ON CONFLICT DO NOTHING
 
@@ -64,8 +75,8 @@ INSERT INTO thread_ref (target, remote, root) VALUES (:target, :remote, :root) O
 SELECT root FROM thread_ref WHERE target = :target AND remote = :remote
 
 -- name: lane_next
-INSERT INTO lane (room, target, last_seq) VALUES (:room, :target, 1)
-ON CONFLICT (target, room) DO UPDATE SET last_seq = lane.last_seq + 1
+INSERT INTO lane (room, target, whom, last_seq) VALUES (:room, :target, :whom, 1)
+ON CONFLICT (target, room, whom) DO UPDATE SET last_seq = lane.last_seq + 1
 RETURNING id, last_seq
 
 -- name: lane_rows
