@@ -12,7 +12,7 @@ from tchap_bridge_email import addresses, naming
 from tchap_bridge_email.challenge import challenge
 from tchap_bridge_email.compose import Enclosure, Letter, Origin, compose
 from tchap_bridge_email.config import EmailConfig
-from tchap_bridge_email.enclosures import enclose, too_big
+from tchap_bridge_email.enclosures import Space, enclose, too_big
 from tchap_bridge_email.entrance import House
 from tchap_bridge_email.imap_client import Account
 from tchap_bridge_email.imap_in import Mailboxes
@@ -43,7 +43,8 @@ class EmailConnection(Connection, NamesChats, Proves):
         self._origin = Origin(address=self._address, domain=self._domain, secret=host.secret, returns=self._receives)
         self._tls = ssl.create_default_context()
         self._relay = _relay(config, self._domain, self._tls)
-        self._bulky = asyncio.Lock()
+        self._space = Space(self.limits.file_bytes or 0)
+        self._mixing = asyncio.Lock()
         self.retransmissions = 0
 
     # In.
@@ -87,14 +88,16 @@ class EmailConnection(Connection, NamesChats, Proves):
 
     async def send(self, message: Outgoing) -> Sequence[MessageId]:
         recipient = self._recipient(message)
-        letter, instead = await self._with_files(message, recipient)
-        try:
-            await self._hand_over(letter, message.steps)
-        except TooBig:
-            if not instead:
-                raise
-            letter = self._letter(message, recipient, missing=instead)
-            await self._hand_over(letter, message.steps)
+        async with self._space.of(message.files) as held:
+            letter, instead = await self._with_files(message, recipient)
+            held.keep(len(letter.raw) if message.files else 0)
+            try:
+                await self._hand_over(letter, message.steps)
+            except TooBig:
+                if not instead:
+                    raise
+                letter = self._letter(message, recipient, missing=instead)
+                await self._hand_over(letter, message.steps)
         return (letter.message_id,)
 
     def _recipient(self, message: Outgoing) -> str:
@@ -114,7 +117,7 @@ class EmailConnection(Connection, NamesChats, Proves):
         """The mail; and what it has to say without its files, empty when it carries none."""
         if not message.files:
             return self._letter(message, recipient), []
-        async with self._bulky:  # files are in memory twice while they become a mail: those of one mail at a time
+        async with self._mixing:  # files are in memory twice while they become a mail: those of one mail at a time
             enclosures, missing = await enclose(message.files, self.limits.file_bytes or 0)
             letter = self._letter(message, recipient, enclosures=enclosures, missing=missing)
         return letter, [*missing, *(too_big(one.name) for one in enclosures)] if enclosures else []

@@ -1,6 +1,8 @@
 """Files on their way into a mail: read, counted, and told by name where they cannot go along."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from tchap_bridge_email.compose import Enclosure
 from tchap_bridges.bridge import Attachment
@@ -27,6 +29,48 @@ async def enclose(files: Sequence[Attachment], budget: int) -> tuple[list[Enclos
         budget -= len(data)
         enclosures.append(Enclosure(name=file.name, mime=file.mime, data=data))
     return enclosures, missing
+
+
+class Space:
+    """Memory for the files of all mails that are leaving: that of two as large as may be, in the order of asking."""
+
+    def __init__(self, largest: int) -> None:
+        self._largest = largest
+        self._free = 2 * largest
+        self._turn = asyncio.Lock()
+        self._freed = asyncio.Event()
+
+    @asynccontextmanager
+    async def of(self, files: Sequence[Attachment]) -> AsyncIterator["Held"]:
+        """Wait until there is room for these, and hold it. A size that is not told counts as the largest."""
+        sizes = [self._largest if file.size is None else file.size for file in files]
+        wanted = min(sum(sizes), self._largest)
+        async with self._turn:  # a large one is not passed by small ones for ever
+            while self._free < wanted:
+                self._freed.clear()
+                await self._freed.wait()
+            self._free -= wanted
+        held = Held(self, wanted)
+        try:
+            yield held
+        finally:
+            held.keep(0)
+
+    def release(self, size: int) -> None:
+        self._free += size
+        self._freed.set()
+
+
+class Held:
+    """A part of the space. ``keep`` gives back what turned out not to be needed."""
+
+    def __init__(self, space: Space, size: int) -> None:
+        self._space, self._size = space, size
+
+    def keep(self, size: int) -> None:
+        if size < self._size:
+            self._space.release(self._size - size)
+            self._size = size
 
 
 def too_big(name: str) -> str:

@@ -1,0 +1,90 @@
+"""Memory for files that leave: bounded, in order, and given back."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import pytest
+
+from tchap_bridge_email.enclosures import Space, enclose
+
+
+@dataclass(frozen=True)
+class _File:
+    size: int | None
+    name: str = "plan.pdf"
+    mime: str = "application/pdf"
+    data: bytes = b""
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[AsyncIterator[bytes]]:
+        async def chunks() -> AsyncIterator[bytes]:
+            yield self.data
+
+        yield chunks()
+
+
+async def _hold(space: Space, size: int | None, held: list[int | None], end: asyncio.Event) -> None:
+    async with space.of([_File(size)]):
+        held.append(size)
+        await end.wait()
+
+
+async def _settle() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_no_more_is_held_at_once_than_two_mails_may_carry() -> None:
+    space, held, end = Space(100), [], asyncio.Event()
+    tasks = [asyncio.create_task(_hold(space, size, held, end)) for size in (100, 80, 60, 5)]
+    await _settle()
+    assert held == [100, 80]  # the third waits, and the fourth behind it: nobody is passed
+    end.set()
+    await asyncio.gather(*tasks)
+    assert held == [100, 80, 60, 5]
+
+
+async def test_a_size_that_nobody_knows_counts_as_the_largest() -> None:
+    space, held, end = Space(100), [], asyncio.Event()
+    tasks = [asyncio.create_task(_hold(space, size, held, end)) for size in (None, None, 1)]
+    await _settle()
+    assert held == [None, None]
+    end.set()
+    await asyncio.gather(*tasks)
+
+
+@pytest.mark.parametrize("size", [0, 100, 1_000])
+async def test_a_text_and_a_file_beyond_all_bounds_pass(size: int) -> None:
+    async with asyncio.timeout(1), Space(100).of([_File(size)] if size else []):
+        pass
+
+
+async def test_who_gives_up_waiting_takes_nothing_along() -> None:
+    space, held, end = Space(100), [], asyncio.Event()
+    first, second = (asyncio.create_task(_hold(space, 100, held, end)) for _ in range(2))
+    third = asyncio.create_task(_hold(space, 100, held, end))
+    await _settle()
+    third.cancel()
+    await asyncio.wait({third})
+    end.set()
+    await asyncio.gather(first, second)
+    async with asyncio.timeout(1), space.of([_File(100)]):
+        pass
+
+
+async def test_what_turned_out_smaller_makes_room_at_once() -> None:
+    space = Space(100)
+    async with asyncio.timeout(1), space.of([_File(None)]) as first, space.of([_File(None)]):
+        first.keep(1)
+        first.keep(50)  # it never grows again
+        async with space.of([_File(99)]):
+            pass
+
+
+async def test_a_file_that_is_larger_than_it_said_is_told_and_not_held() -> None:
+    enclosures, missing = await enclose([_File(3, data=b"x" * 50), _File(3, "note.txt", data=b"abc")], budget=10)
+    assert [one.data for one in enclosures] == [b"abc"]
+    assert len(missing) == 1
+    assert "plan.pdf" in str(missing[0])
