@@ -32,6 +32,7 @@ class EchoBridge(Bridge[EchoConfig]):
     words = ("écho", "echo")
     label = "écho"
     Config = EchoConfig
+    examples = ((_("!pont écho #general"), _("relie un salon du réseau Écho")),)
 
     @asynccontextmanager
     async def open(self, config: EchoConfig, host: Host) -> AsyncIterator[Connection]:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from tchap_bridge_email.config import EmailConfig
 from tchap_bridges.bridge import Bridge, Connection, Finding, Host, Item
 from tchap_bridges.events import Event
+from tchap_bridges.i18n import _
 from tchap_bridges.ids import FileRef
 
 __all__ = ["EmailBridge"]
@@ -21,6 +22,14 @@ class EmailBridge(Bridge[EmailConfig]):
     words = ("courriel", "email", "mail")
     label = "courriel"
     Config = EmailConfig
+    examples = (
+        (
+            _("!pont courriel liste@exemple.fr"),
+            _("relie une liste : ses messages entrent, les réponses dans leurs fils sortent"),
+        ),
+        (_("!pont courriel liste@exemple.fr sens=deux-sens"), _("… et tout message du salon sort")),
+        (_("!pont courriel adresse"), _("donne au salon une adresse à lui")),
+    )
     hostile = True
 
     @asynccontextmanager

@@ -22,6 +22,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 from pydantic import BaseModel
 
 from tchap_bridges.events import Author, Event, Form, Text
+from tchap_bridges.i18n import Phrase
 from tchap_bridges.ids import ChatId, ConnectionName, FileRef, MessageId, UserId
 
 ConfigT = TypeVar("ConfigT", bound=BaseModel)
@@ -285,6 +286,7 @@ class Bridge(ABC, Generic[ConfigT]):
     words: ClassVar[tuple[str, ...]]  # how commands call it, the French word first
     label: ClassVar[str]  # the visible origin of its ghosts: "Jean Dupont (courriel)"
     Config: type[ConfigT]
+    examples: ClassVar[Sequence[tuple[Phrase, Phrase]]] = ()  # what is typed to link a chat, and what that does
     hostile: ClassVar[bool] = False  # read() meets bytes that strangers wrote: it runs in a process that can be killed
 
     @abstractmethod

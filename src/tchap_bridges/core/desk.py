@@ -32,7 +32,10 @@ Written = Callable[[Tx], Awaitable[None]]
 
 
 class Desk:
-    """Answers for the bridge itself. ``topics`` are asked in order for the one that knows a command's word."""
+    """Answers for the bridge itself. ``topics`` are asked in order for the one that knows a command's word.
+
+    ``example`` is a command that a newcomer may begin with.
+    """
 
     def __init__(
         self,
@@ -47,6 +50,7 @@ class Desk:
         users: Sequence[str],
         release: Callable[[Tx, str], Awaitable[None]],
         words: Translator,
+        example: str,
     ) -> None:
         self._db = db
         self._sealer = sealer
@@ -58,6 +62,7 @@ class Desk:
         self._users = users
         self._release = release
         self._words = words
+        self._example = example
         self._topics: list[Topic] = []
 
     def add(self, topic: Topic) -> None:
@@ -185,11 +190,11 @@ class Desk:
             )
         return written
 
-    @staticmethod
-    def _greeting() -> str:
+    def _greeting(self) -> str:
         return _(
             "Bonjour ! Je relie ce salon à des listes de diffusion et à d'autres messageries.\n"
-            "Pour commencer : !pont courriel liste@exemple.fr — toutes les commandes : !aide (in English: !help)",
+            "Pour commencer : {example} — toutes les commandes : !aide (in English: !help)",
+            example=self._example,
         )
 
     async def _gone(self, room: RoomId, fact: Mapping[str, object]) -> Written:

@@ -125,6 +125,7 @@ class Kernel:
             users=options.users,
             release=self.inbox.release,
             words=options.words,
+            example=next((bridge.examples[0][0] for bridge, _ in bridges.values() if bridge.examples), "!pont"),
         )
         pont = Pont(
             db=db,
@@ -138,7 +139,8 @@ class Kernel:
             state_of=self.supervisor.state_of,
             zone=options.zone,
             networks=[
-                Network(name=name, words=bridge.words, people=bridge.name) for name, (bridge, _) in bridges.items()
+                Network(name=name, words=bridge.words, people=bridge.name, examples=bridge.examples)
+                for name, (bridge, _) in bridges.items()
             ],
         )
         topics = (pont.topic, *Bots(db=db, homeserver=hs, outbox=outbox, bots=bots).topics)

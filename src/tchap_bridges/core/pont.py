@@ -29,11 +29,12 @@ PROOFS_A_DAY = 10  # for one user
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """A connection as commands see it: ``words`` are the bridge's, the French one first."""
+    """A connection as commands see it. ``words`` are the bridge's, the French one first; so are the ``examples``."""
 
     name: ConnectionName
     words: tuple[str, ...]
     people: str
+    examples: Sequence[tuple[Phrase, Phrase]] = ()
 
 
 class Pont:
@@ -75,25 +76,13 @@ class Pont:
         words = Translator(language)
         head = "!pont" if language == "fr" else "!bridge"
         verb = {name: by_language[language] for name, by_language in VERBS.items()}
-        link = [
-            (
-                f"{head} {network.words[0 if language == 'fr' else -1]} …",
-                words(_("relie ce salon ({network})", network=network.name)),
-            )
-            for network in self._networks
-        ]
-        mail = [
-            (
-                words(_("!pont courriel liste@exemple.fr")),
-                words(_("relie une liste : ses messages entrent, les réponses dans leurs fils sortent")),
-            ),
-            (words(_("!pont courriel liste@exemple.fr sens=deux-sens")), words(_("… et tout message du salon sort"))),
-            (words(_("!pont courriel adresse")), words(_("donne au salon une adresse à lui"))),
-        ]
-        known = any("courriel" in network.words for network in self._networks)
+        link: dict[str, str] = {}  # two connections of one kind are linked by the same words
+        for network in self._networks:
+            bare = f"{head} {network.words[0 if language == 'fr' else -1]} …"
+            plain = ((bare, words(_("relie ce salon ({network})", network=network.name))),)
+            link.update((words(typed), words(what)) for typed, what in network.examples or plain)
         return [
-            *(mail if known else ()),
-            *(entry for entry, network in zip(link, self._networks, strict=True) if "courriel" not in network.words),
+            *link.items(),
             (f"{head} {verb['list']}", words(_("les liens de ce salon"))),
             (f"{head} {verb['status']}", words(_("l'état de chaque lien, en toutes lettres"))),
             (
@@ -140,7 +129,9 @@ class Pont:
         if len(call.arguments) < 2:
             raise Misconfigured(
                 _("il manque ce à quoi relier le salon"),
-                remedy=_("Exemple : !pont courriel liste@exemple.fr, ou !aide."),
+                remedy=_("Exemple : {example}, ou !aide.", example=network.examples[0][0])
+                if network.examples
+                else _("Voyez !aide."),
             )
         asker = Asker(user=call.user, name=call.user_name, room_name=facts.name)
         chat = await connection.find(" ".join(call.arguments[1:]), call.options, asker)

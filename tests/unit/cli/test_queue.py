@@ -49,6 +49,7 @@ async def fail(db: Database, sealer: Sealer) -> None:
     async with db.transaction() as tx:
         link = await tx.value(
             "link_add",
+            correspondents=0,
             room="!r:t",
             connection="email",
             chat="c",
