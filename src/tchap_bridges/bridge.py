@@ -287,6 +287,9 @@ class Bridge(ABC, Generic[ConfigT]):
     label: ClassVar[str]  # the visible origin of its ghosts: "Jean Dupont (courriel)"
     Config: type[ConfigT]
     examples: ClassVar[Sequence[tuple[Phrase, Phrase]]] = ()  # what is typed to link a chat, and what that does
+    options: ClassVar[frozenset[str]] = (
+        frozenset()
+    )  # what `NamesChats.find` takes beside the argument; others are refused
     hostile: ClassVar[bool] = False  # read() meets bytes that strangers wrote: it runs in a process that can be killed
 
     @abstractmethod

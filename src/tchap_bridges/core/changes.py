@@ -59,7 +59,7 @@ class Changes:
             return
         copies = await tx.all("copies_elsewhere", message=about["message"], target=place.target)
         waiting = [copy for copy in copies if copy["state"] == PENDING]
-        folded = [copy for copy in waiting if await self._in_grace(tx, about["message"], copy)]
+        folded = [copy for copy in waiting if await self._in_grace(tx, about["message"], copy["target"], copy)]
         if folded and len(folded) == len(waiting):  # what may be on its way keeps the words it left with
             await self._reword(tx, about["message"], event.text)
         else:
@@ -85,11 +85,21 @@ class Changes:
             if isinstance(original, Message):
                 await tx.run("message_body", id=message, body=self._outbox.seal(replace(original, text=text)))
 
-    async def _in_grace(self, tx: Tx, message: int, copy: Row) -> Row | None:
+    async def call_off(self, tx: Tx, message: int, target: str) -> bool:
+        """Keep it from being shown on the target. Whether nothing of it is, or can be, there by our hand."""
+        copy = await tx.one("copy_on", message=message, target=target)
+        if copy is None:
+            return True
+        row = await self._in_grace(tx, message, target, copy)
+        if row is not None:
+            await tx.run("outbox_cancel", lane=row["lane"], seq=row["seq"])
+        return row is not None
+
+    async def _in_grace(self, tx: Tx, message: int, target: str, copy: Row) -> Row | None:
         """The row that would send the copy, if nothing of it can have left yet."""
         if copy["state"] != PENDING:
             return None
-        return await tx.one("outbox_in_grace", message=message, target=copy["target"], after=clock.now() + SOON)
+        return await tx.one("outbox_in_grace", message=message, target=target, after=clock.now() + SOON)
 
     async def deletion(self, tx: Tx, arrival: Arrival, ordinal: int, place: Place, event: Deletion) -> None:
         about = await self._subject(tx, place.target, event.target)
@@ -100,9 +110,7 @@ class Changes:
     async def _withdraw(self, tx: Tx, arrival: Arrival, ordinal: int, place: Place, message: int, body: bytes) -> None:
         deletion = await self._outbox.message(tx, place.room, place.target, "deletion", body, parent=message)
         for copy in await tx.all("copies_elsewhere", message=message, target=place.target):
-            row = await self._in_grace(tx, message, copy)
-            if row is not None:
-                await tx.run("outbox_cancel", lane=row["lane"], seq=row["seq"])
+            if await self.call_off(tx, message, copy["target"]):
                 await tx.run("copy_state", message=message, target=copy["target"], state=CANCELLED)
             else:
                 await self._follow(tx, arrival, ordinal, place, copy["target"], deletion, "delete", message)

@@ -3,10 +3,12 @@
 The language of the answer is that of the word: ``!pont`` is answered in French, ``!bridge`` in English.
 """
 
+import difflib
 import shlex
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from tchap_bridges.core import clock
 from tchap_bridges.core.ports import Tx
 from tchap_bridges.errors import Misconfigured
 from tchap_bridges.i18n import Language, Translator, _
@@ -31,6 +33,11 @@ class Call:
     translator: Translator
 
 
+async def audit(tx: Tx, call: Call, what: str, detail: str = "", rule: str = "") -> None:
+    """The record of who changed what. Never content."""
+    await tx.run("audit_add", at=clock.now(), who=call.user, what=what, room=call.room, detail=detail, rule=rule)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topic:
     """A family of commands: its words by language, how it is shown in help, and who answers it.
@@ -44,11 +51,20 @@ class Topic:
     answer: Callable[[Call], Awaitable[Apply]]
 
 
-def word_of(text: str) -> str | None:
-    """The command's word, lower case; None when the text is no command."""
-    if not text.startswith("!") or len(text) < 2 or not text[1].isalpha():
+def word_of(text: str) -> tuple[str, str] | None:
+    """The command's word, lower case, and what follows it; None when the text is no command."""
+    bare = text.lstrip()
+    said = bare[1:].strip()
+    if not bare.startswith("!") or not said[:1].isalpha():
         return None
-    return text[1:].split(maxsplit=1)[0].lower()
+    word, *rest = said.split(maxsplit=1)
+    return word.lower(), "".join(rest)
+
+
+def near(word: str, known: Iterable[str]) -> str | None:
+    """What somebody may have meant to type."""
+    found = difflib.get_close_matches(word, list(known), 1, cutoff=0.8)
+    return found[0] if found else None
 
 
 def split(text: str) -> tuple[tuple[str, ...], dict[str, str]]:

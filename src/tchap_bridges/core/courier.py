@@ -124,9 +124,9 @@ class Courier:
             link = await self._links.get(tx, int(lane.target.removeprefix("link:")))
         if link is None or link.state == "gone":
             raise Pointless("the link is gone")
-        if link.state == "checking":
+        if link.held == "checking":
             raise NotReady(_("les règles du salon sont en cours de vérification"), retry_after=1)
-        if link.state == "suspended":
+        if link.held == "suspended":
             raise Undeliverable(link.reason or _("le pont est suspendu"))
         connection = self._connection_of(link.connection)
         return Way(connection=connection, chat=link.chat, link=link)

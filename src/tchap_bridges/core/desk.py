@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 import structlog
 
 from tchap_bridges.core import clock, codec, policy
-from tchap_bridges.core.commands import Apply, Call, Topic, split, word_of
+from tchap_bridges.core.commands import Apply, Call, Topic, near, split, word_of
 from tchap_bridges.core.links import Link, Links
 from tchap_bridges.core.outbox import REVIEW, Outbox
 from tchap_bridges.core.ports import Database, Homeserver, RoomFacts, Row, Sealer, Tx
@@ -69,9 +69,13 @@ class Desk:
         self._topics.append(topic)
 
     def is_command(self, text: str) -> bool:
-        """Whether some topic answers this text."""
-        word = word_of(text)
-        return word is not None and any(word in topic.words for topic in self._topics)
+        """Whether it is meant for us: a word that some topic answers, or one so near that it must not be said aloud."""
+        said = word_of(text)
+        return said is not None and (said[0] in self._known or near(said[0], self._known) is not None)
+
+    @property
+    def _known(self) -> Mapping[str, Topic]:
+        return {word: topic for topic in self._topics for word in topic.words}
 
     def allowed(self, user: UserId) -> bool:
         """Whether the operator lets this user use the bridge at all."""
@@ -106,11 +110,13 @@ class Desk:
         words = self._words
         try:
             self._admit(user)
-            word = word_of(event.text.plain)
-            assert word is not None
-            topic = next(topic for topic in self._topics if word in topic.words)
-            words = Translator(topic.words[word])
-            rest = event.text.plain[1 + len(word) :].strip()
+            said = word_of(event.text.plain)
+            assert said is not None
+            word, rest = said
+            meant = word if word in self._known else near(word, self._known) or "aide"
+            topic = self._known[meant]
+            words = Translator(topic.words[meant])
+            self._exactly(word, meant)
             arguments, options = ((), {}) if topic.raw else split(rest)
             name = event.author.name or await self._homeserver.display_name(room, user)
             call = Call(
@@ -139,13 +145,20 @@ class Desk:
         async def written(tx: Tx) -> None:
             try:
                 async with tx.savepoint():
-                    said = await apply(tx)
+                    answer = await apply(tx)
             except Misconfigured as error:
-                said = _refusal(error, words)
-            if said:
-                await self._outbox.notice(tx, room, Text(plain=said), cause=row["key"], about=row["message"])
+                answer = _refusal(error, words)
+            if answer:
+                await self._outbox.notice(tx, room, Text(plain=answer), cause=row["key"], about=row["message"])
 
         return written
+
+    @staticmethod
+    def _exactly(word: str, meant: str) -> None:
+        if word != meant:
+            raise Misconfigured(
+                _("« !{word} » n'est pas une commande", word=word), remedy=_("Vouliez-vous dire !{near} ?", near=meant)
+            )
 
     def _admit(self, user: UserId) -> None:
         if not self.allowed(user):
@@ -203,7 +216,7 @@ class Desk:
         async def written(tx: Tx) -> None:
             await tx.run("room_joined", id=room, joined=0)
             for link in await self._links.of_room(tx, room):
-                await self._links.set_state(tx, link, "gone")
+                await self._links.want(tx, link, "gone")
                 await self._audit(tx, "unlinked", UserId(str(fact["by"])), room, link.name)
 
         return written
@@ -238,8 +251,8 @@ class Desk:
     def _stays(self, room: RoomId) -> Written:
         async def written(tx: Tx) -> None:
             for link in await self._links.of_room(tx, room):
-                if link.state == "moving":
-                    await self._resume(tx, link)
+                if link.held == "moving":
+                    await self._lift(tx, link)
 
         return written
 
@@ -248,8 +261,8 @@ class Desk:
         await self._links.move(tx, old, facts.room)
         await self._outbox.move(tx, old, facts.room)
         for link in await self._links.of_room(tx, facts.room):
-            if link.state == "moving":
-                await self._resume(tx, link)
+            if link.held == "moving":
+                await self._lift(tx, link)
         await self._audit(tx, "followed upgrade", by, old, facts.room)
         await self._review(tx, facts, row)
 
@@ -257,7 +270,7 @@ class Desk:
         facts = await self._homeserver.facts(room)
         async with self._db.snapshot() as tx:
             links = await self._links.of_room(tx, room)
-        if facts.encrypted and any(link.state in {"active", "paused", "checking"} for link in links):
+        if facts.encrypted and any(link.held != "suspended" for link in links):
             with suppress(Undeliverable):  # the name is a courtesy; the refusal does not hang on it
                 await self._homeserver.wear(room, self._words(_("Pont suspendu : salon chiffré")))
 
@@ -266,9 +279,11 @@ class Desk:
 
         return written
 
-    async def _resume(self, tx: Tx, link: Link) -> None:
-        await self._links.set_state(tx, link, "active")
-        await self._release(tx, standing_by(link.id))
+    async def _lift(self, tx: Tx, link: Link) -> None:
+        """Nothing holds it any more. What waited comes now; with a paused link it waits for people to go on."""
+        await self._links.hold(tx, link, "")
+        if link.wanted == "active":
+            await self._release(tx, link.standing_by)
 
     async def review_all(self) -> None:
         """Look at every linked room again, if the operator's rules are not those of the last start."""
@@ -288,15 +303,18 @@ class Desk:
         """Suspend what is no longer allowed, resume what is allowed again; say so where it can be said."""
         for ordinal, link in enumerate(await self._links.of_room(tx, facts.room)):
             decision = policy.may_link(facts, link.destination, self._rules)
-            if link.state in {"active", "paused", "checking"} and not decision.allowed:
-                await self._links.set_state(tx, link, "suspended", self._words(decision.reason))
+            if link.held != "suspended" and not decision.allowed:
+                await self._links.hold(tx, link, "suspended", decision.reason)
                 text = _("Le pont vers {name} est suspendu : {why}.", name=link.name, why=decision.reason)
-            elif link.state == "checking":
-                await self._resume(tx, link)  # the change took nothing away: nobody needs to hear of it
+            elif link.held == "checking":
+                await self._lift(tx, link)  # the change took nothing away: nobody needs to hear of it
                 continue
-            elif link.state == "suspended" and decision.allowed:
-                await self._resume(tx, link)
-                text = _("Le pont vers {name} reprend.", name=link.name)
+            elif link.held == "suspended" and decision.allowed:
+                await self._lift(tx, link)
+                if link.wanted == "active":
+                    text = _("Le pont vers {name} reprend.", name=link.name)
+                else:
+                    text = _("Le pont vers {name} n'est plus suspendu.", name=link.name)
             else:
                 continue
             await self._audit(tx, "reviewed", self._homeserver.bot, facts.room, link.name, decision.rule)
@@ -316,11 +334,6 @@ class Desk:
     @staticmethod
     async def _audit(tx: Tx, what: str, who: UserId, room: RoomId, detail: str = "", rule: str = "") -> None:
         await tx.run("audit_add", at=clock.now(), who=who, what=what, room=room, detail=detail, rule=rule)
-
-
-def standing_by(link: int) -> str:
-    """What arrives for a link that cannot carry it now waits under this name."""
-    return f"standing by {link}"
 
 
 async def _nothing(tx: Tx) -> None:

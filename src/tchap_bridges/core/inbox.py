@@ -179,7 +179,8 @@ class Inbox:
             if not busy:
                 self._caught_up.setdefault(source, asyncio.Event()).set()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(news.wait(), SWEEP)
+                    async with asyncio.timeout(SWEEP):
+                        await news.wait()
 
     async def _turn(self, source: str, read: Read) -> bool:
         async with self._db.snapshot() as tx:

@@ -22,11 +22,12 @@ from tchap_bridges.core.help import help_topic
 from tchap_bridges.core.host import ConnectionHost
 from tchap_bridges.core.inbox import MATRIX, Inbox
 from tchap_bridges.core.lanes import Lanes, Pool
+from tchap_bridges.core.linking import Network
 from tchap_bridges.core.links import Links
 from tchap_bridges.core.outbox import DESK, REVIEW, Outbox
 from tchap_bridges.core.passing import Passing
 from tchap_bridges.core.pieces import Pieces
-from tchap_bridges.core.pont import Network, Pont
+from tchap_bridges.core.pont import Pont
 from tchap_bridges.core.ports import Database, Homeserver, Meter, RoomFact, Row, Sealer, Tx
 from tchap_bridges.core.reader import Reader
 from tchap_bridges.core.receipts import Receipts
@@ -139,7 +140,9 @@ class Kernel:
             state_of=self.supervisor.state_of,
             zone=options.zone,
             networks=[
-                Network(name=name, words=bridge.words, people=bridge.name, examples=bridge.examples)
+                Network(
+                    name=name, words=bridge.words, people=bridge.name, examples=bridge.examples, options=bridge.options
+                )
                 for name, (bridge, _) in bridges.items()
             ],
         )

@@ -8,6 +8,7 @@ from typing import TypeVar
 from tchap_bridges.bridge import Chat, Destination, Direction
 from tchap_bridges.core import clock
 from tchap_bridges.core.ports import Database, Row, Sealer, Snapshot, Tx
+from tchap_bridges.i18n import pack, unpack
 from tchap_bridges.ids import ChatId, ConnectionName, RoomId, UserId
 
 REMEMBERED = 5_000
@@ -19,7 +20,8 @@ V = TypeVar("V")
 class Link:
     """A room and a chat.
 
-    ``state``: proof, active, paused, checking, suspended, moving, gone. ``reason`` says why it is suspended.
+    ``wanted`` is what people want of it: proof, active, paused, gone. ``held`` is why it may not carry all the same:
+    checking, moving, suspended, or ''; ``reason`` says why it is suspended. ``number`` is how the room calls it.
     """
 
     id: int
@@ -29,7 +31,9 @@ class Link:
     name: str
     direction: Direction
     destination: Destination
-    state: str
+    number: int
+    wanted: str
+    held: str
     reason: str
     waiting: str
     options: Mapping[str, str]
@@ -43,6 +47,16 @@ class Link:
     @property
     def target(self) -> str:
         return f"link:{self.id}"
+
+    @property
+    def state(self) -> str:
+        """What both come to."""
+        return self.held if self.held and self.wanted == "active" else self.wanted
+
+    @property
+    def standing_by(self) -> str:
+        """What arrives while it may not carry waits under this name."""
+        return f"standing by {self.id}"
 
     @property
     def brings_in(self) -> bool:
@@ -133,7 +147,7 @@ class Links:
                 direction=direction.value,
                 destination=chat.destination.value,
                 state=state,
-                waiting=chat.waiting,
+                waiting=pack(chat.waiting),
                 created_by=by,
                 rule_then=rule,
                 options=self._sealer.seal(json.dumps(dict(chat.options)).encode(), place="link.options"),
@@ -147,17 +161,23 @@ class Links:
         self._forget_after(tx)
         return id_
 
-    async def set_state(self, tx: Tx, link: Link, state: str, reason: str = "") -> None:
-        await tx.run("link_state", id=link.id, state=state, reason=reason)
+    async def want(self, tx: Tx, link: Link, state: str) -> None:
+        """What people decided: proof, active, paused, gone."""
+        await tx.run("link_state", id=link.id, state=state)
         if state == "gone":
             await tx.run("link_names_remove", link=link.id)
         self._forget_after(tx)
 
-    async def stand_by(self, tx: Tx, room: RoomId, state: str) -> None:
-        """Every active link of the room waits, in this state, for what the desk will find."""
+    async def hold(self, tx: Tx, link: Link, held: str, reason: str = "") -> None:
+        """What the room's rules decided, for a link in any state: checking, moving, suspended, or '' for none."""
+        await tx.run("link_held", id=link.id, held=held, reason=pack(reason))
+        self._forget_after(tx)
+
+    async def stand_by(self, tx: Tx, room: RoomId, held: str) -> None:
+        """Every link of the room that may carry waits for what the desk will find: checking, or moving."""
         for link in await self.of_room(tx, room):
-            if link.state == "active":
-                await self.set_state(tx, link, state)
+            if link.held == "" or (link.held, held) == ("checking", "moving"):
+                await self.hold(tx, link, held)
 
     async def arrived(self, tx: Tx, link: Link) -> None:
         """Something came in: it no longer waits for its first message."""
@@ -205,9 +225,11 @@ class Links:
             name=row["name"],
             direction=Direction(row["direction"]),
             destination=Destination(row["destination"]),
-            state=row["state"],
-            reason=row["reason"],
-            waiting=row["waiting"],
+            number=row["number"],
+            wanted=row["state"],
+            held=row["held"],
+            reason=unpack(row["reason"]),
+            waiting=unpack(row["waiting"]),
             options=json.loads(self._sealer.open(row["options"], place="link.options")),
             moderated=bool(row["moderated"]),
             correspondents=bool(row["correspondents"]),

@@ -163,9 +163,14 @@ class Resolver:
         return tuple(dict.fromkeys(chain))
 
     async def _title(self, tx: Snapshot, message: Row, event: Message) -> str | None:
-        if event.title is not None or message["root"] is None:
+        """Its own; else that of the conversation, which a plain answer belongs to as much as one in the thread."""
+        first = message["root"]
+        if first is None and message["parent"] is not None:
+            parent = await tx.one("message_get", id=message["parent"])
+            first = (parent["root"] or parent["id"]) if parent is not None else None
+        if event.title is not None or first is None:
             return event.title
-        root = await self._event(tx, message["root"])
+        root = await self._event(tx, first)
         return root.title if isinstance(root, Message) else None
 
     async def _answered(self, tx: Snapshot, message: int | None, target: str) -> Author | None:

@@ -11,12 +11,11 @@ import structlog
 
 from tchap_bridges.bridge import Direction, Item
 from tchap_bridges.core import clock
-from tchap_bridges.core.breaker import SAME, WITHIN, Breaker
+from tchap_bridges.core.breaker import Breaker
 from tchap_bridges.core.changes import Changes
-from tchap_bridges.core.desk import standing_by
-from tchap_bridges.core.inbox import MATRIX, PATIENCE, Arrival, Await
+from tchap_bridges.core.inbox import MATRIX, PATIENCE, Arrival, Await, Hold
 from tchap_bridges.core.links import Link, Links, Place
-from tchap_bridges.core.outbox import DESK, ORIGIN, Outbox
+from tchap_bridges.core.outbox import DESK, ORIGIN, THERE, Outbox
 from tchap_bridges.core.ports import RoomFact, Sealer, Tx
 from tchap_bridges.core.roomfacts import RoomDesk
 from tchap_bridges.core.secrets import Secrets
@@ -35,13 +34,11 @@ from tchap_bridges.events import (
     Text,
     Typing,
 )
-from tchap_bridges.i18n import Translator, _
+from tchap_bridges.i18n import Phrase, Translator, _
 from tchap_bridges.ids import ChatId, ConnectionName, MessageId, RoomId
 
 STANDING_BY = 7 * 86_400.0
 """For how many seconds what arrives waits for a link that is suspended, or whose room is being replaced."""
-
-STAYS = _("ℹ Cette réponse reste dans le salon. Pour qu'elle parte, répondez dans le fil.")
 
 log = structlog.get_logger(__name__)
 
@@ -123,35 +120,47 @@ class Router:
         if arrival.link is not None:
             links = [link for link in links if link.id == arrival.link]
         for link in links:
-            if link.state in {"moving", "suspended", "checking"} and not isinstance(event, Delivery):
-                if len(links) == 1:
-                    raise Await(standing_by(link.id), STANDING_BY)
-                await self._branch(tx, arrival, link)
+            if len(links) == 1:
+                await self._by_link(tx, arrival, ordinal, link, event)
                 continue
-            if link.state != "active" or not (link.brings_in or isinstance(event, Delivery)):
-                log.info("router.not_carried", link=link.id, state=link.state)
-                continue
-            network = self._networks[connection]
-            if not isinstance(event, Delivery) and link.moderated:
-                let_in = await self._strangers.let_in(tx, arrival, link, network, event.author)
-                if not let_in:
-                    continue
-            await self._links.arrived(tx, link)
-            place = Place(room=link.room, target=link.target, network=network, link=link)
-            await self._at(tx, arrival, ordinal, place, event)
+            try:
+                async with tx.savepoint():
+                    await self._by_link(tx, arrival, ordinal, link, event)
+            except (Await, Hold) as wait:
+                await self._branch(tx, arrival, link, wait)
 
-    async def _branch(self, tx: Tx, arrival: Arrival, link: Link) -> None:
+    async def _by_link(self, tx: Tx, arrival: Arrival, ordinal: int, link: Link, event: Event) -> None:
+        if link.state in {"moving", "suspended", "checking"} and not isinstance(event, Delivery):
+            raise Await(link.standing_by, STANDING_BY)
+        if link.state != "active" or not (link.brings_in or isinstance(event, Delivery)):
+            log.info("router.not_carried", link=link.id, state=link.state)
+            return
+        network = self._networks[link.connection]
+        if not isinstance(event, Delivery):
+            let_in = await self._strangers.let_in(tx, arrival, link, network, event.author)
+            if not let_in:
+                return
+        await self._links.arrived(tx, link)
+        place = Place(room=link.room, target=link.target, network=network, link=link)
+        await self._at(tx, arrival, ordinal, place, event)
+
+    @staticmethod
+    async def _branch(tx: Tx, arrival: Arrival, link: Link, wait: Await | Hold) -> None:
         """It waits for this link, and the chat's other links do not wait with it."""
+        later = isinstance(wait, Await)
         branch = await tx.value(
             "inbox_branch",
             id=arrival.id,
             key=f"{arrival.key} {link.target}",
             link=link.id,
-            what=standing_by(link.id),
-            due_at=clock.now() + int(STANDING_BY * 1000),
+            state=2 if later else 3,
+            what=wait.what,
+            due_at=clock.now() + int(wait.seconds * 1000) if isinstance(wait, Await) else None,
         )
         if branch is not None:
             await tx.run("inbox_branch_pieces", id=arrival.id, branch=branch)
+        if isinstance(wait, Hold):
+            await wait.then(tx)
 
     async def _at(self, tx: Tx, arrival: Arrival, ordinal: int, place: Place, event: Event) -> None:
         match event:
@@ -181,13 +190,14 @@ class Router:
             event = replace(event, id=MessageId(f"{event.id} {arrival.key}"))  # somebody else's, under the same id
         elif event.echo and place.link is not None:
             raise Await(echo(place.link.connection, event.id), PATIENCE)
-        elif place.link is not None and self._breaker.trips(place.link.id, author, event.text.plain, event.at):
-            await self._break(tx, arrival, ordinal, place.link, event)
+        elif place.link is not None and await self._came_before(tx, place, event, author):
             return
-        command = place.link is None and event.form is Form.TEXT and self._is_command(event.text.plain)
+        elif place.link is not None and self._breaker.trips(place.link.id, author, event.text.plain, event.at):
+            raise self._strangers.loops(arrival, place.link, place.network, event.author)
+        command = place.link is None and event.form is not Form.NOTICE and self._is_command(event.text.plain)
         parent, root, late = await self._relations(tx, place.target, event)
         targets = [] if command else await self._targets(tx, place, root, parent, event.form)
-        hint = not (targets or command) and await self._stays_by_mistake(tx, place, event, author, parent)
+        hint = None if command else await self._stays_by_mistake(tx, place, event, author, parent)
         if not (targets or command or hint):
             return
         message = await self._outbox.message(
@@ -214,7 +224,7 @@ class Router:
             await self._outbox.notice(
                 tx,
                 place.room,
-                Text(plain=self._words(STAYS)),
+                Text(plain=self._words(hint)),
                 cause=arrival.key,
                 ordinal=ordinal,
                 about=message,
@@ -224,20 +234,27 @@ class Router:
                 tx, place.room, target, message, cause=arrival.key, ordinal=ordinal, wait=wait, whom=whom
             )
 
-    async def _break(self, tx: Tx, arrival: Arrival, ordinal: int, link: Link, event: Message) -> None:
-        """A loop is stopped here, and a person decides when it may go on."""
-        log.warning("router.loop", link=link.id)
-        await self._links.set_state(tx, link, "paused", self._words(_("une boucle est probable")))
-        await tx.run("audit_add", at=clock.now(), who="", what="paused", room=link.room, detail=link.name, rule="loop")
-        text = _(
-            "⛔ {name} est mis en pause : {author} y a dit {n} fois la même chose en moins de {minutes} minutes, comme"
-            " deux robots qui se répondent. Une fois la cause trouvée : !pont reprendre {name}",
-            name=link.name,
-            author=event.author.name,
-            n=SAME,
-            minutes=int(WITHIN // 60),
-        )
-        await self._outbox.notice(tx, link.room, Text(plain=self._words(text)), cause=arrival.key, ordinal=ordinal)
+    async def _came_before(self, tx: Tx, place: Place, event: Message, author: str) -> bool:
+        """Whether another link has brought it to this room already, as a mail to two lists comes: it is shown once.
+
+        It is where it came from now, too: what would have carried it there is called off, as far as that is possible.
+        """
+        for link in await self._links.of_room(tx, place.room):
+            if link.target == place.target or self._networks.get(link.connection) != place.network:
+                continue
+            known = await tx.one("copy_find", target=link.target, remote=event.id)
+            if known is None or known["author"] != author or known["origin"] != link.target:
+                continue
+            if await self._changes.call_off(tx, known["message"], place.target):
+                await tx.run(
+                    "copy_add", message=known["message"], target=place.target, part=0, remote=event.id, state=THERE
+                )
+            for ref in (*event.thread, event.id):
+                root = known["root"] or known["message"]
+                await tx.run("thread_ref_add", target=place.target, remote=ref, root=root)
+            await self._release(tx, f"{place.target} {event.id}")
+            return True
+        return False
 
     async def _relations(self, tx: Tx, target: str, event: Message) -> tuple[int | None, int | None, bool]:
         """The message answered, the thread's root, and whether this one was spoken of before it came."""
@@ -259,17 +276,22 @@ class Router:
             root = expected
         return parent, root, expected is not None
 
-    async def _stays_by_mistake(self, tx: Tx, place: Place, event: Message, author: str, parent: int | None) -> bool:
+    async def _stays_by_mistake(
+        self, tx: Tx, place: Place, event: Message, author: str, parent: int | None
+    ) -> Phrase | None:
         """A plain reply to what came in by a link that carries out only what is said in threads: told once to each."""
         if place.link is not None or event.reply_to is None or event.thread or parent is None:
-            return False
+            return None
         for link in await self._links.of_room(tx, place.room):
             if link.state == "active" and link.direction is Direction.REPLIES:
                 seen = await tx.one("copy_on", message=parent, target=link.target)
-                if seen and not await tx.value("kv_get", space="hint", key=f"{place.room} {author}"):
-                    await tx.run("kv_set", space="hint", key=f"{place.room} {author}", value=b"told")
-                    return True
-        return False
+                if seen and not await tx.value("kv_get", space="hint", key=f"{link.target} {author}"):
+                    await tx.run("kv_set", space="hint", key=f"{link.target} {author}", value=b"told")
+                    return _(
+                        "ℹ Cette réponse ne part pas vers {name}. Pour qu'elle y parte, répondez dans le fil.",
+                        name=link.name,
+                    )
+        return None
 
     @staticmethod
     async def _thread_of(tx: Tx, target: str, remote: MessageId) -> int | None:

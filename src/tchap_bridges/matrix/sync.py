@@ -198,7 +198,8 @@ class Sweeper:
     async def _lost(self, patience: float) -> bool:
         """Wait until the next sweep is due; True at once when somebody could not reach the homeserver."""
         try:
-            await asyncio.wait_for(self._client.lost.wait(), patience)
+            async with asyncio.timeout(patience):
+                await self._client.lost.wait()
         except TimeoutError:
             return False
         return True

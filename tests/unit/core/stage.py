@@ -322,11 +322,13 @@ class Stage:
             },
             bots={},
             options=Options(
-                rules=policy.Rules(destinations=frozenset({Destination.STATE}), restricted_rooms=False),
-                users=["@*:test"],
-                home="Tchap",
-                words=Translator("fr"),
-                **options,
+                **{
+                    "rules": policy.Rules(destinations=frozenset({Destination.STATE}), restricted_rooms=False),
+                    "users": ["@*:test"],
+                    "home": "Tchap",
+                    "words": Translator("fr"),
+                    **options,
+                }
             ),
             meter=Counts(),
         )

@@ -1,6 +1,5 @@
 """A loop is stopped, and everyday repetition is none."""
 
-import asyncio
 from datetime import timedelta
 from pathlib import Path
 
@@ -36,20 +35,37 @@ def test_everybody_may_say_good_morning() -> None:
     assert not any(breaker.trips(n, "bob", "bonjour", WHEN) for n in range(3 * SAME))
 
 
-async def test_a_loop_pauses_the_link_and_the_room_is_told_why(tmp_path: Path) -> None:
+async def test_who_loops_waits_alone_and_a_member_decides(tmp_path: Path) -> None:
+    absent = "Je suis absent jusqu'au 7."
     async with stage(tmp_path) as s:
-        for _ in range(SAME + 3):
-            await s.net.say("Je suis absent jusqu'au 7.")
+        for _ in range(SAME + 2):
+            await s.net.say(absent)
         log = await s.shown.until(SAME)
-        assert [one.text.plain for one in log[:-1]] == ["Je suis absent jusqu'au 7."] * (SAME - 1)
-        assert log[-1].text.plain.startswith("⛔ #c est mis en pause : Bob y a dit 10 fois la même chose")
-        s.shown.log.clear()
+        assert [one.text.plain for one in log[:-1]] == [absent] * (SAME - 1)
+        assert log[-1].text.plain.startswith("⛔ Bob a dit 10 fois la même chose à #c")
+        await s.net.say("Moi, je suis là.", by="eve")
+        await s.shown.until(SAME + 1)
+        assert s.shown.texts[-1] == "Moi, je suis là."  # nobody else waits
         await s.say("!pont etat")
-        assert "en pause" in (await s.shown.until(1))[-1].text.plain
-        assert "une boucle est probable" in s.shown.texts[-1]
-        await s.say("!pont reprendre #c")
-        await s.shown.until(2)
+        await s.shown.until(SAME + 2)
+        assert "bob attend d'être accepté" in s.shown.texts[-1]
+        s.shown.log.clear()
+        await s.say("!pont accepter bob")
+        await s.shown.until(4)
+        assert s.shown.texts.count(absent) == 3  # what waited is not lost
         await s.net.say("Me revoilà.")
-        await s.shown.until(3)
+        await s.shown.until(5)
         assert s.shown.texts[-1] == "Me revoilà."
-        await asyncio.sleep(0)
+
+
+async def test_who_loops_on_is_held_again(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        for _ in range(SAME):
+            await s.net.say("ping")
+        await s.shown.until(SAME)
+        await s.say("!pont accepter bob")
+        await s.shown.until(SAME + 2)
+        for _ in range(SAME):
+            await s.net.say("ping")
+        await s.shown.until(2 * SAME + 1)
+        assert s.shown.texts[-1].startswith("⛔")

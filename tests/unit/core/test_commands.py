@@ -84,10 +84,18 @@ async def test_english_words_are_answered_in_english(tmp_path: Path) -> None:
         ("!pont fax 01", "ni une commande ni un réseau"),
         ("!pont net", "il manque"),
         ("!pont net #c sens=travers", "n'est pas un sens"),
-        ("!pont retirer 4", "aucun lien"),
+        ("!pont retirer 4", "n'est relié à rien"),
         ('!pont net "#c', "guillemet"),
-        ("!pont pause", "de quel lien"),
+        ("!pont pause", "n'est relié à rien"),
         ("!pont code 1", "n'attend de code"),
+        ("!pont code", "il manque le code"),
+        ("!pont net #c sen=deux-sens", "Vouliez-vous dire « sens »"),
+        ("!pont net #c sens=", "il manque le sens"),
+        ("!pont etat zzz=1", "je ne connais pas l'option « zzz »"),
+        ("!pont net #c via=ailleurs", "aucune connexion ne s'appelle « ailleurs »"),
+        ("!pnt etat", "Vouliez-vous dire !pont ?"),
+        ("!hlp", "Did you mean !help?"),
+        ("!pont aide", "!pont liste"),
     ],
 )
 async def test_a_mistake_is_explained(tmp_path: Path, text: str, says: str) -> None:
@@ -215,10 +223,58 @@ async def test_an_invite_is_answered(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "word"),
-    [("bonjour", None), ("!", None), ("!!", None), ("! pont", None), ("!Pont x", "pont"), ("!écho\nx", "écho")],
+    [
+        ("bonjour", None),
+        ("!", None),
+        ("!!", None),
+        ("!1", None),
+        ("dis !pont", None),
+        ("! pont", ("pont", "")),
+        (" \t!pont  etat 1", ("pont", "etat 1")),
+        ("!Pont x", ("pont", "x")),
+        ("!écho\nx", ("écho", "x")),
+    ],
 )
-def test_word_of(text: str, word: str | None) -> None:
+def test_word_of(text: str, word: tuple[str, str] | None) -> None:
     assert word_of(text) == word
+
+
+@pytest.mark.parametrize("text", ["!pnt etat", "! pont etat", "  !pont etat", "!pont etat"])
+async def test_a_command_is_never_carried_out_of_the_room(tmp_path: Path, text: str) -> None:
+    async with stage(tmp_path) as s:
+        await answer(s, text)
+        await s.say("fin")
+        await s.net.shown.until(1)
+        assert s.net.shown.texts == ["fin"]
+
+
+@pytest.mark.parametrize("text", ["!!!", "!important : lire ceci", "! Attention"])
+async def test_what_only_looks_like_a_command_leaves(tmp_path: Path, text: str) -> None:
+    async with stage(tmp_path) as s:
+        await s.say(text)
+        await s.net.shown.until(1)
+        assert s.net.shown.texts == [text]
+
+
+async def test_a_link_keeps_its_number(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        await s.link("#d")
+        assert "#c n'est plus relié" in await answer(s, "!pont retirer 1")
+        assert "aucun lien n° « 1 »" in await answer(s, "!pont retirer 1")
+        assert (await answer(s, "!pont liste")).startswith("2. #d")
+        await s.link("#e")
+        assert "\n3. #e" in await answer(s, "!pont liste")
+        assert "#d n'est plus relié" in await answer(s, "!pont retirer #D")
+
+
+async def test_who_else_hears_it_is_told_at_the_time(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        said = await answer(s, "!pont net #d")
+        assert "Ce qui en vient part aussi vers #c." in said
+        assert "Ce qui vient de #c y part aussi." in said
+        said = await answer(s, "!pont net #e sens=sortant")
+        assert "part aussi vers" not in said
+        assert "Ce qui vient de #c, #d y part aussi." in said
 
 
 @pytest.mark.parametrize(
@@ -232,3 +288,50 @@ def test_word_of(text: str, word: str | None) -> None:
 )
 def test_split(text: str, arguments: Any, options: Any) -> None:
     assert split(text) == (arguments, options)
+
+
+async def test_each_code_proves_its_own_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[Stage.__module__], "NetConnection", ProvingConnection)
+    async with stage(tmp_path, linked=False) as s:
+        await answer(s, "!pont net a@a.fr")
+        await answer(s, "!pont net b@a.fr")
+        (_, first), (_, second) = await s.net.shown.until(2)
+        assert "relié à b@a.fr" in await answer(s, f"!pont code {second}")
+        assert "relié à a@a.fr" in await answer(s, f"!pont code {first}")
+
+
+async def test_asked_again_there_is_a_new_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[Stage.__module__], "NetConnection", ProvingConnection)
+    async with stage(tmp_path, linked=False) as s:
+        for _ in range(2):
+            assert "Un code vient d'être envoyé" in await answer(s, "!pont net a@a.fr")
+        (_, old), (_, new) = await s.net.shown.until(2)
+        assert old != new
+        assert "Ce n'est pas le code" in await answer(s, f"!pont code {old}")
+        assert "relié à a@a.fr" in await answer(s, f"!pont code {new}")
+
+
+async def test_an_expired_code_is_said_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[Stage.__module__], "NetConnection", ProvingConnection)
+    monkeypatch.setattr("tchap_bridges.core.linking.PROOF_MINUTES", -1)
+    async with stage(tmp_path, linked=False) as s:
+        await answer(s, "!pont net a@a.fr")
+        ((_, code),) = await s.net.shown.until(1)
+        assert "code périmé" in await answer(s, "!pont etat")
+        assert "n'est plus valable" in await answer(s, f"!pont code {code}")
+        assert "n'est relié à rien" in await answer(s, "!pont etat")
+
+
+async def test_a_code_does_not_pass_by_the_rooms_rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[Stage.__module__], "NetConnection", ProvingConnection)
+    async with stage(tmp_path, linked=False) as s:
+        await answer(s, "!pont net a@a.fr")
+        ((_, code),) = await s.net.shown.until(1)
+        s.hs.facts_of[ROOM] = facts(rule="restricted")
+        await s.event("changed", what="access")
+        await s.shown.until(2)
+        assert "suspendu" in s.shown.texts[-1]
+        await answer(s, f"!pont code {code}")
+        await s.say("secret")
+        await asyncio.sleep(0.2)
+        assert [entry for entry in s.net.shown.log if not isinstance(entry, tuple)] == []

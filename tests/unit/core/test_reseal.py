@@ -64,7 +64,7 @@ async def fill(db: Database, sealer: Sealer) -> None:
             rule_then="",
         )
         await tx.run("link_proof", id=link, proof=sealed("link.proof"))
-        await tx.run("sender_add", link=link, person="p", name=sealed("sender.name"))
+        await tx.run("sender_hold", link=link, person="p", name=sealed("sender.name"))
         await tx.run("ghost_add", mxid="@g:t", network="mail", person=sealed("ghost.person"), device="")
         await tx.run("kv_set", space="matrix", key="since", value=b"not sealed")
         for n in range(MANY):

@@ -111,7 +111,9 @@ CREATE TABLE link (
     name        TEXT     NOT NULL,
     direction   TEXT     NOT NULL,
     destination TEXT     NOT NULL,
-    state       TEXT     NOT NULL,            -- proof, active, paused, suspended, gone
+    number      INTEGER  NOT NULL,            -- by which its room's people call it, for as long as it lives
+    state       TEXT     NOT NULL,            -- what people want of it: proof, active, paused, gone
+    held        TEXT     NOT NULL DEFAULT '', -- why it may not carry, whatever they want: checking, moving, suspended
     reason      TEXT     NOT NULL DEFAULT '',
     waiting     TEXT     NOT NULL DEFAULT '',
     options     {blob}   NOT NULL,

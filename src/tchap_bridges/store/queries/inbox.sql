@@ -26,7 +26,7 @@ FROM inbox WHERE source = :source AND state = 0 ORDER BY id LIMIT :limit
 
 -- name: inbox_branch
 INSERT INTO inbox (source, key, kind, received_at, meta, raw, pieces, state, awaits, due_at, link)
-SELECT source, :key, kind, received_at, meta, raw, pieces, 2, :what, :due_at, :link FROM inbox WHERE id = :id
+SELECT source, :key, kind, received_at, meta, raw, pieces, :state, :what, :due_at, :link FROM inbox WHERE id = :id
 ON CONFLICT (source, key) DO NOTHING
 RETURNING id
 
@@ -44,6 +44,9 @@ UPDATE inbox SET state = 3, awaits = :what WHERE id = :id
 
 -- name: inbox_dead
 UPDATE inbox SET state = 4, error = :error WHERE id = :id
+
+-- name: inbox_awaiting
+SELECT count(*) FROM inbox WHERE awaits = :what AND state IN (2, 3)
 
 -- name: inbox_release
 UPDATE inbox SET state = 0, awaits = NULL, due_at = NULL WHERE awaits = :what AND state IN (2, 3)

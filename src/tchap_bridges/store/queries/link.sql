@@ -1,36 +1,37 @@
 -- Links, their names, and who may write to them.
 
 -- name: link_get
-SELECT id, room, connection, chat, name, direction, destination, state, reason, waiting, options, moderated,
+SELECT id, room, connection, chat, name, direction, destination, number, state, held, reason, waiting, options, moderated,
        correspondents, created_by, created_at, last_in, last_out
 FROM link WHERE id = :id
 
 -- name: links_of_room
-SELECT id, room, connection, chat, name, direction, destination, state, reason, waiting, options, moderated,
+SELECT id, room, connection, chat, name, direction, destination, number, state, held, reason, waiting, options, moderated,
        correspondents, created_by, created_at, last_in, last_out
-FROM link WHERE room = :room AND state <> 'gone' ORDER BY id
+FROM link WHERE room = :room AND state <> 'gone' ORDER BY number, id
 
 -- name: links_of_connection
-SELECT id, room, connection, chat, name, direction, destination, state, reason, waiting, options, moderated,
+SELECT id, room, connection, chat, name, direction, destination, number, state, held, reason, waiting, options, moderated,
        correspondents, created_by, created_at, last_in, last_out
-FROM link WHERE connection = :connection AND state <> 'gone' ORDER BY id
+FROM link WHERE connection = :connection AND state <> 'gone' ORDER BY number, id
 
 -- name: links_named
-SELECT link.id, room, link.connection, chat, link.name, direction, destination, state, reason, waiting, options,
+SELECT link.id, room, link.connection, chat, link.name, direction, destination, number, state, held, reason, waiting, options,
        moderated, correspondents, created_by, created_at, last_in, last_out
 FROM link_name JOIN link ON link.id = link_name.link
 WHERE link_name.connection = :connection AND link_name.name = :name AND state <> 'gone' ORDER BY link.id
 
 -- name: rooms_linked [slow]
-SELECT DISTINCT room FROM link WHERE state IN ('active', 'suspended')
+SELECT DISTINCT room FROM link WHERE state <> 'gone'
 
 -- name: links_states
-SELECT connection, state, count(*) AS count FROM link WHERE state <> 'gone' GROUP BY connection, state
+SELECT connection, CASE WHEN state = 'active' AND held <> '' THEN held ELSE state END AS state, count(*) AS count
+FROM link WHERE state <> 'gone' GROUP BY 1, 2
 
 -- name: link_add
-INSERT INTO link (room, connection, chat, name, direction, destination, state, waiting, options, moderated,
+INSERT INTO link (number, room, connection, chat, name, direction, destination, state, waiting, options, moderated,
                   correspondents, created_by, created_at, rule_then)
-VALUES (:room, :connection, :chat, :name, :direction, :destination, :state, :waiting, :options, :moderated,
+VALUES ((SELECT coalesce(max(number), 0) + 1 FROM link WHERE room = :room), :room, :connection, :chat, :name, :direction, :destination, :state, :waiting, :options, :moderated,
         :correspondents, :created_by, :created_at, :rule_then)
 RETURNING id
 
@@ -41,7 +42,10 @@ INSERT INTO link_name (connection, name, link) VALUES (:connection, :name, :link
 DELETE FROM link_name WHERE link = :link
 
 -- name: link_state
-UPDATE link SET state = :state, reason = :reason WHERE id = :id
+UPDATE link SET state = :state WHERE id = :id
+
+-- name: link_held
+UPDATE link SET held = :held, reason = :reason WHERE id = :id
 
 -- name: link_arrived
 UPDATE link SET last_in = :now, waiting = '' WHERE id = :id
@@ -61,8 +65,9 @@ UPDATE link SET room = :new WHERE room = :old AND state <> 'gone'
 -- name: sender_get
 SELECT state FROM sender WHERE link = :link AND person = :person
 
--- name: sender_add
-INSERT INTO sender (link, person, name, state) VALUES (:link, :person, :name, 0) ON CONFLICT DO NOTHING
+-- name: sender_hold
+INSERT INTO sender (link, person, name, state) VALUES (:link, :person, :name, 0)
+ON CONFLICT (link, person) DO UPDATE SET state = 0
 
 -- name: sender_state
 UPDATE sender SET state = :state WHERE link = :link AND person = :person
@@ -77,12 +82,12 @@ SELECT person, name, state FROM sender WHERE link = :link
 SELECT link, person, name FROM sender WHERE link = :link AND state = 0
 
 -- name: links_health [slow]
-SELECT link.id, link.room, link.connection, link.state, link.last_in, link.last_out,
+SELECT link.id, link.room, link.connection, link.state, link.held, link.last_in, link.last_out,
        sum(CASE WHEN outbox.state = 0 THEN 1 ELSE 0 END) AS waiting,
        sum(CASE WHEN outbox.state = 2 THEN 1 ELSE 0 END) AS failed
 FROM link
 LEFT JOIN lane ON lane.target = 'link:' || CAST(link.id AS TEXT)
 LEFT JOIN outbox ON outbox.lane = lane.id AND outbox.state IN (0, 2)
 WHERE link.state <> 'gone'
-GROUP BY link.id, link.room, link.connection, link.state, link.last_in, link.last_out
+GROUP BY link.id, link.room, link.connection, link.state, link.held, link.last_in, link.last_out
 ORDER BY link.id
