@@ -10,6 +10,7 @@ So no language is ever held in a global. A `Phrase` is the French text for whoev
 pickled. One sentence, one ``_()``: joining two by hand makes a plain ``str``, which nobody can translate any more.
 """
 
+import json
 from collections.abc import Mapping
 from functools import cache, cached_property
 from importlib import resources
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 Language = Literal["fr", "en"]
 LANGUAGES: tuple[str, ...] = get_args(Language)
+
+
+_PACKED = "\ue000"
+"""Begins a packed sentence: a character that no text has (Unicode, private use)."""
 
 
 class Phrase(str):
@@ -67,6 +72,25 @@ def _(msgid: str, /, **values: Any) -> Phrase:
 def ngettext(one: str, many: str, n: int, /, **values: Any) -> Phrase:
     """The same for a count; ``{n}`` may stand in both forms."""
     return Phrase(one, many, n, **{"n": n, **values})
+
+
+def pack(text: str) -> str:
+    """A sentence as one that can lie on disk and still be read in any language; other text as it is."""
+    if not isinstance(text, Phrase):
+        return text.lstrip(_PACKED)  # people's words never pass for a packed sentence
+    (msgid, many, n), values = text.__getnewargs_ex__()
+    told = {name: pack(value) if isinstance(value, str) else value for name, value in values.items()}
+    return _PACKED + json.dumps([msgid, many, n, told], ensure_ascii=False, default=str)
+
+
+def unpack(text: str) -> str:
+    """What `pack` packed: a `Phrase`, or the text."""
+    if not text.startswith(_PACKED):
+        return text
+    msgid, many, n, told = json.loads(text.removeprefix(_PACKED))
+    return Phrase(
+        msgid, many, n, **{name: unpack(value) if isinstance(value, str) else value for name, value in told.items()}
+    )
 
 
 class Translator:
