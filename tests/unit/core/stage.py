@@ -35,7 +35,7 @@ from tchap_bridges.core import policy
 from tchap_bridges.core.kernel import Edge, Kernel, Options
 from tchap_bridges.core.ports import Invited, RoomChanged, RoomFact, RoomFacts
 from tchap_bridges.errors import NotReady
-from tchap_bridges.events import Author, Deletion, Edit, Event, Form, Message, Reaction, Text
+from tchap_bridges.events import Author, Deletion, Edit, Event, File, Form, Message, Reaction, Text
 from tchap_bridges.i18n import Translator
 from tchap_bridges.ids import ChatId, ConnectionName, FileRef, MessageId, PersonId, RoomId, UserId
 from tchap_bridges.store.database import Database
@@ -145,6 +145,9 @@ class FakeHomeserver:
                         thread=tuple(data.get("thread", ())),
                         reply_to=data.get("reply_to"),
                         form=Form(data.get("form", "text")),
+                        files=tuple(
+                            File(name=name, mime="application/pdf", ref=FileRef(name)) for name in data.get("files", ())
+                        ),
                     ),
                 )
             case "edit":
