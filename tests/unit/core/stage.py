@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from tchap_bridges.bot import Bot
 from tchap_bridges.bridge import (
     Asker,
     Bridge,
@@ -304,7 +305,15 @@ class Counts:
 class Stage:
     """One kernel running on a store, with one network called ``net`` (and others by name)."""
 
-    def __init__(self, db: Database, nets: Mapping[str, Net], *, grace: float, options: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        db: Database,
+        nets: Mapping[str, Net],
+        *,
+        grace: float,
+        bots: Mapping[str, Bot],
+        options: Mapping[str, Any],
+    ) -> None:
         self.db = db
         self.nets = nets
         self.net = nets["net"]
@@ -323,7 +332,7 @@ class Stage:
                 ConnectionName(name): (NetBridge, NetConfig.model_construct(network=net, grace=grace))
                 for name, net in nets.items()
             },
-            bots={},
+            bots=bots,
             options=Options(
                 rules=policy.Rules(destinations=frozenset({Destination.STATE}), restricted_rooms=False),
                 users=["@*:test"],
@@ -370,13 +379,14 @@ async def stage(
     nets: Sequence[str] = ("net",),
     grace: float = 0.0,
     linked: bool = True,
+    bots: Mapping[str, Bot] | None = None,
     prepare: Callable[[Stage], None] = lambda _stage: None,
     url: str | None = None,
     **options: Any,
 ) -> AsyncIterator[Stage]:
     db = await Database.open(url or f"sqlite:///{folder}/store.db")
     try:
-        found = Stage(db, {name: Net() for name in nets}, grace=grace, options=options)
+        found = Stage(db, {name: Net() for name in nets}, grace=grace, bots=bots or {}, options=options)
         prepare(found)
         async with found.kernel.running():
             found.hs.edge.alive()
