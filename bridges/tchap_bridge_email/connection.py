@@ -107,11 +107,16 @@ class EmailConnection(Connection, NamesChats, Proves):
         chat = str(message.chat)
         if chat not in self._mailboxes and addresses.domain_of(chat) != self._domain:
             return chat
-        answered = addresses.normalise(message.answered.person) if message.answered else None
-        if answered is None:
+        if message.answered is None:
             raise Undeliverable(
                 _("cette adresse n'a pas de destinataire propre : il faut répondre à un courriel"),
                 remedy=_("Répondez, dans son fil, au courriel dont l'auteur doit vous lire."),
+            )
+        answered = addresses.normalise(message.answered.person)
+        if answered is None:
+            raise Undeliverable(
+                _("l'adresse d'où vient ce courriel n'en est pas une à laquelle écrire"),
+                remedy=_("Demandez à {name} une autre adresse.", name=message.answered.name),
             )
         return answered
 

@@ -107,8 +107,8 @@ def moment(date: datetime | None, arrival: datetime) -> datetime:
 
 def _author(mail: Mail, item: Item) -> Author:
     writer = mail.author or mail.sender
-    person = addresses.normalise(writer.address) if writer else None
-    person = person or addresses.normalise(item.meta.get("sender", ""))
+    person = addresses.writer(writer.address) if writer else None
+    person = person or addresses.writer(item.meta.get("sender", ""))
     name = fields.clean(writer.name, longest=_NAME) if writer else ""
     if person is None:
         return Author(person=_NOBODY, name=name or "Expéditeur inconnu", remark="adresse illisible")

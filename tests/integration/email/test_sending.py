@@ -293,6 +293,9 @@ async def test_an_address_of_ours_writes_to_whom_it_answers(open_bridge: Opener,
         assert raised.value.remedy
         marie = Author(person=PersonId("marie@exemple.fr"), name="Marie")
         await bridge.connection.send(outgoing(chat=ChatId("accueil-abcdefgh@pont.example"), answered=marie))
+        two = Author(person=PersonId("marie@exemple.fr,x@evil.example"), name="Marie")
+        with pytest.raises(Undeliverable, match="n'en est pas une"):
+            await bridge.connection.send(outgoing(chat=ChatId("accueil-abcdefgh@pont.example"), answered=two))
     (mail,) = mail_sink.mails
     assert mail.recipients == ("marie@exemple.fr",)
     assert str(mail.message()["Reply-To"]) == "accueil-abcdefgh@pont.example"

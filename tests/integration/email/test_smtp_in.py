@@ -92,7 +92,7 @@ async def test_nothing_is_smuggled(bridge: Bridge, dial: Dial, end: bytes) -> No
         ("victime@gmail.example", "550 5.7.1"),
         ("victime%gmail.example@pont.example", "550 5.1.1"),
         ("@pont.example:victime@gmail.example", "550 5.7.1"),
-        ("victime@gmail.example@pont.example", "550 5.1.1"),
+        ("victime@gmail.example@pont.example", "553 5.1.3"),
         ("victime!gmail.example", "553 5.1.3"),
         ('"victime@gmail.example"', "553 5.1.3"),
         ("personne@pont.example", "550 5.1.1"),

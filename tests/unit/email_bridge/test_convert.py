@@ -75,6 +75,7 @@ def test_an_answer() -> None:
     [
         ("jean@exemple.fr", "jean", "jean@exemple.fr", None),
         ("Ministre m@gouv.fr <x@evil.example>", "Ministre m@gouv.fr", "x@evil.example", "écrit depuis x@evil.example"),
+        ("Support <ticket:12@exemple.fr>", "Support", "ticket:12@exemple.fr", None),
         ("", "Expéditeur inconnu", "inconnu", "adresse illisible"),
     ],
 )

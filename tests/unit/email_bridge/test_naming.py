@@ -63,7 +63,13 @@ async def test_where_only_mailboxes_receive_the_mailbox_subscribes() -> None:
     assert chat.aliases == ("liste.exemple.fr",)
 
 
-@pytest.mark.parametrize("argument", ["", "liste", "pont@pont.fr", "autre@pont.fr", "a@b.fr c@d.fr", "a@b\r\n.fr"])
+@pytest.mark.parametrize(
+    "argument",
+    [
+        *("", "liste", "pont@pont.fr", "autre@pont.fr", "a@b.fr c@d.fr", "a@b\r\n.fr", "mailto:pont@pont.fr"),
+        *("victime@ailleurs.fr,x@exemple.fr", "victime@ailleurs.fr@exemple.fr", '"victime@ailleurs.fr"@exemple.fr'),
+    ],
+)
 async def test_what_names_nothing_is_refused_with_a_remedy(argument: str) -> None:
     with pytest.raises(Misconfigured) as refused:
         await named(argument)
