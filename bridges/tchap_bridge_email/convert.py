@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from html import escape
 
-from tchap_bridge_email import addresses, fields
+from tchap_bridge_email import addresses, away, fields
 from tchap_bridge_email.html import place_images
 from tchap_bridge_email.message import BouncedRecipient, Mail, Part
 from tchap_bridge_email.threads import ancestors
@@ -78,17 +78,22 @@ def _message(mail: Mail, item: Item, chat: ChatId, own: MessageId | None) -> Mes
     thread = tuple(MessageId(one) for one in ancestors(mail))
     cut = int(item.meta.get("cut", "0"))
     files = () if cut else tuple(_shown(mail))
+    author = _author(mail, item)
+    text = _text(mail, cut=cut, has_files=bool(files))
+    machine = mail.automatic == "auto-reply"
+    if machine:
+        text = away.notice(author.name, mail.subject, text, answers=bool(thread))
     return Message(
         id=own or MessageId(mail.message_id or _stand_in(item.raw)),
         chat=chat,
-        author=_author(mail, item),
+        author=author,
         at=moment(mail.date, item.received_at),
-        text=_text(mail, cut=cut, has_files=bool(files)),
+        text=text,
         files=files,
         thread=thread,
         reply_to=thread[-1] if thread else None,
-        title=None if thread else _visible(mail.subject) or None,
-        form=Form.NOTICE if mail.automatic == "auto-reply" else Form.TEXT,
+        title=None if thread or machine else _visible(mail.subject) or None,
+        form=Form.NOTICE if machine else Form.TEXT,
         also=tuple(also(mail, chat)) if item.meta.get("via") == "imap" else (),
         echo=own is not None,
     )
@@ -145,8 +150,8 @@ def _append(plain: str, html: str | None, more: str) -> tuple[str, str | None]:
 
 
 def _shown(mail: Mail) -> Iterator[File]:
-    """The files to show: all that was attached, and the pictures of the new text. A quoted logo is not among them."""
-    placed = frozenset(_CID.findall(mail.reply_html or ""))
+    """The files to show: all that was attached, and the pictures of what a person wrote, but for quoted logos."""
+    placed = frozenset() if mail.automatic == "auto-reply" else frozenset(_CID.findall(mail.reply_html or ""))
     for part in mail.attachments:
         if not part.inline or mail.html is None or part.content_id is None or escape(part.content_id) in placed:
             yield _file(part)
