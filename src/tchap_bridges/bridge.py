@@ -86,7 +86,7 @@ class Chat:
     ``moderated``: a first message from somebody unknown waits until a member lets them in. ``correspondents``: it has
     no members, what is said there goes to whoever is answered; one who cannot be reached keeps no other waiting.
     ``directions`` are those that make sense there. ``waiting``: what has to happen elsewhere before it lives, told in
-    the room.
+    the room among other things: a sentence without its full stop.
     """
 
     id: ChatId

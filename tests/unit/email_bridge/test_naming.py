@@ -5,6 +5,7 @@ import pytest
 from tchap_bridge_email.naming import Rules, find
 from tchap_bridges.bridge import Asker, Chat, Destination, Direction
 from tchap_bridges.errors import Misconfigured
+from tchap_bridges.i18n import Translator
 from tchap_bridges.ids import ChatId, UserId
 
 ASKER = Asker(user=UserId("@jean:tchap"), name="Jean", room_name="Équipe d'accueil")
@@ -55,6 +56,16 @@ async def test_a_room_gets_an_address_of_its_own() -> None:
     assert (await named("adresse")).id == chat.id
     assert (await named("adresse", chat.id)).id != chat.id
     assert (await named("adresse Permanence")).id.startswith("permanence-")
+
+
+@pytest.mark.parametrize("argument", ["liste@exemple.fr", "marie@ailleurs.fr", "boite@ailleurs.fr", "adresse"])
+async def test_what_is_waited_for_can_stand_among_other_things(argument: str) -> None:
+    waiting = (await named(argument)).waiting
+    for language in ("fr", "en"):
+        said = Translator(language)(waiting)
+        assert said
+        assert not said.endswith(".")
+        assert ". " not in said
 
 
 async def test_where_only_mailboxes_receive_the_mailbox_subscribes() -> None:
