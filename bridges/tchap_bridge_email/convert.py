@@ -26,6 +26,8 @@ _REPORTED, _DETAIL = 5, 200
 _PAST, _FUTURE = timedelta(days=30), timedelta(hours=1)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _CID = re.compile(r'src="cid:([^"<>]*)"')
+_OWN_MARK = re.compile(r" \(via [^()]{1,60}\)\Z")
+"""What `compose` puts behind the name of whoever speaks through us."""
 _LINK = re.compile(
     r"[a-z][a-z0-9+.-]{1,20}:/+\S*|(?:mailto|matrix|tel):\S+|www\.\S+|[\w-]+(?:\.[\w-]+)+(?::\d+)?[/?#]\S*",
     re.IGNORECASE,
@@ -78,7 +80,7 @@ def _message(mail: Mail, item: Item, chat: ChatId, own: MessageId | None) -> Mes
     thread = tuple(MessageId(one) for one in ancestors(mail))
     cut = int(item.meta.get("cut", "0"))
     files = () if cut else tuple(_shown(mail))
-    author = _author(mail, item)
+    author = _author(mail, item, own=own is not None)
     text = _text(mail, cut=cut, has_files=bool(files))
     machine = mail.automatic == "auto-reply"
     if machine:
@@ -110,11 +112,13 @@ def moment(date: datetime | None, arrival: datetime) -> datetime:
     return date
 
 
-def _author(mail: Mail, item: Item) -> Author:
+def _author(mail: Mail, item: Item, *, own: bool) -> Author:
+    """``own``: it left from here, and names its author with our mark. Another room of the list puts its own instead."""
     writer = mail.author or mail.sender
     person = addresses.writer(writer.address) if writer else None
     person = person or addresses.writer(item.meta.get("sender", ""))
-    name = fields.clean(writer.name, longest=_NAME) if writer else ""
+    declared = writer.name if writer else ""
+    name = fields.clean(_OWN_MARK.sub("", declared) if own else declared, longest=_NAME)
     if person is None:
         return Author(person=_NOBODY, name=name or "Expéditeur inconnu", remark="adresse illisible")
     shown = addresses.other_address(name, person)
