@@ -6,7 +6,7 @@ The whole of the contract's duties, as they are met here:
   before. Whatever goes wrong in between, the network tells it again, and its own event id makes it one.
 - Out: a message is posted under its key, so that posting it twice shows it once. Nothing is retried and nothing queued
   here: an error of the right kind is raised, and the core does the rest.
-- A file that cannot pass is told in the text. It never holds the text back.
+- A file that cannot pass never holds the text back. It is told in the text, and its sender is told by the core.
 - Each ability is a class that is inherited. What is not inherited the core tells people about; leave it out rather
   than write a method that does nothing.
 """
@@ -92,6 +92,7 @@ class EchoConnection(Connection, Edits, Deletes, Reacts, ShowsTyping, NamesChats
             try:
                 files.append(await self._upload(session, file, message, f"file {n}"))
             except Undeliverable as error:
+                await message.leave_out(n, error)
                 notes.append(_("[fichier non transmis : {name} ({why})]", name=file.name, why=error.reason))
         posts = convert.posts_of(message, files=files, notes=notes)
         return [MessageId((await session.ask(post)).id) for post in posts]
@@ -102,7 +103,10 @@ class EchoConnection(Connection, Edits, Deletes, Reacts, ShowsTyping, NamesChats
         if done is not None:
             return done
         if file.size is not None and file.size > wire.FILE_BYTES:
-            raise Undeliverable(_("trop gros : {n} octets", n=file.size))
+            raise Undeliverable(
+                _("le réseau n'accepte que {n} octets par fichier", n=wire.FILE_BYTES),
+                remedy=_("Envoyez un fichier plus petit, ou un lien."),
+            )
         id_, offset = "", 0
         async with file.open() as chunks:
             async for data in _at_most(wire.CHUNK, chunks):  # one piece in memory at a time, however long the file

@@ -15,27 +15,42 @@ _OWN_LOCAL = re.compile(r"[a-z2-7]{26}\.tchap")
 _OWN_RETURN = re.compile(r"retour-[a-z2-7]{12}")
 _NOT_SLUG = re.compile(r"[^a-z0-9]+")
 _MAILBOX = re.compile(r"[^\s<>()\[\],;:\\\"@]+@[^\s<>()\[\],;:\\\"@]+")
-_ADDRESS_BYTES = 320
-"""64 for the local part, one, and 255 for the domain: RFC 5321 section 4.5.3.1."""
+_NEEDS_QUOTES = re.compile(r"[\s()<>\[\]:;@\\,\"]")
+_LOCAL_OCTETS, _DOMAIN_OCTETS = 64, 255  # RFC 5321 section 4.5.3.1
 
 
 def normalise(address: str) -> str | None:
     """The one spelling under which an address is compared and stored; None when it is not one.
 
     Lower case on both sides (RFC 5321 lets a local part be case-sensitive; no list and no person means it), NFC, the
-    domain in its A-label form, no trailing dot, no needless quotes.
+    domain in its A-label form, no trailing dot, no ``mailto:`` (RFC 6068), no needless quotes. A local part that needs
+    quotes (RFC 5321 section 4.1.2) is refused: nobody has one, and what looks like it is two addresses in one word.
     """
+    parts = _parts(address)
+    if parts is None or _NEEDS_QUOTES.search(parts[0]) or len(parts[0].encode()) > _LOCAL_OCTETS:
+        return None
+    return "@".join(parts)
+
+
+def writer(address: str) -> str | None:
+    """The same for whom a mail comes from: real mail has what `normalise` refuses, and its author is somebody still."""
+    parts = _parts(address)
+    whole = "@".join(parts or ())
+    return whole if 0 < len(whole.encode()) <= _LOCAL_OCTETS + 1 + _DOMAIN_OCTETS else None
+
+
+def _parts(address: str) -> tuple[str, str] | None:
+    """The local part without quotes, the domain: what is before the last @, and what is after it."""
     text = unicodedata.normalize("NFC", address).strip().removeprefix("<").removesuffix(">").strip()
-    local, at, domain = text.rpartition("@")
+    if text[:7].lower() == "mailto:":
+        text = text[7:]
+    local, _at, domain = text.rpartition("@")
     if local.startswith('"') and local.endswith('"') and len(local) > 2:
         local = local[1:-1].replace("\\", "")
-    if not at or not local or any(c.isspace() or not c.isprintable() for c in text):
+    if not local or any(c.isspace() or not c.isprintable() for c in text):
         return None
     host = ascii_domain(domain)
-    if host is None:
-        return None
-    whole = f"{local.casefold()}@{host}"
-    return whole if len(whole.encode("utf-8", "replace")) <= _ADDRESS_BYTES else None
+    return (local.casefold(), host) if host is not None else None
 
 
 def ascii_domain(domain: str) -> str | None:
@@ -46,7 +61,7 @@ def ascii_domain(domain: str) -> str | None:
     except UnicodeError:
         return None
     labels = host.split(".")
-    sound = len(host) <= 255 and all(0 < len(label) <= 63 and not _strange(label) for label in labels)
+    sound = len(host) <= _DOMAIN_OCTETS and all(0 < len(label) <= 63 and not _strange(label) for label in labels)
     return host if sound else None
 
 

@@ -8,7 +8,9 @@ from tchap_bridge_email import headers
 from tchap_bridge_email.message import Address, ListInfo
 from tchap_bridge_email.mime import Entity
 
-_VIA = re.compile(r"\s*\b(?:via|par|über|ueber|por|tramite|through|on behalf of|de la part de)\s+\S.*\Z", re.IGNORECASE)
+_VIA = re.compile(
+    r"\s*\(?\b(?:via|par|über|ueber|por|tramite|through|on behalf of|de la part de)\s+\S.*\Z", re.IGNORECASE
+)
 _UNSUBSCRIBE = re.compile(r"<\s*((?:https?|mailto):[^<>\s]{1,2000})\s*>", re.IGNORECASE)
 _INNER_ADDRESS = re.compile(r"[(<]?([^\s()<>@]{1,64}@[^\s()<>@]{1,255})[)>]?")
 

@@ -28,7 +28,7 @@ Hello,
 
 If you agree, give this code in the room within the hour:
 
-    !pont code {code}
+    !bridge code {code}
 
 Mail of this address will then be shown in the room, and answers from the room will be sent to it.
 If you know nothing of this, do nothing: without the code nothing is linked.

@@ -5,14 +5,14 @@ Mail has no session to lose: `EmailConnection.send` needs no more than the submi
 
 import asyncio
 import ssl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from tchap_bridge_email import addresses, naming
 from tchap_bridge_email.challenge import challenge
 from tchap_bridge_email.compose import Enclosure, Letter, Origin, compose
 from tchap_bridge_email.config import EmailConfig
-from tchap_bridge_email.enclosures import Space, enclose, too_big
+from tchap_bridge_email.enclosures import LIGHTER, Space, enclose, missing
 from tchap_bridge_email.entrance import House
 from tchap_bridge_email.imap_client import Account
 from tchap_bridge_email.imap_in import Mailboxes
@@ -89,14 +89,16 @@ class EmailConnection(Connection, NamesChats, Proves):
     async def send(self, message: Outgoing) -> Sequence[MessageId]:
         recipient = self._recipient(message)
         async with self._space.of(message.files) as held:
-            letter, instead = await self._with_files(message, recipient)
+            letter, enclosed = await self._with_files(message, recipient)
             held.keep(len(letter.raw) if message.files else 0)
             try:
                 await self._hand_over(letter, message.steps)
             except TooBig:
-                if not instead:
+                if not enclosed:
                     raise
-                letter = self._letter(message, recipient, missing=instead)
+                for file in enclosed:
+                    await message.leave_out(file, _refused_for_size())
+                letter = self._letter(message, recipient)
                 await self._hand_over(letter, message.steps)
         return (letter.message_id,)
 
@@ -105,27 +107,31 @@ class EmailConnection(Connection, NamesChats, Proves):
         chat = str(message.chat)
         if chat not in self._mailboxes and addresses.domain_of(chat) != self._domain:
             return chat
-        answered = addresses.normalise(message.answered.person) if message.answered else None
-        if answered is None:
+        if message.answered is None:
             raise Undeliverable(
                 _("cette adresse n'a pas de destinataire propre : il faut répondre à un courriel"),
                 remedy=_("Répondez, dans son fil, au courriel dont l'auteur doit vous lire."),
             )
+        answered = addresses.normalise(message.answered.person)
+        if answered is None:
+            raise Undeliverable(
+                _("l'adresse d'où vient ce courriel n'en est pas une à laquelle écrire"),
+                remedy=_("Demandez à {name} une autre adresse.", name=message.answered.name),
+            )
         return answered
 
-    async def _with_files(self, message: Outgoing, recipient: str) -> tuple[Letter, list[str]]:
-        """The mail; and what it has to say without its files, empty when it carries none."""
+    async def _with_files(self, message: Outgoing, recipient: str) -> tuple[Letter, Collection[int]]:
+        """The mail, and which of the files it carries."""
         if not message.files:
-            return self._letter(message, recipient), []
+            return self._letter(message, recipient), ()
         async with self._mixing:  # files are in memory twice while they become a mail: those of one mail at a time
-            enclosures, missing = await enclose(message.files, self.limits.file_bytes or 0)
-            letter = self._letter(message, recipient, enclosures=enclosures, missing=missing)
-        return letter, [*missing, *(too_big(one.name) for one in enclosures)] if enclosures else []
+            enclosures = await enclose(message, self.limits.file_bytes or 0)
+            return self._letter(message, recipient, tuple(enclosures.values())), tuple(enclosures)
 
-    def _letter(
-        self, message: Outgoing, recipient: str, *, enclosures: Sequence[Enclosure] = (), missing: Sequence[str] = ()
-    ) -> Letter:
-        return compose(message, origin=self._origin, recipients=[recipient], enclosures=enclosures, missing=missing)
+    def _letter(self, message: Outgoing, recipient: str, enclosures: Sequence[Enclosure] = ()) -> Letter:
+        return compose(
+            message, origin=self._origin, recipients=[recipient], enclosures=enclosures, missing=missing(message)
+        )
 
     async def _hand_over(self, letter: Letter, steps: Steps) -> None:
         """One attempt. The steps say, over crashes too, whether the server may have the mail already."""
@@ -168,6 +174,10 @@ class EmailConnection(Connection, NamesChats, Proves):
     async def challenge(self, address: str, code: str, asker: Asker, *, key: str) -> None:
         message = challenge(address, code, asker, key=key, at=datetime.now(UTC))
         await self._hand_over(self._letter(message, address), message.steps)
+
+
+def _refused_for_size() -> Undeliverable:
+    return Undeliverable(_("le serveur d'envoi n'accepte pas un courriel aussi gros"), remedy=LIGHTER)
 
 
 def _normal(address: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from html import escape
 
-from tchap_bridge_email import addresses, fields
+from tchap_bridge_email import addresses, away, fields
 from tchap_bridge_email.html import place_images
 from tchap_bridge_email.message import BouncedRecipient, Mail, Part
 from tchap_bridge_email.threads import ancestors
@@ -26,6 +26,8 @@ _REPORTED, _DETAIL = 5, 200
 _PAST, _FUTURE = timedelta(days=30), timedelta(hours=1)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _CID = re.compile(r'src="cid:([^"<>]*)"')
+_OWN_MARK = re.compile(r" \(via [^()]{1,60}\)\Z")
+"""What `compose` puts behind the name of whoever speaks through us."""
 _LINK = re.compile(
     r"[a-z][a-z0-9+.-]{1,20}:/+\S*|(?:mailto|matrix|tel):\S+|www\.\S+|[\w-]+(?:\.[\w-]+)+(?::\d+)?[/?#]\S*",
     re.IGNORECASE,
@@ -78,17 +80,22 @@ def _message(mail: Mail, item: Item, chat: ChatId, own: MessageId | None) -> Mes
     thread = tuple(MessageId(one) for one in ancestors(mail))
     cut = int(item.meta.get("cut", "0"))
     files = () if cut else tuple(_shown(mail))
+    author = _author(mail, item, own=own is not None)
+    text = _text(mail, cut=cut, has_files=bool(files))
+    machine = mail.automatic == "auto-reply"
+    if machine:
+        text = away.notice(author.name, mail.subject, text, answers=bool(thread))
     return Message(
         id=own or MessageId(mail.message_id or _stand_in(item.raw)),
         chat=chat,
-        author=_author(mail, item),
+        author=author,
         at=moment(mail.date, item.received_at),
-        text=_text(mail, cut=cut, has_files=bool(files)),
+        text=text,
         files=files,
         thread=thread,
         reply_to=thread[-1] if thread else None,
-        title=None if thread else _visible(mail.subject) or None,
-        form=Form.NOTICE if mail.automatic == "auto-reply" else Form.TEXT,
+        title=None if thread or machine else _visible(mail.subject) or None,
+        form=Form.NOTICE if machine else Form.TEXT,
         also=tuple(also(mail, chat)) if item.meta.get("via") == "imap" else (),
         echo=own is not None,
     )
@@ -105,11 +112,13 @@ def moment(date: datetime | None, arrival: datetime) -> datetime:
     return date
 
 
-def _author(mail: Mail, item: Item) -> Author:
+def _author(mail: Mail, item: Item, *, own: bool) -> Author:
+    """``own``: it left from here, and names its author with our mark. Another room of the list puts its own instead."""
     writer = mail.author or mail.sender
-    person = addresses.normalise(writer.address) if writer else None
-    person = person or addresses.normalise(item.meta.get("sender", ""))
-    name = fields.clean(writer.name, longest=_NAME) if writer else ""
+    person = addresses.writer(writer.address) if writer else None
+    person = person or addresses.writer(item.meta.get("sender", ""))
+    declared = writer.name if writer else ""
+    name = fields.clean(_OWN_MARK.sub("", declared) if own else declared, longest=_NAME)
     if person is None:
         return Author(person=_NOBODY, name=name or "Expéditeur inconnu", remark="adresse illisible")
     shown = addresses.other_address(name, person)
@@ -145,8 +154,8 @@ def _append(plain: str, html: str | None, more: str) -> tuple[str, str | None]:
 
 
 def _shown(mail: Mail) -> Iterator[File]:
-    """The files to show: all that was attached, and the pictures of the new text. A quoted logo is not among them."""
-    placed = frozenset(_CID.findall(mail.reply_html or ""))
+    """The files to show: all that was attached, and the pictures of what a person wrote, but for quoted logos."""
+    placed = frozenset() if mail.automatic == "auto-reply" else frozenset(_CID.findall(mail.reply_html or ""))
     for part in mail.attachments:
         if not part.inline or mail.html is None or part.content_id is None or escape(part.content_id) in placed:
             yield _file(part)

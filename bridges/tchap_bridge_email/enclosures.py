@@ -1,34 +1,46 @@
-"""Files on their way into a mail: read, counted, and told by name where they cannot go along."""
+"""Files on their way into a mail: read, counted, and told by name to both sides where they cannot go along."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from tchap_bridge_email.compose import Enclosure
-from tchap_bridges.bridge import Attachment
+from tchap_bridges.bridge import Attachment, Outgoing
 from tchap_bridges.errors import Undeliverable
 from tchap_bridges.i18n import _
 
+LIGHTER = _("Envoyez une pièce jointe plus légère, ou un lien.")
 
-async def enclose(files: Sequence[Attachment], budget: int) -> tuple[list[Enclosure], list[str]]:
-    """The files that fit into ``budget`` bytes together, and a sentence for each that does not.
+
+async def enclose(message: Outgoing, budget: int) -> dict[int, Enclosure]:
+    """The files that fit into ``budget`` bytes together, by their place in the message; the others are left out.
 
     Raises what `Attachment.open` raises, but for `Undeliverable`: a file that is gone does not hold its text back.
     """
-    enclosures: list[Enclosure] = []
-    missing: list[str] = []
-    for file in files:
+    enclosures: dict[int, Enclosure] = {}
+    left = budget
+    for n, file in enumerate(message.files):
         try:
-            data = await _read(file, budget)
+            data = await _read(file, left)
         except Undeliverable as error:
-            missing.append(_("Pièce jointe non transmise : {name} ({why})", name=file.name, why=error.reason))
+            await message.leave_out(n, error)
             continue
         if data is None:
-            missing.append(too_big(file.name))
+            await message.leave_out(n, _too_big(budget))
             continue
-        budget -= len(data)
-        enclosures.append(Enclosure(name=file.name, mime=file.mime, data=data))
-    return enclosures, missing
+        left -= len(data)
+        enclosures[n] = Enclosure(name=file.name, mime=file.mime, data=data)
+    return enclosures
+
+
+def missing(message: Outgoing) -> list[str]:
+    """A sentence on each file that was left out, for whoever gets the mail."""
+    found = ((file.name, message.left_out(n)) for n, file in enumerate(message.files))
+    return [
+        _("Pièce jointe non transmise : {name} ({why})", name=name, why=why.reason)
+        for name, why in found
+        if why is not None
+    ]
 
 
 class Space:
@@ -73,8 +85,10 @@ class Held:
             self._size = size
 
 
-def too_big(name: str) -> str:
-    return _("Pièce jointe non transmise : {name} (trop volumineuse pour un courriel)", name=name)
+def _too_big(budget: int) -> Undeliverable:
+    return Undeliverable(
+        _("un courriel porte ici {size} Mo de pièces jointes au plus", size=max(1, budget // 1_000_000)), remedy=LIGHTER
+    )
 
 
 async def _read(file: Attachment, budget: int) -> bytes | None:

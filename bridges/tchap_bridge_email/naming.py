@@ -63,14 +63,14 @@ def _list(address: str, rules: Rules) -> Chat:
     if allowed := _allowed(address, rules):
         waiting = _(
             "Abonnez {subscriber} à la liste {address} (ou demandez-le à son propriétaire) ; en attente du premier"
-            " message.",
+            " message",
             subscriber=subscriber,
             address=address,
         )
     else:  # whoever answered for it may be one person
         waiting = _(
             "Si {address} est une liste, abonnez-y {subscriber} ; si c'est une boîte, faites suivre son courriel à"
-            " {subscriber}. En attente du premier message.",
+            " {subscriber} ; en attente du premier message",
             subscriber=subscriber,
             address=address,
         )
@@ -94,7 +94,7 @@ def _mailbox(address: str, rules: Rules) -> Chat:
         aliases=_own(address, rules),
         correspondents=True,
         proof=None if _allowed(address, rules) else address,
-        waiting=_("En attente du prochain courriel reçu par {address}.", address=address),
+        waiting=_("En attente du prochain courriel reçu par {address}", address=address),
     )
 
 
@@ -119,7 +119,7 @@ async def _allocate(name: str, asker: Asker, rules: Rules, taken: Callable[[Chat
                 aliases=(_returns(address, rules),),
                 moderated=True,
                 correspondents=True,
-                waiting=_("Écrivez à {address} : en attente du premier courriel.", address=address),
+                waiting=_("Écrivez à {address} : en attente du premier courriel", address=address),
             )
     raise Misconfigured(_("toutes les adresses de ce nom sont prises"), remedy=_("Choisissez un autre nom."))
 

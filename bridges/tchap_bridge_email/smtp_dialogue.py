@@ -21,6 +21,10 @@ from tchap_bridges.errors import NotReady
 _END = b"\r\n.\r\n"
 _DOT = b".\r\n"
 _NULL = "<>"
+_POSTMASTER = "postmaster"
+"""RFC 5321 section 4.5.1 wants it of every domain. A room that had it could have certificates made out to the domain,
+and to take what nobody reads is worse than to refuse it: the mail server in front has it read (docs/operate/postfix).
+"""
 
 
 class Hooks:
@@ -42,7 +46,8 @@ class Hooks:
     ) -> str:
         del session, options
         house = self._entrance.house
-        recipient = addresses.normalise(address)
+        postmaster = f"{_POSTMASTER}@{house.domain}"
+        recipient = postmaster if address.lower() == _POSTMASTER else addresses.normalise(address)
         if len(envelope.rcpt_tos) >= house.recipients:
             return "452 4.5.3 Too many recipients, send the others in another message"
         if recipient is None:
@@ -56,6 +61,8 @@ class Hooks:
             return "250 2.1.5 OK"
         if recipient == house.sender:
             return server.refuse_recipient("550 5.7.1 This address only sends, please write to the list")
+        if recipient == postmaster:
+            return server.refuse_recipient("550 5.1.1 Nobody reads it here, please have the mail server in front do so")
         if addresses.domain_of(recipient) == house.domain:
             return server.refuse_recipient("550 5.1.1 No such address here")
         return server.refuse_recipient("550 5.7.1 Relaying denied")

@@ -9,8 +9,9 @@ A bot is one class in one file::
         async def echo(self, room: Room, words: str) -> str:
             return words
 
-The class docstring is its help text, a command's docstring the command's; what a handler returns is said in the room,
-in reply. A handler is called only in rooms where an admin has switched the bot on.
+The class docstring is its help text, a command's docstring the command's: French, and read in English where the
+catalogue has it. What a handler returns is said in the room, in reply. A handler is called only in rooms where an admin
+has switched the bot on.
 """
 
 from collections.abc import Awaitable, Callable
@@ -19,6 +20,7 @@ from enum import IntEnum
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from tchap_bridges.events import Author
+from tchap_bridges.i18n import Phrase
 from tchap_bridges.ids import RoomId
 
 
@@ -53,7 +55,7 @@ class Command:
     words: tuple[str, ...]
     who: Power
     handler: str
-    help: str
+    help: Phrase
 
 
 def command(*words: str, who: Power = Power.MEMBER) -> Callable[[HandlerT], HandlerT]:
@@ -62,8 +64,7 @@ def command(*words: str, who: Power = Power.MEMBER) -> Callable[[HandlerT], Hand
         raise TypeError("@command needs at least one word: @command('echo')")
 
     def mark(handler: HandlerT) -> HandlerT:
-        doc = (handler.__doc__ or "").strip().split("\n")[0]
-        found = Command(words=words, who=who, handler=handler.__name__, help=doc)
+        found = Command(words=words, who=who, handler=handler.__name__, help=_first_line(handler.__doc__))
         vars(handler)["__command__"] = found
         return handler
 
@@ -80,3 +81,12 @@ class Bot:
         super().__init_subclass__(**kwargs)
         own = (vars(member).get("__command__") for member in vars(cls).values() if callable(member))
         cls.commands = (*cls.commands, *(found for found in own if found))
+
+    @classmethod
+    def about(cls) -> Phrase:
+        """What it is for: the first line of its docstring."""
+        return _first_line(cls.__doc__)
+
+
+def _first_line(doc: str | None) -> Phrase:
+    return Phrase((doc or "").strip().split("\n")[0])

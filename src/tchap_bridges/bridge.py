@@ -11,6 +11,7 @@ Who owes what
     A bridge never blocks the event loop, and starts no task outside `Connection.run`.
 """
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -21,8 +22,9 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
 
+from tchap_bridges.errors import Undeliverable
 from tchap_bridges.events import Author, Event, Form, Text
-from tchap_bridges.i18n import Phrase
+from tchap_bridges.i18n import Phrase, pack, unpack
 from tchap_bridges.ids import ChatId, ConnectionName, FileRef, MessageId, UserId
 
 ConfigT = TypeVar("ConfigT", bound=BaseModel)
@@ -84,7 +86,7 @@ class Chat:
     ``moderated``: a first message from somebody unknown waits until a member lets them in. ``correspondents``: it has
     no members, what is said there goes to whoever is answered; one who cannot be reached keeps no other waiting.
     ``directions`` are those that make sense there. ``waiting``: what has to happen elsewhere before it lives, told in
-    the room.
+    the room among other things: a sentence without its full stop.
     """
 
     id: ChatId
@@ -127,7 +129,7 @@ class Steps(Protocol):
     """What of this message is done already. Survives a crash: a second `send` goes on from there.
 
     A step called ``event.<n>`` names the id under which a part is seen: it can be withdrawn even if the rest never
-    comes.
+    comes. Those called ``left.<n>`` are `Outgoing.leave_out`'s.
     """
 
     def get(self, step: str) -> str | None: ...
@@ -163,6 +165,24 @@ class Outgoing:
     form: Form = Form.TEXT
     late: bool = False
     options: Mapping[str, str] = field(default_factory=dict)
+
+    async def leave_out(self, file: int, why: Undeliverable) -> None:
+        """``files[file]`` does not go along: whoever sent it is told why, and of the remedy, once the rest is there.
+
+        To be said before anything is shown, for it is on disk when this returns and final: at a second `send` opening
+        the file raises the same again. Else what is seen without it, and shown but once, would be taken for whole.
+        """
+        said = json.dumps([pack(why.reason), pack(why.remedy)])
+        if self.steps.get(f"left.{file}") != said:
+            await self.steps.done(f"left.{file}", said)
+
+    def left_out(self, file: int) -> Undeliverable | None:
+        """Why ``files[file]`` does not go along, as this attempt or an earlier one has found; None while it does."""
+        said = self.steps.get(f"left.{file}")
+        if said is None:
+            return None
+        reason, remedy = map(unpack, json.loads(said))
+        return Undeliverable(reason, remedy=remedy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,7 +244,8 @@ class Connection(ABC):
     async def send(self, message: Outgoing) -> Sequence[MessageId]:
         """Show it; return the ids it got, the main one first (empty where the network has none).
 
-        A file that can never pass is told in the text and does not hold the text back.
+        A file that can never pass does not hold the text back: it is told in the text to those who read it there, and
+        by `Outgoing.leave_out` to whoever sent it.
         """
 
 

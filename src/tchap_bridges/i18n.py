@@ -77,10 +77,10 @@ def ngettext(one: str, many: str, n: int, /, **values: Any) -> Phrase:
 def pack(text: str) -> str:
     """A sentence as one that can lie on disk and still be read in any language; other text as it is."""
     if not isinstance(text, Phrase):
-        return text
+        return text.lstrip(_PACKED)  # people's words never pass for a packed sentence
     (msgid, many, n), values = text.__getnewargs_ex__()
     told = {name: pack(value) if isinstance(value, str) else value for name, value in values.items()}
-    return _PACKED + json.dumps([msgid, many, n, told], ensure_ascii=False)
+    return _PACKED + json.dumps([msgid, many, n, told], ensure_ascii=False, default=str)
 
 
 def unpack(text: str) -> str:

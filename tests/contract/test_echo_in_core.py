@@ -11,6 +11,7 @@ from tests.unit.core.stage import KEY, Counts, FakeHomeserver
 
 from tchap_bridge_echo import EchoBridge, EchoConfig
 from tchap_bridge_echo.server import EchoServer
+from tchap_bridge_echo.wire import FILE_BYTES
 from tchap_bridges.bridge import Destination, Outgoing, OutgoingDeletion, OutgoingEdit, OutgoingReaction
 from tchap_bridges.core import policy
 from tchap_bridges.core.kernel import Edge, Kernel, Options
@@ -118,3 +119,15 @@ async def test_a_session_lost_in_between(tmp_path: Path) -> None:
         await network.until(lambda: not network.account("pont").waiting, seconds=20)
         assert [post.text for post in here.posts] == [f"du salon {n}" for n in range(10)]
         assert [entry.text.plain for entry in await here.shown(10)] == [f"du réseau {n}" for n in range(10)]
+
+
+async def test_a_file_that_is_too_large_is_told_to_both_sides(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        here.homeserver.rooms.files["film.mov"] = bytes(FILE_BYTES + 1)
+        await here.room("message", "$film", text="voici", files=["film.mov"])
+        (notice,) = await here.shown(1)
+        assert notice.reply_to == "$film"
+        assert notice.text.plain.startswith("⚠ film.mov n'est pas parti vers #general : ")
+        (post,) = here.posts
+        assert "voici" in post.text
+        assert "film.mov" in post.text

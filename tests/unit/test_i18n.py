@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tchap_bridges.i18n import Phrase, Translator, _, ngettext
+from tchap_bridges.i18n import Phrase, Translator, _, ngettext, pack, unpack
 
 TOOL = runpy.run_path(str(Path(__file__).parents[2] / "scripts" / "messages"))
 
@@ -77,6 +77,27 @@ def test_phrases_survive_pickling() -> None:
     assert isinstance(phrase, Phrase)
     assert phrase == "3 échecs"
     assert Translator("en")(phrase) == "3 failures"
+
+
+def test_phrases_survive_the_disk() -> None:
+    path = Path("/etc/cle")
+    for phrase in (
+        ngettext("{n} échec", "{n} échecs", 3),
+        _("valeur refusée ({reason})", reason=_("la clé manque")),
+        _("valeur refusée ({reason})", reason=path),
+    ):
+        found = unpack(pack(phrase))
+        assert found == phrase
+        assert Translator("en")(found) == Translator("en")(phrase)
+
+
+@pytest.mark.parametrize(
+    "words", ["", "bonjour", '{"a": 1}', "\ue000", '\ue000\ue000["{n.__class__}", null, 1, {"n": 1}]']
+)
+def test_peoples_words_never_pass_for_a_packed_phrase(words: str) -> None:
+    bare = words.lstrip("\ue000")
+    assert unpack(pack(words)) == bare
+    assert unpack(pack(_("valeur refusée ({reason})", reason=words))) == f"valeur refusée ({bare})"
 
 
 def test_values_are_never_taken_for_placeholders() -> None:

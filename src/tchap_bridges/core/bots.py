@@ -57,18 +57,17 @@ class Bots:
         )
 
     def _commands_help(self, language: Language) -> Sequence[tuple[str, str]]:
-        del language
-        return tuple((f"!{command.words[0]}", command.help) for bot in self._bots.values() for command in bot.commands)
+        t = Translator(language)
+        return tuple(
+            (f"!{command.words[0]}", t(command.help)) for bot in self._bots.values() for command in bot.commands
+        )
 
     async def _switch(self, call: Call) -> Apply:
         async with self._db.snapshot() as tx:
             on = {row["bot"] for row in await tx.all("room_bots", room=call.room)}
         if not call.arguments:
             t = call.translator
-            lines = [
-                f"{'●' if name in on else '○'} {name} — {(type(bot).__doc__ or '').strip().splitlines()[0]}"
-                for name, bot in self._bots.items()
-            ]
+            lines = [f"{'●' if name in on else '○'} {name} — {t(bot.about())}" for name, bot in self._bots.items()]
             return _said("\n".join(lines) or t(_("Aucun robot n'est installé.")))
         verb, name = call.arguments[0].lower(), (call.arguments[1] if len(call.arguments) > 1 else "")
         if verb not in ENABLE | DISABLE or name not in self._bots:

@@ -22,6 +22,7 @@ from tchap_bridges.bridge import (
 )
 from tchap_bridges.core import clock, codec
 from tchap_bridges.core.desk import Desk
+from tchap_bridges.core.files import LeftOut, left_out, told, without_left_out
 from tchap_bridges.core.lanes import Lane, Pool
 from tchap_bridges.core.links import Links
 from tchap_bridges.core.outbox import CANCELLED, DESK, FAILED, REVIEW, THERE, Outbox
@@ -97,8 +98,8 @@ class Courier:
                 return None
             way = await self._way(lane)
             patience = way.connection.limits.patience
-            ids = await self._attempt(row, way)
-            await self._settle(lane, row, way, ids)
+            ids, left = await self._attempt(row, way)
+            await self._settle(lane, row, way, ids, left)
         except Pointless as why:
             await self._cancel(lane, row, str(why))
         except Unsupported as error:
@@ -131,7 +132,7 @@ class Courier:
         connection = self._connection_of(link.connection)
         return Way(connection=connection, chat=link.chat, link=link)
 
-    async def _attempt(self, row: Row, way: Way) -> Sequence[MessageId]:
+    async def _attempt(self, row: Row, way: Way) -> tuple[Sequence[MessageId], Sequence[LeftOut]]:
         async with self._db.snapshot() as tx:
             message = await tx.one("message_get", id=row["message"])
         if message is None or message["body"] is None:
@@ -151,19 +152,23 @@ class Courier:
                 await steps.done(BEGUN, "")
             raise
 
-    async def _act(self, row: Row, way: Way, message: Row, event: Event, steps: RowSteps) -> Sequence[MessageId]:
+    async def _act(
+        self, row: Row, way: Way, message: Row, event: Event, steps: RowSteps
+    ) -> tuple[Sequence[MessageId], Sequence[LeftOut]]:
+        """The ids under which it is seen now, and what of it is not."""
         match row["action"], event:
             case "send", Message():
-                return await way.connection.send(await self._resolver.outgoing(row, way, message, event, steps))
+                outgoing = without_left_out(await self._resolver.outgoing(row, way, message, event, steps))
+                return await way.connection.send(outgoing), left_out(outgoing)
             case "edit", Edit():
                 await self._edit(row, way, message, event)
             case "delete", Deletion() | Reaction():
                 await self._delete(row, way, message, event)
             case "react", Reaction():
-                return await self._react(row, way, message, event)
+                return await self._react(row, way, message, event), ()
             case action, _:
                 raise Undeliverable(f"{action}: no such action on {type(event).__name__}")
-        return ()
+        return (), ()
 
     async def _edit(self, row: Row, way: Way, message: Row, event: Edit) -> None:
         parts = await self._resolver.copies(message, way)
@@ -258,17 +263,19 @@ class Courier:
             await tx.run("outbox_done", lane=lane.id, seq=row["seq"])
             await apply(tx)
 
-    async def _settle(self, lane: Lane, row: Row, way: Way, ids: Sequence[MessageId]) -> None:
+    async def _settle(self, lane: Lane, row: Row, way: Way, ids: Sequence[MessageId], left: Sequence[LeftOut]) -> None:
         """It is there. When the store is away that is written down later: to send again would be worse than to wait."""
         while True:
             try:
-                return await self._there(lane, row, way, ids)
+                return await self._there(lane, row, way, ids, left)
             except NotReady as error:
                 log.warning("courier.not_settled", lane=lane.id, seq=row["seq"], reason=error.reason)
                 await asyncio.sleep(1)
 
-    async def _there(self, lane: Lane, row: Row, way: Way, ids: Sequence[MessageId]) -> None:
+    async def _there(self, lane: Lane, row: Row, way: Way, ids: Sequence[MessageId], left: Sequence[LeftOut]) -> None:
         async with self._db.transaction() as tx:
+            if left:
+                await self._tell_left_out(tx, lane, row, left)
             await tx.run("outbox_done", lane=lane.id, seq=row["seq"])
             if row["action"] in {"send", "react"}:
                 for part, id_ in enumerate(ids or (None,)):
@@ -283,6 +290,14 @@ class Courier:
                 await tx.run("link_left", id=way.link.id, now=clock.now())
                 tx.after_commit(lambda: self._settled(lane.room))
         self._meter.count("out", way.link.connection if way.link else "matrix")
+
+    async def _tell_left_out(self, tx: Tx, lane: Lane, row: Row, left: Sequence[LeftOut]) -> None:
+        """Once: a row that is settled has no steps any more, and its commit may have come through unheard."""
+        if await tx.value("outbox_steps", lane=lane.id, seq=row["seq"]):
+            words = told(left, await self._name_of(tx, lane), self._words)
+            await self._outbox.notice(
+                tx, lane.room, Text(plain=words), cause=f"{row['key']} left out", about=row["message"]
+            )
 
     async def _keep_parts(self, tx: Tx, lane: Lane, row: Row) -> bool:
         """What of it is seen already can be withdrawn later, though the rest never comes."""

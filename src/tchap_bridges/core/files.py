@@ -1,19 +1,24 @@
-"""Files on their way: whatever network named one, its bytes are opened the same way, again for each attempt."""
+"""Files on their way: whatever network named one, its bytes are opened the same way, again for each attempt.
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+What cannot go along is left out for good (`bridge.Outgoing.leave_out`), and whoever sent it reads why.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
-from tchap_bridges.bridge import OpensFiles
+from tchap_bridges.bridge import Attachment, OpensFiles, Outgoing
 from tchap_bridges.core.ports import Row
 from tchap_bridges.errors import BridgeError, RemoteViolation, Undeliverable
 from tchap_bridges.events import File, Message
-from tchap_bridges.i18n import _
+from tchap_bridges.i18n import Translator, _, ngettext
 from tchap_bridges.ids import FileRef
 
 CHUNK = 1 << 16
+NAME = 80  # characters of a file's name in a notice
+PERHAPS = _("Un nouvel envoi, ou un lien, passera peut-être.")
 
 log = structlog.get_logger(__name__)
 OpenBytes = Callable[[Row, FileRef], Awaitable["bytes | OpensFiles"]]
@@ -65,3 +70,57 @@ class Files:
 async def _chunks(data: bytes) -> AsyncIterator[bytes]:
     for start in range(0, len(data), CHUNK):
         yield data[start : start + CHUNK]
+
+
+# What does not go along
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """The name of a file, and why it stays here."""
+
+    name: str
+    why: Undeliverable
+
+
+def without_left_out(message: Outgoing) -> Outgoing:
+    """As it is handed to a connection: what an earlier attempt has left out can be opened no more."""
+    whole: tuple[Attachment, ...] = tuple(
+        file if (why := message.left_out(n)) is None else SentFile(file.name, file.mime, file.size, _refused(why))
+        for n, file in enumerate(message.files)
+    )
+    return replace(message, files=whole)
+
+
+def left_out(message: Outgoing) -> Sequence[LeftOut]:
+    """What of it was left out, once it was sent."""
+    found = ((file.name, message.left_out(n)) for n, file in enumerate(message.files))
+    return [LeftOut(name=" ".join(name.split())[:NAME], why=why) for name, why in found if why is not None]
+
+
+def told(left: Sequence[LeftOut], where: str, words: Translator) -> str:
+    """What whoever sent them reads: a line for each reason."""
+    names: dict[tuple[str, str], list[str]] = {}
+    for file in left:
+        names.setdefault((words(file.why.reason), words(file.why.remedy)), []).append(file.name)
+    lines = []
+    for (why, remedy), those in names.items():
+        line = ngettext(
+            "⚠ {names} n'est pas parti vers {where} : {why}.",
+            "⚠ {names} ne sont pas partis vers {where} : {why}.",
+            len(those),
+            names=", ".join(those),
+            where=where,
+            why=why,
+        )
+        lines.append(f"{words(line)} {remedy or words(PERHAPS)}")
+    return "\n".join(lines)
+
+
+def _refused(why: Undeliverable) -> Callable[[], AbstractAsyncContextManager[AsyncIterator[bytes]]]:
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[AsyncIterator[bytes]]:
+        raise Undeliverable(why.reason, remedy=why.remedy)
+        yield
+
+    return opened

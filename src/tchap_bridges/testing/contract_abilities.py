@@ -198,6 +198,7 @@ class AbilityContract(PeerTests):
             needs(rig.connection, NamesChats)
             assert isinstance(rig.connection, NamesChats)
             chat = await rig.connection.find(rig.peer.argument, {}, ASKER)
+            assert not chat.waiting.endswith("."), "it is told among other things"
             assert chat == rig.chat, "the same words must always mean the same chat"
             assert chat.id
             assert chat.name

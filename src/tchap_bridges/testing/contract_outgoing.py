@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -150,7 +151,9 @@ class OutgoingContract(PeerTests):
             if rig.connection.limits.file_bytes == 0:
                 pytest.skip("this network takes no files")
             attached = [FakeAttachment("grand.bin", data), FakeAttachment("vide.txt", b"", mime="text/plain")]
-            await rig.send(rig.message("deux fichiers", files=attached))
+            message = rig.message("deux fichiers", files=attached)
+            await rig.send(message)
+            assert (message.left_out(0), message.left_out(1)) == (None, None), "their sender is told of a loss"
             (shown,) = await rig.shows(1)
             assert "deux fichiers" in shown.text
             assert dict(shown.files) == {"grand.bin": data, "vide.txt": b""}
@@ -163,19 +166,34 @@ class OutgoingContract(PeerTests):
             if limit is None:
                 pytest.skip("this network names no limit for files")
             attached = FakeAttachment("énorme.bin", bytes(limit + 1), size_known=known)
-            await rig.send(rig.message("le texte passe", files=[attached]))
+            message = rig.message("le texte passe", files=[attached])
+            await rig.send(message)
             (shown,) = await rig.shows(1)
             assert "le texte passe" in shown.text
             assert "énorme.bin" in shown.text, "nobody is told of the file that is missing"
+            why = message.left_out(0)
+            assert why is not None, "whoever sent it is not told: call Outgoing.leave_out"
+            assert why.reason
             assert attached.opened == 0 or not known, "its size was known, and it was read all the same"
             assert attached.opened == attached.closed
 
     async def test_a_file_that_is_gone_does_not_hold_the_text_back(self) -> None:
         async with self.rig() as rig:
-            await rig.send(rig.message("le texte passe", files=[FakeAttachment("perdu.bin", b"", gone=True)]))
+            message = rig.message("le texte passe", files=[FakeAttachment("perdu.bin", b"", gone=True)])
+            await rig.send(message)
             (shown,) = await rig.shows(1)
             assert "le texte passe" in shown.text
             assert "perdu.bin" in shown.text
+            assert message.left_out(0) is not None, "whoever sent it is not told: call Outgoing.leave_out"
+
+    async def test_a_file_is_left_out_before_the_rest_is_shown(self) -> None:
+        """Else a stop in between forgets it: the next attempt may find the file and show nothing new."""
+        async with self.rig() as rig:
+            message = rig.message("le texte passe", files=[FakeAttachment("perdu.bin", b"", gone=True)])
+            rig.peer.lose_answer()
+            with suppress(NotReady, Undeliverable):
+                await rig.connection.send(message)
+            assert message.left_out(0) is not None, "what is shown, and may never be heard of, is not written down yet"
 
     async def test_sends_can_be_cancelled(self) -> None:
         """The core stops at any moment; what was begun is sent again under its key."""

@@ -116,6 +116,16 @@ async def test_a_file_of_the_room_is_attached_to_the_mail(world: World) -> None:
     assert attachment.get_payload(decode=True) == data
 
 
+async def test_a_file_that_the_relay_finds_too_large_is_told_in_reply(world: World) -> None:
+    linked = await link(world, "sens=deux-sens")
+    world.sink.refuse("552 5.3.4 Trop gros", times=1)
+    event = await linked.agent.send_file(linked.room, "film.mov", "video/quicktime", b"film" * 1000)
+    notice = await linked.said("film.mov n'est pas parti vers")
+    assert notice["content"]["m.relates_to"]["m.in_reply_to"]["event_id"] == event
+    assert "ou un lien" in notice["content"]["body"]
+    await linked.left("film.mov")
+
+
 async def test_a_refusal_by_the_relay_is_told_in_reply(world: World) -> None:
     linked = await link(world, "sens=deux-sens")
     world.sink.refuse("550 5.7.1 Politique interne", times=1)

@@ -11,6 +11,7 @@ import pytest
 from tchap_bridge_email.compose import Letter
 from tchap_bridge_email.submission import Relay, Unanswered, submit
 from tchap_bridges.bridge import Asker, Outgoing
+from tchap_bridges.core.files import without_left_out
 from tchap_bridges.errors import BadCredentials, NotReady, Undeliverable
 from tchap_bridges.events import Author, Text
 from tchap_bridges.ids import ChatId, MessageId, PersonId, UserId
@@ -216,13 +217,15 @@ async def test_a_certificate_that_is_not_trusted(certificate: Certificate, open_
 
 async def test_files_go_along(open_bridge: Opener, mail_sink: MailSink) -> None:
     files = (Bytes("plan.pdf", b"P" * 200_000), Bytes("perdu.pdf", b"", gone=True), Bytes("film.mov", b"", size=10**9))
+    message = outgoing(files=files)
     async with open_bridge(**to(mail_sink)) as bridge:
-        await bridge.connection.send(outgoing(files=files))
+        await bridge.connection.send(message)
     mail = mail_sink.mails[0].message()
     assert [part.get_filename() for part in mail.iter_attachments()] == ["plan.pdf"]
     said = mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
     assert "perdu.pdf (le fichier n'existe plus)" in said
-    assert "film.mov (trop volumineuse pour un courriel)" in said
+    assert "film.mov (un courriel porte ici 21 Mo de pièces jointes au plus)" in said
+    assert [message.left_out(n) is None for n in range(3)] == [True, False, False]
 
 
 @pytest.mark.parametrize("how", ["announced", "said afterwards"])
@@ -233,12 +236,17 @@ async def test_what_the_server_finds_too_big_does_not_hold_back_the_text(
     async with await MailSink.start(size_limit=limit) as sink:
         if how != "announced":
             sink.refuse("552 5.3.4 Trop gros")
+        message = outgoing(files=(Bytes("plan.pdf", b"P" * 200_000),))
         async with open_bridge(**to(sink)) as bridge:
-            await bridge.connection.send(outgoing(files=(Bytes("plan.pdf", b"P" * 200_000),)))
+            await bridge.connection.send(message)
             assert bridge.connection.retransmissions == 0
-        (mail,) = sink.mails
+            sent = sink.mails[0].data
+            await bridge.connection.send(without_left_out(message))  # we stopped before it was written down
+        (mail,) = sink.mails[1:]
+        assert mail.data == sent
         assert list(mail.message().iter_attachments()) == []
-        assert "plan.pdf (trop volumineuse" in mail.message().get_body(("plain",)).get_content()  # type: ignore[union-attr]
+        assert "plan.pdf (le serveur d'envoi n'accepte pas" in mail.message().get_body(("plain",)).get_content()  # type: ignore[union-attr]
+        assert message.left_out(0) is not None
 
 
 async def test_sends_overlap(open_bridge: Opener, mail_sink: MailSink) -> None:
@@ -285,6 +293,9 @@ async def test_an_address_of_ours_writes_to_whom_it_answers(open_bridge: Opener,
         assert raised.value.remedy
         marie = Author(person=PersonId("marie@exemple.fr"), name="Marie")
         await bridge.connection.send(outgoing(chat=ChatId("accueil-abcdefgh@pont.example"), answered=marie))
+        two = Author(person=PersonId("marie@exemple.fr,x@evil.example"), name="Marie")
+        with pytest.raises(Undeliverable, match="n'en est pas une"):
+            await bridge.connection.send(outgoing(chat=ChatId("accueil-abcdefgh@pont.example"), answered=two))
     (mail,) = mail_sink.mails
     assert mail.recipients == ("marie@exemple.fr",)
     assert str(mail.message()["Reply-To"]) == "accueil-abcdefgh@pont.example"
@@ -303,7 +314,10 @@ async def test_a_code_is_mailed_by_a_robot(open_bridge: Opener, mail_sink: MailS
     (mail,) = mail_sink.mails
     said = mail.message().get_body(("plain",)).get_content()  # type: ignore[union-attr]
     assert (mail.sender, mail.recipients) == ("<>", ("liste@ailleurs.example",))
-    assert said.count("!pont code 12345678") == 2
+    french, english = said.split("--------")
+    assert "!pont code 12345678" in french
+    assert "!bridge code 12345678" in english
+    assert "!pont" not in english
     assert "« Salon {code} »" in said
     assert "Jean Bcc: x@y.example (@jean:tchap) demande" in said
     assert mail.message()["Auto-Submitted"] == "auto-generated"

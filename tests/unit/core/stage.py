@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from tchap_bridges.bot import Bot
 from tchap_bridges.bridge import (
     Asker,
     Bridge,
@@ -35,7 +36,7 @@ from tchap_bridges.core import policy
 from tchap_bridges.core.kernel import Edge, Kernel, Options
 from tchap_bridges.core.ports import Invited, RoomChanged, RoomFact, RoomFacts
 from tchap_bridges.errors import NotReady
-from tchap_bridges.events import Author, Deletion, Edit, Event, Form, Message, Reaction, Text
+from tchap_bridges.events import Author, Deletion, Edit, Event, File, Form, Message, Reaction, Text
 from tchap_bridges.i18n import Translator
 from tchap_bridges.ids import ChatId, ConnectionName, FileRef, MessageId, PersonId, RoomId, UserId
 from tchap_bridges.store.database import Database
@@ -145,6 +146,9 @@ class FakeHomeserver:
                         thread=tuple(data.get("thread", ())),
                         reply_to=data.get("reply_to"),
                         form=Form(data.get("form", "text")),
+                        files=tuple(
+                            File(name=name, mime="application/pdf", ref=FileRef(name)) for name in data.get("files", ())
+                        ),
                     ),
                 )
             case "edit":
@@ -301,7 +305,15 @@ class Counts:
 class Stage:
     """One kernel running on a store, with one network called ``net`` (and others by name)."""
 
-    def __init__(self, db: Database, nets: Mapping[str, Net], *, grace: float, options: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        db: Database,
+        nets: Mapping[str, Net],
+        *,
+        grace: float,
+        bots: Mapping[str, Bot],
+        options: Mapping[str, Any],
+    ) -> None:
         self.db = db
         self.nets = nets
         self.net = nets["net"]
@@ -320,7 +332,7 @@ class Stage:
                 ConnectionName(name): (NetBridge, NetConfig.model_construct(network=net, grace=grace))
                 for name, net in nets.items()
             },
-            bots={},
+            bots=bots,
             options=Options(
                 **{
                     "rules": policy.Rules(destinations=frozenset({Destination.STATE}), restricted_rooms=False),
@@ -369,13 +381,14 @@ async def stage(
     nets: Sequence[str] = ("net",),
     grace: float = 0.0,
     linked: bool = True,
+    bots: Mapping[str, Bot] | None = None,
     prepare: Callable[[Stage], None] = lambda _stage: None,
     url: str | None = None,
     **options: Any,
 ) -> AsyncIterator[Stage]:
     db = await Database.open(url or f"sqlite:///{folder}/store.db")
     try:
-        found = Stage(db, {name: Net() for name in nets}, grace=grace, options=options)
+        found = Stage(db, {name: Net() for name in nets}, grace=grace, bots=bots or {}, options=options)
         prepare(found)
         async with found.kernel.running():
             found.hs.edge.alive()

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tchap_bot_echo import EchoBot
 from tchap_bridges.bridge import Asker, Chat, Destination, Direction, Proves
 from tchap_bridges.core.commands import split, word_of
 from tchap_bridges.core.ports import RoomFacts
@@ -75,6 +76,21 @@ async def test_english_words_are_answered_in_english(tmp_path: Path) -> None:
     async with stage(tmp_path, linked=False) as s:
         assert "!pont" in await answer(s, "!aide")
         assert "!bridge" in await answer(s, "!help")
+
+
+def _explained(line: str) -> str:
+    return line.partition(" — ")[2] or line
+
+
+async def test_english_help_has_no_word_of_french(tmp_path: Path) -> None:
+    async with stage(tmp_path, linked=False, bots={"echo": EchoBot()}) as s:
+        french = (await answer(s, "!aide")).splitlines()
+        english = (await answer(s, "!help")).splitlines()
+        assert len(french) == len(english)
+        assert not set(map(_explained, french)) & set(map(_explained, english))
+        assert "!echo — Says again the words that follow." in english
+        assert await answer(s, "!bots") == "○ echo — Says again what it is told."
+        assert await answer(s, "!bot") == "○ echo — Répète ce qu'on lui dit."
 
 
 @pytest.mark.parametrize(

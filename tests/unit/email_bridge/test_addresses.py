@@ -18,7 +18,24 @@ SECRET = b"s" * 32
         ('"jean"@exemple.fr', "jean@exemple.fr"),
         ("Éléonore@exemple.fr", "éléonore@exemple.fr"),
         ("E\u0301le\u0301onore@exemple.fr", "éléonore@exemple.fr"),
-        ("a@b@exemple.fr", "a@b@exemple.fr"),
+        ("mailto:f@exemple.fr", "f@exemple.fr"),
+        ("<MailTo:F@exemple.fr>", "f@exemple.fr"),
+        ("d.o'neil+liste=a/b!c%d@exemple.fr", "d.o'neil+liste=a/b!c%d@exemple.fr"),
+        ("j" * 64 + "@exemple.fr", "j" * 64 + "@exemple.fr"),
+        ("é" * 33 + "@exemple.fr", None),
+        ("j" * 65 + "@exemple.fr", None),
+        ("jean@" + ".".join(["a" * 63] * 4), "jean@" + ".".join(["a" * 63] * 4)),
+        ("jean@" + ".".join(["a" * 63] * 4) + ".fr", None),
+        ("a@b@exemple.fr", None),
+        ("a@@exemple.fr", None),
+        ("a@b.fr,c@exemple.fr", None),
+        ("a@b.fr;c@exemple.fr", None),
+        ("urn:a@exemple.fr", None),
+        ("mailto:mailto:a@exemple.fr", None),
+        ("a<b@exemple.fr", None),
+        ('"a@b"@exemple.fr', None),
+        ('"a b"@exemple.fr', None),
+        ('""@exemple.fr', None),
         ("jean", None),
         ("@exemple.fr", None),
         ("jean@", None),
@@ -36,6 +53,24 @@ def test_one_spelling(written: str, normal: str | None) -> None:
     assert addresses.normalise(written) == normal
     if normal is not None:
         assert addresses.normalise(normal) == normal
+
+
+@pytest.mark.parametrize(
+    ("written", "known"),
+    [
+        ("Jean@Exemple.FR", "jean@exemple.fr"),
+        ("mailto:jean@exemple.fr", "jean@exemple.fr"),
+        ("a@b@exemple.fr", "a@b@exemple.fr"),
+        ("ticket:12,3@exemple.fr", "ticket:12,3@exemple.fr"),
+        ("j" * 200 + "@exemple.fr", "j" * 200 + "@exemple.fr"),
+        ("j" * 400 + "@exemple.fr", None),
+        ("je an@exemple.fr", None),
+        ("jean", None),
+        ("", None),
+    ],
+)
+def test_whoever_writes_is_somebody(written: str, known: str | None) -> None:
+    assert addresses.writer(written) == known
 
 
 @pytest.mark.parametrize(

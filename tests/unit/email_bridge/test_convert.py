@@ -75,6 +75,7 @@ def test_an_answer() -> None:
     [
         ("jean@exemple.fr", "jean", "jean@exemple.fr", None),
         ("Ministre m@gouv.fr <x@evil.example>", "Ministre m@gouv.fr", "x@evil.example", "écrit depuis x@evil.example"),
+        ("Support <ticket:12@exemple.fr>", "Support", "ticket:12@exemple.fr", None),
         ("", "Expéditeur inconnu", "inconnu", "adresse illisible"),
     ],
 )
@@ -113,6 +114,25 @@ def test_no_id_is_stood_in_for_and_the_same_bytes_have_the_same() -> None:
 def test_our_own_mail_coming_back_is_known(head: dict[str, Any]) -> None:
     message = one(mail(**head))
     assert (message.id, message.echo) == (OWN, True)
+
+
+@pytest.mark.parametrize("listed", [{}, {"List_Id": "<liste.exemple.fr>", "Reply_To": "liste@exemple.fr"}])
+@pytest.mark.parametrize(
+    ("shown", "name"),
+    [
+        ('"Camille Martin (via Tchap)" <pont@pont.fr>', "Camille Martin"),
+        ('"Camille (DSI) (via Tchap)" <pont@pont.fr>', "Camille (DSI)"),
+        ("Tchap <pont@pont.fr>", "Tchap"),
+    ],
+)
+def test_in_another_room_of_the_list_the_author_bears_one_mark_of_origin(
+    shown: str, name: str, listed: dict[str, Any]
+) -> None:
+    assert one(mail(From=shown, X_Tchap_Bridges_Id=OWN, **listed)).author.name == name
+
+
+def test_others_may_have_such_a_name() -> None:
+    assert one(mail(From='"Camille (via IRC)" <c@exemple.fr>')).author.name == "Camille (via IRC)"
 
 
 @pytest.mark.parametrize(

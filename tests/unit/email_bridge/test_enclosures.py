@@ -4,10 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pytest
 
-from tchap_bridge_email.enclosures import Space, enclose
+from tchap_bridge_email.enclosures import Space, enclose, missing
+from tchap_bridges.bridge import Outgoing
+from tchap_bridges.events import Text
+from tchap_bridges.ids import ChatId
+from tchap_bridges.testing.rig import FakeAttachment, FakeSteps
 
 
 @dataclass(frozen=True)
@@ -83,8 +88,26 @@ async def test_what_turned_out_smaller_makes_room_at_once() -> None:
             pass
 
 
+def _message(*files: FakeAttachment) -> Outgoing:
+    return Outgoing(
+        key="k",
+        chat=ChatId("liste@exemple.fr"),
+        author=None,
+        network="Tchap",
+        at=datetime.now(UTC),
+        text=Text(plain="voici"),
+        steps=FakeSteps(),
+        files=files,
+    )
+
+
 async def test_a_file_that_is_larger_than_it_said_is_told_and_not_held() -> None:
-    enclosures, missing = await enclose([_File(3, data=b"x" * 50), _File(3, "note.txt", data=b"abc")], budget=10)
-    assert [one.data for one in enclosures] == [b"abc"]
-    assert len(missing) == 1
-    assert "plan.pdf" in str(missing[0])
+    message = _message(FakeAttachment("plan.pdf", b"x" * 50, size_known=False), FakeAttachment("note.txt", b"abc"))
+    enclosures = await enclose(message, budget=10)
+    assert {n: one.data for n, one in enclosures.items()} == {1: b"abc"}
+    (note,) = missing(message)
+    assert "plan.pdf" in note
+    why = message.left_out(0)
+    assert why is not None
+    assert why.remedy
+    assert message.left_out(1) is None

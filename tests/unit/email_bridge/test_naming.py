@@ -5,6 +5,7 @@ import pytest
 from tchap_bridge_email.naming import Rules, find
 from tchap_bridges.bridge import Asker, Chat, Destination, Direction
 from tchap_bridges.errors import Misconfigured
+from tchap_bridges.i18n import Translator
 from tchap_bridges.ids import ChatId, UserId
 
 ASKER = Asker(user=UserId("@jean:tchap"), name="Jean", room_name="Équipe d'accueil")
@@ -57,13 +58,29 @@ async def test_a_room_gets_an_address_of_its_own() -> None:
     assert (await named("adresse Permanence")).id.startswith("permanence-")
 
 
+@pytest.mark.parametrize("argument", ["liste@exemple.fr", "marie@ailleurs.fr", "boite@ailleurs.fr", "adresse"])
+async def test_what_is_waited_for_can_stand_among_other_things(argument: str) -> None:
+    waiting = (await named(argument)).waiting
+    for language in ("fr", "en"):
+        said = Translator(language)(waiting)
+        assert said
+        assert not said.endswith(".")
+        assert ". " not in said
+
+
 async def test_where_only_mailboxes_receive_the_mailbox_subscribes() -> None:
     chat = await named("liste@exemple.fr", given=rules(receives=False))
     assert "boite@ailleurs.fr" in chat.waiting
     assert chat.aliases == ("liste.exemple.fr",)
 
 
-@pytest.mark.parametrize("argument", ["", "liste", "pont@pont.fr", "autre@pont.fr", "a@b.fr c@d.fr", "a@b\r\n.fr"])
+@pytest.mark.parametrize(
+    "argument",
+    [
+        *("", "liste", "pont@pont.fr", "autre@pont.fr", "a@b.fr c@d.fr", "a@b\r\n.fr", "mailto:pont@pont.fr"),
+        *("victime@ailleurs.fr,x@exemple.fr", "victime@ailleurs.fr@exemple.fr", '"victime@ailleurs.fr"@exemple.fr'),
+    ],
+)
 async def test_what_names_nothing_is_refused_with_a_remedy(argument: str) -> None:
     with pytest.raises(Misconfigured) as refused:
         await named(argument)

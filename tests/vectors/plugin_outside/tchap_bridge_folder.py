@@ -17,7 +17,7 @@ from tchap_bridges.bridge import (
     NamesChats,
     Outgoing,
 )
-from tchap_bridges.errors import Misconfigured, NotReady
+from tchap_bridges.errors import Misconfigured, NotReady, Undeliverable
 from tchap_bridges.events import Author, Message, Text
 from tchap_bridges.fields import LocalPath, Section
 from tchap_bridges.ids import ChatId, MessageId, PersonId
@@ -48,6 +48,8 @@ class FolderConnection(Connection, NamesChats):
         name = f"{message.at:%Y-%m-%dT%H:%M:%S.%f} {hashlib.sha256(message.key.encode()).hexdigest()[:8]}"
         by = visible(message.author.name).replace("\n", " ") if message.author else "pont"
         lost = [f"[fichier : {file.name}]" for file in message.files]
+        for n in range(len(lost)):
+            await message.leave_out(n, Undeliverable("un dossier ne prend que du texte", remedy="Donnez un lien."))
         part = self._path / message.chat / "out" / name
         try:
             part.write_bytes(visible("\n".join([f"{by} : {message.text.plain}", *lost])).encode())
