@@ -187,7 +187,10 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingEdit:
-    """New words for ``target``, a message that we showed; ``parts`` are all the ids that showing it returned."""
+    """New words for ``target``, a message that we showed; ``parts`` are all the ids that showing it returned.
+
+    ``before`` is what it read until now, for networks that can only say what has changed; None when that is forgotten.
+    """
 
     key: str
     chat: ChatId
@@ -196,6 +199,7 @@ class OutgoingEdit:
     at: datetime
     target: MessageId
     text: Text
+    before: Text | None = None
     parts: tuple[MessageId, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)
 
@@ -283,6 +287,14 @@ class NamesChats(ABC):
     @abstractmethod
     async def find(self, argument: str, options: Mapping[str, str], asker: Asker) -> Chat:
         """The chat that these words mean. Raises `Misconfigured` with a remedy when there is none or it may not be."""
+
+
+class ListsMembers(ABC):
+    """It can be told who is in a chat: ``!pont <word> qui``."""
+
+    @abstractmethod
+    async def members(self, chat: ChatId) -> Sequence[Author]:
+        """Everybody who is there now, ourselves aside. Raises `NotReady` while the network cannot tell."""
 
 
 class Proves(ABC):

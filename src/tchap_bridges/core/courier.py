@@ -187,6 +187,7 @@ class Courier:
                 network=network,
                 at=event.at,
                 target=parts[0],
+                before=await self._resolver.before(message),
                 parts=tuple(parts),
                 text=event.text,
                 options=way.options,

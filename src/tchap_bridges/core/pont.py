@@ -6,7 +6,7 @@ Only a real member whose own level reaches 50 changes anything; letting go is al
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import tzinfo
 
-from tchap_bridges.bridge import Connection
+from tchap_bridges.bridge import Connection, ListsMembers
 from tchap_bridges.core import clock, policy
 from tchap_bridges.core.commands import Apply, Call, Topic, audit, near
 from tchap_bridges.core.inbox import Inbox
@@ -22,6 +22,9 @@ from tchap_bridges.ids import ConnectionName, PersonId
 
 WORDS: Mapping[str, Language] = {"pont": "fr", "bridge": "en"}
 HELP = frozenset({"aide", "help"})
+WHO = frozenset({"qui", "who"})
+NAMES = 200
+"""How many people are named; the rest is counted."""
 
 
 class Pont:
@@ -48,6 +51,7 @@ class Pont:
         self._links = links
         self._inbox = inbox
         self._networks = networks
+        self._connection_of = connection_of
         self._state_of = state_of
         self._zone = zone
         self._linking = Linking(
@@ -103,6 +107,9 @@ class Pont:
                     networks=", ".join(network.words[0] for network in self._networks) or "—",
                 ),
             )
+        if len(call.arguments) == 2 and unaccented(call.arguments[1]) in WHO:
+            self._only(call, ())
+            return await self._who(call, [network.name for network in found])
         self._only(call, OPTIONS.union(*(network.options for network in found)))
         return await self._linking.link(call, found)
 
@@ -132,6 +139,26 @@ class Pont:
             return "\n".join(lines) or t(_("Ce salon n'est relié à rien. Pour commencer : !aide"))
 
         return apply
+
+    async def _who(self, call: Call, names: Collection[ConnectionName]) -> Apply:
+        """Who is on the other side, for every link of the room to these connections."""
+        t = call.translator
+        async with self._db.snapshot() as tx:
+            links = [link for link in await self._links.of_room(tx, call.room) if link.connection in names]
+        if not links:
+            raise Misconfigured(_("ce salon n'est pas relié à ce réseau"), remedy=_("Voyez !pont etat."))
+        lines = []
+        for link in links:
+            connection = self._connection_of(link.connection)
+            if not isinstance(connection, ListsMembers):
+                lines.append(t(_("{name} : ce réseau ne dit pas qui est là", name=link.name)))
+                continue
+            people = sorted({member.name for member in await connection.members(link.chat)}, key=str.casefold)
+            shown = ", ".join(people[:NAMES])
+            if len(people) > NAMES:
+                shown = t(_("{names} et {n} autres", names=shown, n=len(people) - NAMES))
+            lines.append(f"{link.name} ({len(people)}) : {shown or '—'}")
+        return self._told("\n".join(lines))
 
     async def _status(self, call: Call) -> Apply:
         async def apply(tx: Tx) -> str:

@@ -13,7 +13,7 @@ from tchap_bridges.core.files import Files
 from tchap_bridges.core.links import Link, Links
 from tchap_bridges.core.outbox import ORIGIN
 from tchap_bridges.core.ports import Database, Homeserver, Row, Sealer, Snapshot
-from tchap_bridges.events import Author, Event, Message
+from tchap_bridges.events import Author, Edit, Event, Message, Text
 from tchap_bridges.ids import ChatId, ConnectionName, MessageId, RoomId, UserId
 
 DEEPEST = 100  # answers to answers
@@ -140,6 +140,13 @@ class Resolver:
             return None
         found = await tx.one("copy_on", message=message, target=target)
         return MessageId(found["remote"]) if found and found["remote"] else None
+
+    async def before(self, edit: Row) -> Text | None:
+        """What the message that ``edit`` speaks of read until then; None when that is forgotten."""
+        async with self._db.snapshot() as tx:
+            body = await tx.value("words_before", message=edit["parent"], before=edit["id"])
+        event = codec.load(self._sealer.open(body, place="message.body")) if body is not None else None
+        return event.text if isinstance(event, Message | Edit) else None
 
     async def _lineage(self, tx: Snapshot, message: Row, target: str) -> tuple[MessageId, ...]:
         """The thread in the target's own ids, root first, parent last; what it told us itself comes before."""

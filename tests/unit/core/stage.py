@@ -24,6 +24,7 @@ from tchap_bridges.bridge import (
     Host,
     Item,
     Limits,
+    ListsMembers,
     NamesChats,
     OpensFiles,
     Outgoing,
@@ -229,6 +230,7 @@ class Net:
         self.count = 0
         self.moderated = False
         self.correspondents = False
+        self.members: list[str] = []
         self.direction = Direction.BOTH
         self.destination = Destination.STATE
 
@@ -251,7 +253,7 @@ class Net:
         return id
 
 
-class NetConnection(Place, NamesChats):
+class NetConnection(Place, NamesChats, ListsMembers):
     def __init__(self, net: Net, host: Host) -> None:
         super().__init__(net.shown, "net")
         self.net = net
@@ -263,6 +265,9 @@ class NetConnection(Place, NamesChats):
         self.net.up.set()
         self.host.up()
         await asyncio.Event().wait()
+
+    async def members(self, chat: ChatId) -> Sequence[Author]:
+        return [Author(person=PersonId(name), name=name.title()) for name in self.net.members]
 
     async def find(self, argument: str, options: Mapping[str, str], asker: Asker) -> Chat:
         return Chat(

@@ -351,3 +351,14 @@ async def test_a_code_does_not_pass_by_the_rooms_rule(tmp_path: Path, monkeypatc
         await s.say("secret")
         await asyncio.sleep(0.2)
         assert [entry for entry in s.net.shown.log if not isinstance(entry, tuple)] == []
+
+
+async def test_who_is_there(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        s.net.members = ["zoé", "bob", "Éric", "bob"]
+        assert await answer(s, "!pont net qui") == "#c (3) : Bob, Zoé, Éric"
+        s.net.members = [f"p{n:03}" for n in range(203)]
+        assert (await answer(s, "!bridge net who")).endswith("P199 and 3 more")
+    (tmp_path / "autre").mkdir()
+    async with stage(tmp_path / "autre", linked=False) as s:
+        assert "n'est pas relié à ce réseau" in await answer(s, "!pont net qui")

@@ -224,3 +224,17 @@ async def test_one_room_with_two_networks_is_a_hub(tmp_path: Path) -> None:
         assert (crossed.text.plain, crossed.network) == ("de net", "réseau")
         await settled(s)
         assert s.nets["net"].shown.log == []  # what came from there never goes back
+
+
+async def test_an_edit_knows_what_was_there_before(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        first = await s.say("un")
+        await s.net.shown.until(1)
+        await settled(s)
+        await s.event("edit", target=first, text="deux")
+        await s.event("edit", target=first, text="trois")
+        await s.net.shown.until(3)
+        assert [(one.before.plain, one.text.plain) for one in s.net.shown.log[1:]] == [
+            ("un", "deux"),
+            ("deux", "trois"),
+        ]

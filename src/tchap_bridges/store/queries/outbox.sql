@@ -68,6 +68,13 @@ WITH RECURSIVE up (parent, origin, author, depth) AS (
 )
 SELECT author FROM up WHERE origin = :target
 
+-- What a message read before its edit :before, which is a message of its own.
+
+-- name: words_before
+SELECT body FROM message
+WHERE (id = :message OR (parent = :message AND kind = 'edit')) AND id < :before AND body IS NOT NULL
+ORDER BY id DESC LIMIT 1
+
 -- name: thread_ref_add
 INSERT INTO thread_ref (target, remote, root) VALUES (:target, :remote, :root) ON CONFLICT DO NOTHING
 
