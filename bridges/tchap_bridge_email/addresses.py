@@ -95,6 +95,12 @@ def slug(text: str, *, longest: int = 40) -> str:
     return _NOT_SLUG.sub("-", flat)[:longest].strip("-")
 
 
+def detailed(address: str, detail: str) -> str:
+    """With a detail (RFC 5233): ``pont+camille-martin@pont.fr``; the address itself where none of it can be written."""
+    local, _at, domain = address.rpartition("@")
+    return f"{local}+{slug(detail)}@{domain}" if slug(detail) else address
+
+
 def subscription_address(chat: str, secret: bytes, domain: str) -> str:
     """The address to subscribe to a list: readable by its administrator, not to be guessed by anybody else."""
     return _readable(chat.replace("@", "."), mac(secret, "subscription", chat, length=8), domain)

@@ -38,9 +38,8 @@ def notice(name: str, subject: str, text: Text, *, answers: bool) -> Text:
     rest = fields.clean(text.plain, longest=len(text.plain)).replace(said, "", 1)
     if not title and _GREETING.fullmatch(rest.strip()):
         return Text(plain=line)
-    folded = (f"<strong>{escape(title, quote=False)}</strong><br>" if title else "") + (
-        text.html or from_text(text.plain)
-    )
+    head = f"<strong>{escape(title, quote=False)}</strong><br>" if title else ""
+    folded = head + (text.html or from_text(text.plain))
     return Text(plain=line, html=f"<details><summary>{escape(line, quote=False)}</summary>{folded}</details>")
 
 

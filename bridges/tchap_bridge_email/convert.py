@@ -59,7 +59,7 @@ def events(mail: Mail, item: Item, home: Home) -> Iterator[Event]:
     if mail.received_count > _HOPS or (own is None and home.address in map(addresses.normalise, mail.x_loop)):
         return
     if not _is_report(mail, item, home):
-        yield _message(mail, item, chat, own)
+        yield _message(mail, item, chat, home, own)
     elif _takes_reports(item, home):
         yield from _deliveries(mail, chat, home)
 
@@ -76,11 +76,11 @@ def own_id(mail: Mail, home: Home) -> MessageId | None:
     return None
 
 
-def _message(mail: Mail, item: Item, chat: ChatId, own: MessageId | None) -> Message:
+def _message(mail: Mail, item: Item, chat: ChatId, home: Home, own: MessageId | None) -> Message:
     thread = tuple(MessageId(one) for one in ancestors(mail))
     cut = int(item.meta.get("cut", "0"))
     files = () if cut else tuple(_shown(mail))
-    author = _author(mail, item, own=own is not None)
+    author = _author(mail, item, home, own=own is not None)
     text = _text(mail, cut=cut, has_files=bool(files))
     machine = mail.automatic == "auto-reply"
     if machine:
@@ -112,8 +112,11 @@ def moment(date: datetime | None, arrival: datetime) -> datetime:
     return date
 
 
-def _author(mail: Mail, item: Item, *, own: bool) -> Author:
-    """``own``: it left from here, and names its author with our mark. Another room of the list puts its own instead."""
+def _author(mail: Mail, item: Item, home: Home, *, own: bool) -> Author:
+    """``own``: it left from here, and names its author with our mark. Another room of the list puts its own instead.
+
+    All our mail is from one address, and one person who bears the names of many in turn would say what others said.
+    """
     writer = mail.author or mail.sender
     person = addresses.writer(writer.address) if writer else None
     person = person or addresses.writer(item.meta.get("sender", ""))
@@ -122,6 +125,8 @@ def _author(mail: Mail, item: Item, *, own: bool) -> Author:
     if person is None:
         return Author(person=_NOBODY, name=name or "Expéditeur inconnu", remark="adresse illisible")
     shown = addresses.other_address(name, person)
+    if own and person == home.address:
+        person = addresses.detailed(person, name)
     return Author(
         person=PersonId(person),
         name=name or fields.clean(person.rpartition("@")[0], longest=_NAME),

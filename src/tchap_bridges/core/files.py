@@ -95,7 +95,7 @@ def without_left_out(message: Outgoing) -> Outgoing:
 def left_out(message: Outgoing) -> Sequence[LeftOut]:
     """What of it was left out, once it was sent."""
     found = ((file.name, message.left_out(n)) for n, file in enumerate(message.files))
-    return [LeftOut(name=" ".join(name.split())[:NAME], why=why) for name, why in found if why is not None]
+    return [LeftOut(name=" ".join(name.split())[:NAME] or "fichier", why=why) for name, why in found if why is not None]
 
 
 def told(left: Sequence[LeftOut], where: str, words: Translator) -> str:

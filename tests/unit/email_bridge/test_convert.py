@@ -118,17 +118,20 @@ def test_our_own_mail_coming_back_is_known(head: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("listed", [{}, {"List_Id": "<liste.exemple.fr>", "Reply_To": "liste@exemple.fr"}])
 @pytest.mark.parametrize(
-    ("shown", "name"),
+    ("shown", "name", "person"),
     [
-        ('"Camille Martin (via Tchap)" <pont@pont.fr>', "Camille Martin"),
-        ('"Camille (DSI) (via Tchap)" <pont@pont.fr>', "Camille (DSI)"),
-        ("Tchap <pont@pont.fr>", "Tchap"),
+        ('"Camille Martin (via Tchap)" <pont@pont.fr>', "Camille Martin", "pont+camille-martin@pont.fr"),
+        ('"Camille (DSI) (via Tchap)" <pont@pont.fr>', "Camille (DSI)", "pont+camille-dsi@pont.fr"),
+        ("=?utf-8?b?5bGx55Sw?= (via Tchap) <pont@pont.fr>", "山田", "pont@pont.fr"),
+        ('"Camille (via Tchap)" <x@evil.example>', "Camille", "x@evil.example"),
+        ("Tchap <pont@pont.fr>", "Tchap", "pont+tchap@pont.fr"),
     ],
 )
 def test_in_another_room_of_the_list_the_author_bears_one_mark_of_origin(
-    shown: str, name: str, listed: dict[str, Any]
+    shown: str, name: str, person: str, listed: dict[str, Any]
 ) -> None:
-    assert one(mail(From=shown, X_Tchap_Bridges_Id=OWN, **listed)).author.name == name
+    author = one(mail(From=shown, X_Tchap_Bridges_Id=OWN, **listed)).author
+    assert (author.name, author.person) == (name, person)
 
 
 def test_others_may_have_such_a_name() -> None:
