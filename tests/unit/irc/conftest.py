@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
+from tests.corpora import folder
 
 from tchap_bridge_irc.wire import Line, parse
-from tests.corpora import folder
 
 
 @pytest.fixture(scope="session")
