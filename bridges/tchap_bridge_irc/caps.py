@@ -23,6 +23,7 @@ WANTED = (
     "draft/relaymsg",
     "echo-message",
     "extended-join",
+    "inspircd.org/standard-replies",
     "labeled-response",
     "message-tags",
     "multi-prefix",

@@ -15,8 +15,8 @@ from tchap_bridge_irc.wire import Line, Nonsense, encode, parse
 PLAIN = Plain("alice", "sesame")
 INSPIRCD = (
     ":irc.test.local CAP * LS :account-notify account-tag away-notify batch cap-notify chghost echo-message "
-    "extended-join extended-monitor inspircd.org/poison inspircd.org/standard-replies invite-notify labeled- "
-    "response message-tags multi-prefix sasl=EXTERNAL,PLAIN server-time setname tls userhost-in-names "
+    "extended-join extended-monitor inspircd.org/poison inspircd.org/standard-replies invite-notify "
+    "labeled-response message-tags multi-prefix sasl=EXTERNAL,PLAIN server-time setname tls userhost-in-names "
 )
 
 
