@@ -1,0 +1,67 @@
+"""An edit as people write it on IRC, where what was said stays said: ``(corrigé) s/le mardi/le jeudi/``. Pure."""
+
+import re
+from collections.abc import Iterator, Sequence
+from difflib import SequenceMatcher
+from typing import Final
+
+MARK: Final = "(corrigé)"
+
+_WORD = re.compile(r"[^ \t\r\n]+")
+"""A no-break space holds « a word and its sign » together."""
+_MOST_CHANGES = 3
+_COMPARED = 400
+"""Words that are compared one by one; what is longer changed as a whole."""
+_DELIMITERS = "/|#~"
+
+_Change = tuple[int, int, int, int]
+"""From, to in the words before; from, to in those after."""
+
+
+def difference(before: str, after: str) -> str:
+    """What to say so that readers of ``before`` know ``after``: changed words with a neighbour, or all where shorter.
+
+    "" when nothing changed that one could read. May have several lines, if ``after`` has.
+    """
+    old, new = _WORD.findall(before), _WORD.findall(after)
+    if old == new and _shape(before) == _shape(after):
+        return ""
+    whole = f"{MARK} {after.strip()}".rstrip()
+    changes = list(_changes(old, new))
+    if not old or not new or not changes or len(changes) > _MOST_CHANGES:
+        return whole
+    said = " ".join((MARK, *(_said(old, new, change) for change in changes)))
+    return said if len(said) < len(whole) else whole
+
+
+def _shape(text: str) -> list[list[str]]:
+    return [words for line in text.splitlines() if (words := _WORD.findall(line))]
+
+
+def _changes(old: Sequence[str], new: Sequence[str]) -> Iterator[_Change]:
+    """Where the words differ, from left to right."""
+    shortest = min(len(old), len(new))
+    head = next((n for n in range(shortest) if old[n] != new[n]), shortest)
+    tail = next((n for n in range(shortest - head) if old[-1 - n] != new[-1 - n]), shortest - head)
+    old_end, new_end = len(old) - tail, len(new) - tail
+    if head == old_end and head == new_end:
+        return
+    if max(old_end, new_end) - head > _COMPARED:
+        yield head, old_end, head, new_end
+        return
+    matcher = SequenceMatcher(None, old[head:old_end], new[head:new_end], autojunk=False)
+    for tag, i1, i2, j1, j2 in matcher.get_opcodes():
+        if tag != "equal":
+            yield head + i1, head + i2, head + j1, head + j2
+
+
+def _said(old: Sequence[str], new: Sequence[str], change: _Change) -> str:
+    """One change with the word before it; the word after it, where it begins the text."""
+    i1, i2, j1, j2 = change
+    if i1:
+        i1, j1 = i1 - 1, j1 - 1
+    elif i2 < len(old):
+        i2, j2 = i2 + 1, j2 + 1
+    gone, come = " ".join(old[i1:i2]), " ".join(new[j1:j2])
+    delimiter = next((mark for mark in _DELIMITERS if mark not in gone + come), None)
+    return f"{gone} → {come}" if delimiter is None else f"s{delimiter}{gone}{delimiter}{come}{delimiter}"
