@@ -1,0 +1,1 @@
+"""Tchap and IRC."""

@@ -13,6 +13,8 @@ _MOST_CHANGES = 3
 _COMPARED = 400
 """Words that are compared one by one; what is longer changed as a whole."""
 _DELIMITERS = "/|#~"
+_NEIGHBOURS = ((1, 0), (1, 1), (2, 1), (2, 2), (3, 2), (3, 3))
+"""Words said before and after a change, until it can be found."""
 
 _Change = tuple[int, int, int, int]
 """From, to in the words before; from, to in those after."""
@@ -30,8 +32,9 @@ def difference(before: str, after: str) -> str:
     changes = list(_changes(old, new))
     if not old or not new or not changes or len(changes) > _MOST_CHANGES:
         return whole
-    said = " ".join((MARK, *(_said(old, new, change) for change in changes)))
-    return said if len(said) < len(whole) else whole
+    parts = [_said(old, new, change) for change in changes]
+    said = " ".join((MARK, *(part for part in parts if part)))
+    return said if all(parts) and len(said) < len(whole) else whole
 
 
 def _shape(text: str) -> list[list[str]]:
@@ -56,12 +59,21 @@ def _changes(old: Sequence[str], new: Sequence[str]) -> Iterator[_Change]:
 
 
 def _said(old: Sequence[str], new: Sequence[str], change: _Change) -> str:
-    """One change with the word before it; the word after it, where it begins the text."""
-    i1, i2, j1, j2 = change
-    if i1:
-        i1, j1 = i1 - 1, j1 - 1
-    elif i2 < len(old):
-        i2, j2 = i2 + 1, j2 + 1
-    gone, come = " ".join(old[i1:i2]), " ".join(new[j1:j2])
-    delimiter = next((mark for mark in _DELIMITERS if mark not in gone + come), None)
-    return f"{gone} → {come}" if delimiter is None else f"s{delimiter}{gone}{delimiter}{come}{delimiter}"
+    """One change with the word before it, or after it where it begins the text; more where such words stood before.
+
+    "" when a reader would still look for it in the wrong place.
+    """
+    for left, right in _NEIGHBOURS:
+        before, after = min(left, change[0]), min(right, len(old) - change[1])
+        i1, i2, j1, j2 = change[0] - before, change[1] + after, change[2] - before, change[3] + after
+        if (before or after) and _first(old, i1, i2):
+            gone, come = " ".join(old[i1:i2]), " ".join(new[j1:j2])
+            delimiter = next((mark for mark in _DELIMITERS if mark not in gone + come), None)
+            return f"{gone} → {come}" if delimiter is None else f"s{delimiter}{gone}{delimiter}{come}{delimiter}"
+    return ""
+
+
+def _first(words: Sequence[str], start: int, end: int) -> bool:
+    """Whether these words stand nowhere before: who reads s/old/new/ changes the first."""
+    sought = f" {' '.join(words[start:end])} "
+    return sought not in f" {' '.join(words[: end - 1])} "

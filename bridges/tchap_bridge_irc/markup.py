@@ -45,7 +45,8 @@ _NAMES = {
 _COLOUR = re.compile(r"#(?:[0-9a-f]{3}|[0-9a-f]{6})")
 _SPACES = re.compile("[ \t\n\r\f\v\u2028\u2029\x85]+")
 _LINE_ENDS = re.compile("\r\n|[\r\n\f\v\u2028\u2029\x85]")
-_FENCED = re.compile(r"\s*```[\w+#.-]*[ \t]*\n(.*?)\n?[ \t]*```\s*", re.DOTALL)
+_FENCE = re.compile(r"```[\w+#.-]*[ \t]*")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _TAG = re.compile(r"<[^<>]*>")
 _SCHEME = re.compile(r"(?:https?|mailto|xmpp|ircs?|tel|matrix|ftp|magnet|geo|news|sip):", re.IGNORECASE)
 _DULL = re.compile(r"(?:https?://(?:www\.)?|mailto:|tel:)", re.IGNORECASE)
@@ -71,16 +72,22 @@ def lines(text: Text, *, formatted: bool = True) -> list[str]:
 
 
 def _plain(plain: str) -> list[str]:
-    """Lines without those that mark the whole as code."""
-    fenced = _FENCED.fullmatch(plain)
-    cleaned = (clean(line.expandtabs(4)).rstrip() for line in _LINE_ENDS.split(fenced[1] if fenced else plain))
+    cleaned = (clean(line.expandtabs(4)).rstrip() for line in _LINE_ENDS.split(_unfenced(plain)))
     return [line for line in cleaned if line]
+
+
+def _unfenced(plain: str) -> str:
+    """Text that is code from end to end, without the lines that say so."""
+    text = plain.strip()
+    first, _, rest = text.partition("\n")
+    code = rest.removesuffix("```")
+    return code if _FENCE.fullmatch(first) and code != rest and "```" not in code else plain
 
 
 def _rows(html: str, *, formatted: bool) -> list[list[Run]]:
     if len(html) > LONGEST:
         html = unescape(_TAG.sub(" ", html)).replace("<", "&lt;")
-    body = LexborHTMLParser(html).body
+    body = LexborHTMLParser(_SURROGATE.sub("\ufffd", html)).body
     if body is None:
         return []
     walk = _Walk(formatted=formatted)
