@@ -20,6 +20,7 @@ from tchap_bridges.testing.process import (
     find_program,
     free_port,
     hand_over,
+    listens,
     open_folder,
     tail,
     unprivileged,
@@ -126,7 +127,9 @@ class Inspircd:
         log = self.folder / "inspircd.log"
         log.touch()
         command = [find_program("inspircd", "inspircd"), "--nofork", "--config", str(self.folder / "inspircd.conf")]
-        self._daemon = Daemon("InspIRCd", command, log=log, ready=self._lets_in, user=self._user)
+        # It lets people in once a second: let that be waited for only once.
+        ready = self._listens if services else self._lets_in
+        self._daemon = Daemon("InspIRCd", command, log=log, ready=ready, user=self._user)
 
     async def __aenter__(self) -> Self:
         try:
@@ -150,16 +153,16 @@ class Inspircd:
         return self._daemon.log
 
     async def start(self) -> None:
-        """Start, or start again on the same ports, what does not run; returns once a client could register.
+        """Start, or start again on the same ports; returns once a client could register, with services by SASL.
 
-        With services: once SASL is offered. Raises ServerFailedError with the end of the log.
+        Services that ran on are started anew, with their accounts, because by themselves they would come back after
+        three seconds. Raises ServerFailedError with the end of the log.
         """
         (self.folder / "inspircd.conf").write_text(self._config())
         hand_over(self.folder, self._user)
         await self._daemon.restart(timeout=20)
         if self.services is not None:
-            if not self.services.pid:
-                await self.services.start()
+            await self.services.start()
             await self.wait_for_services()
 
     async def wait_for_services(self) -> None:
@@ -249,23 +252,24 @@ class Inspircd:
                 webirc=WEBIRC_PASSWORD,
             )
             + f"<connect {connect}>\n"
-            + "".join(
-                _LINK.format(name=name, port=port, password=atheme.LINK_PASSWORD) for name, port in links.items()
-            )
+            + "".join(_LINK.format(name=name, port=port, password=atheme.LINK_PASSWORD) for name, port in links.items())
         )
 
+    async def _listens(self) -> bool:
+        return await listens(self.port)
+
     async def _lets_in(self) -> bool:
-        return await self._sasl() is not None
+        return await self._sees_caps() is not None
 
     async def _offers_sasl(self) -> bool:
-        mechanisms = await self._sasl()
-        return mechanisms is not None and {"PLAIN", "EXTERNAL"} <= set(mechanisms.split(","))
+        caps = await self._sees_caps("sasl")
+        return caps is not None and {"PLAIN", "EXTERNAL"} <= set(caps["sasl"].split(","))
 
-    async def _sasl(self) -> str | None:
-        """The SASL mechanisms that a client is offered; None when it cannot register."""
+    async def _sees_caps(self, *caps: str) -> dict[str, str] | None:
+        """What a client that registers with `caps` is offered; None when it is not let in."""
         try:
-            async with await IrcClient.connect(self.port, "veilleur", timeout=2) as client:
+            async with await IrcClient.connect(self.port, "veilleur", caps=caps, timeout=3) as client:
                 await client.quit()
-                return client.offered.get("sasl", "")
+                return client.offered
         except (OSError, IrcClosedError, IrcRefusedError, TimeoutError):
             return None

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import cast
 
 # ngIRCd lets ten connections wait to be taken; beyond that the kernel drops them, or takes a second.
@@ -39,12 +40,10 @@ class Crowd:
             async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
                 for member in some:
                     tasks.create_task(loop.create_connection(_always(member), host, port))
-            for member in some:
-                await member.expect(b"376", b"422")
-            for member in some:
-                member.write(f"JOIN {self.channel}")
-            for member in some:
-                await member.expect(b"366")
+            await _all(some, "CAP LS", _TAKEN)
+        # InspIRCd lets people in once a second: all of them together.
+        await _all(new, "NICK {nick}\r\nUSER foule 0 * :{nick}\r\nCAP END", _REGISTERED)
+        await _all(new, f"JOIN {self.channel}", _JOINED)
 
     def say(self, number: int, text: str) -> None:
         """Let one of them speak in the channel."""
@@ -74,8 +73,24 @@ async def crowd(
         await asyncio.sleep(0)  # for the transports to close
 
 
-_REGISTERED = frozenset({b"376", b"422", b"432", b"433", b"465"})
-_JOINED = frozenset({b"366", b"403", b"405", b"471", b"473", b"474", b"475", b"477"})
+@dataclass(frozen=True)
+class _Answers:
+    good: frozenset[bytes]
+    bad: frozenset[bytes] = frozenset({b"432", b"433", b"465"})
+
+
+_TAKEN = _Answers(frozenset({b"CAP"}))
+_REGISTERED = _Answers(frozenset({b"376", b"422"}))
+_JOINED = _Answers(frozenset({b"366"}), frozenset({b"403", b"405", b"471", b"473", b"474", b"475", b"477"}))
+
+
+async def _all(members: list["_Member"], line: str, answers: _Answers) -> None:
+    """Let each say `line`, and wait for all their answers. Raises CrowdError, TimeoutError."""
+    for member in members:
+        member.ask(line.format(nick=member.nick), answers)
+    async with asyncio.timeout(30):
+        for member in members:
+            await member.answered()
 
 
 class _Member(asyncio.Protocol):
@@ -86,21 +101,23 @@ class _Member(asyncio.Protocol):
         self.closed = False
         self._transport: asyncio.Transport | None = None
         self._rest = b""
-        self._answers = _REGISTERED
+        self._answers = _TAKEN
         self._found = asyncio.Event()
         self._last = b""
 
-    async def expect(self, *wanted: bytes) -> None:
-        """Wait for one of these, which `write` or the beginning brings. Raises CrowdError, TimeoutError."""
-        async with asyncio.timeout(30):
+    def ask(self, line: str, answers: _Answers) -> None:
+        self._answers = answers
+        self._found.clear()
+        self.write(line)
+
+    async def answered(self) -> None:
+        """Raises CrowdError for a bad answer or none."""
+        if not self.closed:
             await self._found.wait()
-        if self.closed or self._numeric(self._last) not in wanted:
+        if self.closed or _command(self._last) not in self._answers.good:
             raise CrowdError(f"{self.nick}: {self._last.decode(errors='backslashreplace')}")
 
     def write(self, line: str) -> None:
-        if line.startswith("JOIN"):
-            self._found.clear()
-            self._answers = _JOINED
         if self._transport is not None and not self.closed:
             self._transport.write(line.encode() + b"\r\n")
 
@@ -110,8 +127,6 @@ class _Member(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self.write(f"NICK {self.nick}")
-        self.write(f"USER foule 0 * :{self.nick}")
 
     def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002
         self.closed = True
@@ -127,12 +142,13 @@ class _Member(asyncio.Protocol):
                 self.write("PONG " + line[5:].decode(errors="replace").strip())
             elif not self._found.is_set():
                 self._last = line
-                if line.startswith(b"ERROR") or self._numeric(line) in self._answers:
+                if line.startswith(b"ERROR") or _command(line) in self._answers.good | self._answers.bad:
                     self._found.set()
 
-    @staticmethod
-    def _numeric(line: bytes) -> bytes:
-        return b"".join(line.split(b" ", 2)[1:2])
+
+def _command(line: bytes) -> bytes:
+    """Of a line that has a source and no tags."""
+    return b"".join(line.split(b" ", 2)[1:2])
 
 
 def _always(member: _Member) -> Callable[[], _Member]:
