@@ -50,11 +50,19 @@ class Certificate:
         )
         return made
 
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the certificate, in lower-case hexadecimal: as IRC services name a client's."""
+        return x509.load_pem_x509_certificate(self.certificate.read_bytes()).fingerprint(hashes.SHA256()).hex()
+
     def for_server(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.certificate, self.key)
         return context
 
-    def for_client(self) -> ssl.SSLContext:
-        """Trusts this certificate only, and checks the host name."""
-        return ssl.create_default_context(cafile=str(self.certificate))
+    def for_client(self, own: "Certificate | None" = None) -> ssl.SSLContext:
+        """Trusts this certificate only, and checks the host name; `own` is shown to a server that asks for one."""
+        context = ssl.create_default_context(cafile=str(self.certificate))
+        if own is not None:
+            context.load_cert_chain(own.certificate, own.key)
+        return context

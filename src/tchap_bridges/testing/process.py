@@ -6,6 +6,7 @@ Nothing here is bound to an event loop, so that a server can be shared by tests 
 import asyncio
 import contextlib
 import os
+import pwd
 import random
 import shutil
 import signal
@@ -93,6 +94,28 @@ def open_folder(folder: Path) -> Path:
     return folder
 
 
+def unprivileged(*names: str) -> str | None:
+    """The first of these users, or nobody, for a server that refuses to be root; None where we are not root anyway.
+
+    Raises MissingServerError where there is none.
+    """
+    if os.geteuid() != 0:
+        return None
+    for name in (*names, "nobody"):
+        with contextlib.suppress(KeyError):
+            return pwd.getpwnam(name).pw_name
+    raise MissingServerError(f"a user {' or '.join((*names, 'nobody'))} is needed: this server refuses to run as root")
+
+
+def hand_over(folder: Path, user: str | None) -> None:
+    """Give a folder and all that is in it to `user`; nothing to do for None."""
+    if user is None:
+        return
+    entry = pwd.getpwnam(user)
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, entry.pw_uid, entry.pw_gid)
+
+
 class Process:
     """One child process in its own process group, its output in a log file.
 
@@ -100,8 +123,12 @@ class Process:
     is not enough: the kernel forgets it when a server changes users, and it does not reach grandchildren.)
     """
 
-    def __init__(self, name: str, command: Sequence[str], *, log: Path, cwd: Path | None = None) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str], *, log: Path, cwd: Path | None = None, user: str | None = None
+    ) -> None:
+        """`user`: whom it runs as, where we are root and it refuses to be."""
         self.name, self.log = name, log
+        entry = pwd.getpwnam(user) if user is not None else None
         with log.open("ab") as output:
             self._popen = subprocess.Popen(  # noqa: S603 (commands are ours)
                 command,
@@ -110,6 +137,9 @@ class Process:
                 stderr=subprocess.STDOUT,
                 cwd=cwd,
                 start_new_session=True,
+                user=entry.pw_uid if entry else None,
+                group=entry.pw_gid if entry else None,
+                extra_groups=[] if entry else None,
             )
         self._guard = subprocess.Popen(  # noqa: S603
             ["/bin/sh", "-c", 'read -r _; kill -KILL "-$1"', "guard", str(self._popen.pid)],
@@ -173,12 +203,14 @@ class Daemon:
         log: Path,
         ready: Callable[[], Awaitable[bool]],
         cwd: Path | None = None,
+        user: str | None = None,
         patience: float = 10,
     ) -> None:
-        """`patience`: seconds from SIGTERM to SIGKILL."""
+        """`user`: whom it runs as, where it refuses to be root. `patience`: seconds from SIGTERM to SIGKILL."""
         self.log = log
         self._patience = patience
         self._name, self._command, self._ready, self._cwd = name, list(command), ready, cwd
+        self._user = user
         self._process: Process | None = None
 
     @property
@@ -189,7 +221,7 @@ class Daemon:
     async def restart(self, *, timeout: float = 60) -> None:  # noqa: ASYNC109
         """Stop it if it runs, start it, and return once it is ready. Raises ServerFailedError."""
         await self.stop()
-        self._process = Process(self._name, self._command, log=self.log, cwd=self._cwd)
+        self._process = Process(self._name, self._command, log=self.log, cwd=self._cwd, user=self._user)
         try:
             await self._process.ready(self._ready, timeout=timeout)
         except BaseException:
