@@ -1,4 +1,4 @@
-"""The IRC bridge. What is here so far is its protocol, pure: bytes and lines in, values out, no socket and no clock.
+"""The IRC bridge: one nick of ours on a network relays for everybody of the rooms that are linked to its channels.
 
 In this order:
 
@@ -21,3 +21,31 @@ Whoever holds the socket feeds `wire.Lines`, hands each line to `Batches`, `Labe
 puts what these want sent into `flood.Queue`. Facts are those of RFC 1459, RFC 2812, modern.ircdocs.horse and the IRCv3
 specifications (https://ircv3.net/irc), each named where it is used.
 """
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from tchap_bridge_irc.config import IrcConfig
+from tchap_bridges.bridge import Bridge, Connection, Host
+from tchap_bridges.i18n import _
+
+__all__ = ["IrcBridge"]
+
+
+class IrcBridge(Bridge[IrcConfig]):
+    """What the entry point names."""
+
+    name = "irc"
+    words = ("irc",)
+    label = "irc"
+    Config = IrcConfig
+    examples = (
+        (_("!pont irc #general"), _("relie un canal IRC ; tout passe dans les deux sens")),
+        (_("!pont irc qui"), _("dit qui est sur le canal")),
+    )
+
+    @asynccontextmanager
+    async def open(self, config: IrcConfig, host: Host) -> AsyncIterator[Connection]:
+        from tchap_bridge_irc.connection import IrcConnection  # noqa: PLC0415  whoever only validates loads no sockets
+
+        yield IrcConnection(config, host)

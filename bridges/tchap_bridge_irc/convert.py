@@ -1,0 +1,194 @@
+"""The network's lines as the core's events, and the core's messages as lines. Pure: no socket, no clock of its own.
+
+Who speaks for whom: one nick of ours says what many people of the room said, each line after their name in angle
+brackets, as people on IRC expect of a relay.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from tchap_bridge_irc import formatting, markup
+from tchap_bridge_irc.batches import Batch, multiline
+from tchap_bridge_irc.difference import difference
+from tchap_bridge_irc.isupport import Isupport
+from tchap_bridge_irc.splitting import split
+from tchap_bridge_irc.wire import Line, Source
+from tchap_bridges.bridge import Outgoing, OutgoingEdit
+from tchap_bridges.events import Author, ChatChanged, Deletion, Event, Form, Message, Reaction, Text, Typing
+from tchap_bridges.ids import ChatId, MessageId, PersonId
+
+NAME_BYTES = 60
+"""Of a relayed name at most: the rest of the line is for what is said."""
+_ACTION = "\x01ACTION "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """What is to be known to read a line: our own nick, the server's ways, and the time where the line tells none."""
+
+    me: str
+    support: Isupport
+    now: datetime
+
+
+def chat_of(name: str, support: Isupport) -> ChatId:
+    """A channel or a nick as the core calls it: all equal spellings are one chat."""
+    return ChatId(support.fold(name))
+
+
+def author_of(source: Source, support: Isupport) -> Author:
+    """Identity is the nick under the server's casemapping; the name is the nick as it is spelt."""
+    return Author(person=PersonId(support.fold(source.nick)), name=source.nick)
+
+
+def moment(line: Line, now: datetime) -> datetime:
+    """When it was said, by the server (IRCv3 server-time), else now."""
+    said = line.tags.get("time", "")
+    try:
+        return datetime.fromisoformat(said).astimezone(UTC) if said else now
+    except ValueError:
+        return now
+
+
+def text_of(said: str) -> tuple[Text, Form]:
+    """A message's last parameter: its words, and whether it was said or done."""
+    if said.startswith(_ACTION):
+        return formatting.read(said.removeprefix(_ACTION).rstrip("\x01")), Form.EMOTE
+    return formatting.read(said), Form.TEXT
+
+
+def event_of(item: Line | Batch, frame: Frame, key: str) -> Event | None:
+    """What a line, or a message of several lines, means; None when it is nobody's message. ``key`` names it for us."""
+    line = item.opening if isinstance(item, Batch) else item
+    if frame.support.same(line.source.nick, frame.me):
+        return None
+    if isinstance(item, Batch):
+        inner = next(item.lines(), None)
+        if item.kind != "draft/multiline" or inner is None:
+            return None
+        target, said, verb = item.params[0] if item.params else "", multiline(item), inner.command
+    else:
+        target, said, verb = line.param(0), line.param(-1), line.command
+    match verb:
+        case "PRIVMSG" | "NOTICE":
+            return _message(line, target, said, verb, frame, key)
+        case "TAGMSG":
+            return _tag(line, target, frame, key)
+        case "TOPIC":
+            return ChatChanged(
+                chat=chat_of(target, frame.support),
+                author=author_of(line.source, frame.support),
+                at=moment(line, frame.now),
+                topic=formatting.strip(line.param(1)),
+            )
+        case "REDACT":
+            return Deletion(
+                id=MessageId(key),
+                chat=_place(line, target, frame),
+                author=author_of(line.source, frame.support),
+                at=moment(line, frame.now),
+                target=MessageId(line.param(1)),
+            )
+        case _other:
+            return None
+
+
+def _place(line: Line, target: str, frame: Frame) -> ChatId:
+    """A channel; or whoever writes to us alone."""
+    _status, name = frame.support.target(target)
+    return chat_of(line.source.nick if frame.support.same(name, frame.me) else name, frame.support)
+
+
+def _message(line: Line, target: str, said: str, verb: str, frame: Frame, key: str) -> Message | None:
+    if not line.source.user and not line.source.host and "." in line.source.nick:
+        return None  # the server itself
+    if said.startswith("\x01") and not said.startswith(_ACTION):
+        return None  # a question to the program (CTCP): it is not answered, for answers are a way to flood us
+    text, form = text_of(said)
+    if not text.plain.strip():
+        return None
+    reply = line.tags.get("+reply") or line.tags.get("+draft/reply")
+    return Message(
+        id=MessageId(line.tags.get("msgid") or key),
+        chat=_place(line, target, frame),
+        author=author_of(line.source, frame.support),
+        at=moment(line, frame.now),
+        text=text,
+        form=Form.NOTICE if verb == "NOTICE" else form,
+        reply_to=MessageId(reply) if reply else None,
+    )
+
+
+def _tag(line: Line, target: str, frame: Frame, key: str) -> Event | None:
+    """What is said by tags alone: typing, reactions (IRCv3 typing, react)."""
+    author, chat = author_of(line.source, frame.support), _place(line, target, frame)
+    if (typing := line.tags.get("+typing")) is not None:
+        return Typing(chat=chat, author=author, active=typing == "active")
+    about = line.tags.get("+reply") or line.tags.get("+draft/reply")
+    symbol, unsaid = line.tags.get("+draft/react"), line.tags.get("+draft/unreact")
+    if about and (symbol or unsaid):
+        return Reaction(
+            id=MessageId(line.tags.get("msgid") or key),
+            chat=chat,
+            author=author,
+            at=moment(line, frame.now),
+            target=MessageId(about),
+            key=formatting.strip(symbol or unsaid or "")[:50],
+            removed=symbol is None,
+        )
+    return None
+
+
+# Out
+
+
+def name_of(author: Author | None) -> str:
+    """A relayed name: one line, no control characters, none that could close the brackets, and short."""
+    if author is None:
+        return ""
+    name = " ".join(formatting.strip(formatting.clean(author.name)).split())
+    name = "".join(c for c in name if c not in "<>" and c.isprintable()) or "?"
+    data = name.encode("utf-8", "replace")
+    return name if len(data) <= NAME_BYTES else data[:NAME_BYTES].decode(errors="ignore") + "…"
+
+
+def said_by(message: Outgoing) -> str:
+    """What stands before the words: who says it, to whom, and that it is late."""
+    name = name_of(message.author)
+    heads = [f"* {name}" if message.form is Form.EMOTE else f"<{name}>"] if name else []
+    if message.late:
+        heads.append(f"[{message.at:%d/%m %H:%M}]")
+    if message.reply_to and message.answered is not None:
+        heads.append(f"{name_of(message.answered)} :")
+    return " ".join(heads)
+
+
+def lines_of(
+    message: Outgoing, room: int, *, most: int, formatted: bool, notes: Sequence[str] = ()
+) -> tuple[list[str], bool]:
+    """The lines that show a message, each of at most ``room`` bytes; and whether all of it is in them.
+
+    Every line bears the name of whoever speaks: lines of others may come between.
+    """
+    head = said_by(message)
+    title = f"\x02{formatting.strip(message.title)}\x02" if message.title and not message.thread else ""
+    words = [*([title] if title else []), *markup.lines(message.text, formatted=formatted), *notes]
+    space = room - len(head.encode()) - 1 if head else room
+    shown: list[str] = []
+    whole = True
+    for line in words:
+        found = split(line, space, lines=max(1, most - len(shown)))
+        for piece in found.pieces:
+            if len(shown) < most:
+                shown.append(f"{head} {piece.text}" if head else piece.text)
+            else:
+                whole = False
+        whole = whole and not found.rest
+    return shown, whole
+
+
+def correction(edit: OutgoingEdit) -> str:
+    """An edit as people on IRC write it: what has changed, and no more."""
+    before = edit.before.plain if edit.before is not None else ""
+    return f"<{name_of(edit.author)}> {difference(before, edit.text.plain)}"
