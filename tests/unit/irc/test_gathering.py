@@ -116,6 +116,12 @@ def test_batches_within_batches_are_no_deeper_than_can_be_read(line):
     assert batches._lines == 0
 
 
+def test_a_batch_without_a_reference_swallows_nothing(line):
+    batches = Batches()
+    lines = [line("BATCH + x"), line("PRIVMSG #a :hi"), line("@batch= PRIVMSG #a :hi"), line("BATCH -"), line("BATCH")]
+    assert take(batches, lines) == lines
+
+
 def test_a_reference_that_is_used_again(line):
     batches = Batches()
     items = take(
@@ -234,6 +240,15 @@ def test_a_netsplit_that_drags_on_is_told():
     assert len(told) == 10
     assert sum(len(one.people) for one in told) == 100
     assert LONGEST == 10.0
+
+
+def test_nobody_is_back_before_they_are_away():
+    splits = Netsplits()
+    for n in range(9):
+        splits.take(quits(n, "#a"), float(n))
+        splits.take(joins(n, "#a"), n + 0.1) if n < 2 else None
+    told = splits.told(4.0)
+    assert [type(one) for one in told] == [Parted, Rejoined]
 
 
 def test_whoever_comes_much_later_simply_joins():
