@@ -53,6 +53,7 @@ class _Open:
     items: list[Line | Batch] = field(default_factory=list)
 
     def ended(self, *, complete: bool = True) -> Batch:
+        """What it is when nothing more comes."""
         params = self.opening.params
         return Batch(self.opening.param(1), params[2:], self.opening, tuple(self.items), complete)
 

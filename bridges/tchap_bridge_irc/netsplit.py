@@ -52,6 +52,7 @@ class _Held:
 
     @property
     def due(self) -> float:
+        """When it is complete."""
         return min(self.last + QUIET, self.first + LONGEST)
 
 

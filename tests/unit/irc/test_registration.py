@@ -231,6 +231,10 @@ def test_a_nick_that_is_taken(code: str):
     assert talk.registration.nick == "alice__"
 
 
+def test_a_nick_that_is_too_long_is_shortened_soon():
+    assert list(alternatives("averylongnick"))[:3] == ["averylongnick", "averylongnick_", "averylon_"]
+
+
 def test_all_nicks_are_taken():
     talk = Talk()
     for _turn in range(60):
