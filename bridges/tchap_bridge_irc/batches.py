@@ -53,6 +53,7 @@ class _Open:
     items: list[Line | Batch] = field(default_factory=list)
 
     def ended(self, *, complete: bool = True) -> Batch:
+        """What it is when nothing more comes."""
         params = self.opening.params
         return Batch(self.opening.param(1), params[2:], self.opening, tuple(self.items), complete)
 
@@ -73,7 +74,7 @@ class Batches:
 
     def take(self, line: Line, now: float) -> Sequence[Line | Batch]:
         """A line. What comes back is to be dealt with now: itself, a batch that it ended, or nothing."""
-        if line.command == "BATCH" and line.param(0)[:1] in ("+", "-"):
+        if line.command == "BATCH" and line.param(0)[:1] in ("+", "-") and line.param(0)[1:]:
             reference = line.param(0)[1:]
             return self._begin(reference, line, now) if line.param(0)[0] == "+" else self._end(reference)
         batch = self._open.get(line.tags.get("batch", ""))

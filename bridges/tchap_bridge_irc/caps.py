@@ -61,6 +61,11 @@ class Capabilities:
         """Name to value, '' for those without."""
         return self._offered
 
+    def options(self, name: str) -> Mapping[str, str]:
+        """The value of an offered capability as its tokens: ``max-bytes=4096,max-lines=9`` of draft/multiline."""
+        items = (item.partition("=") for item in self._offered.get(name, "").split(",") if item)
+        return {key: value for key, _equals, value in items}
+
     @property
     def enabled(self) -> frozenset[str]:
         """What is on now."""

@@ -34,6 +34,9 @@ class _Channel:
     modes: dict[str, str] = field(default_factory=dict)
     created: int | None = None
 
+    def has(self, nick: str) -> bool:
+        return nick in self.ranks or (self.names is not None and nick in self.names)
+
 
 class Channels:
     """All channels of one session. ``me``: our own nick, as welcomed."""
@@ -168,7 +171,7 @@ class Channels:
 
     def _quit(self, line: Line) -> Iterator[Change]:
         nick = line.source.nick
-        left = tuple(c.name for c in list(self._channels.values()) if self._fold(nick) in c.ranks)
+        left = tuple(channel.name for channel in self._where(self._fold(nick)))
         for name in left:
             self._remove(self._channels[self._fold(name)], nick)
         if left:
@@ -183,11 +186,11 @@ class Channels:
         if me:
             self._me = Source(new, self._me.user, self._me.host)
         before, after = self._fold(old), self._fold(new)
-        here = tuple(channel for channel in self._channels.values() if before in channel.ranks)
+        here = self._where(before)
         for channel in here:
-            channel.ranks[after] = channel.ranks.pop(before)
-            if channel.names is not None and before in channel.names:
-                channel.names[after] = channel.names.pop(before)
+            for names in (channel.ranks, channel.names or {}):
+                if before in names:
+                    names[after] = names.pop(before)
         person = self._people.pop(before, None)
         if person:
             was = self._fuller(line.source, person.who)
@@ -308,6 +311,9 @@ class Channels:
     def _is_me(self, nick: str) -> bool:
         return self._support.same(nick, self._me.nick)
 
+    def _where(self, folded: str) -> tuple[_Channel, ...]:
+        return tuple(channel for channel in self._channels.values() if channel.has(folded))
+
     def _member(self, folded: str, ranks: str) -> Member:
         person = self._people.get(folded) or _Person(Source(folded))
         return Member(person.who, ranks, person.account, person.realname)
@@ -323,9 +329,9 @@ class Channels:
 
     def _remove(self, channel: _Channel, nick: str) -> bool:
         folded = self._fold(nick)
-        was = channel.ranks.pop(folded, None) is not None
-        if channel.names is not None:
-            channel.names.pop(folded, None)
+        was = channel.has(folded)
+        for names in (channel.ranks, channel.names or {}):
+            names.pop(folded, None)
         if self._is_me(nick):
             self._channels.pop(self._fold(channel.name), None)
         return was
@@ -337,7 +343,7 @@ class Channels:
         """
         if nick and not self._is_me(nick):
             folded = self._fold(nick)
-            if not any(folded in channel.ranks for channel in self._channels.values()):
+            if not self._where(folded):
                 self._people.pop(folded, None)
             return
         here: set[str] = set()

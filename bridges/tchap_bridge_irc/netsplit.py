@@ -52,6 +52,7 @@ class _Held:
 
     @property
     def due(self) -> float:
+        """When it is complete."""
         return min(self.last + QUIET, self.first + LONGEST)
 
 
@@ -117,7 +118,10 @@ class Netsplits:
                 return (change,)
 
     def told(self, now: float) -> Sequence[Parted | Rejoined]:
-        """What is complete by now: one event per channel."""
+        """What is complete by now: one event per channel. Nobody comes back before it was told that they are away."""
+        for servers, held in self._joining.items():
+            if held.due <= now and servers in self._parting:
+                self._parting[servers].last = self._parting[servers].first = now - LONGEST
         parted = [
             Parted(channel, *servers, tuple(people))
             for servers, held in _complete(self._parting, now)

@@ -28,8 +28,8 @@ def alternatives(nick: str, length: int = 30) -> Iterator[str]:
     digest = hashlib.sha256(nick.encode(errors="replace")).hexdigest()
     tries = [nick] if len(nick) <= length and not _NEVER.search(nick) else []
     tries.append(base)
-    for width in dict.fromkeys((length, min(length, _SHORT))):
-        tries += [f"{base[: width - len(tail)]}{tail}" for tail in ("_", "__", *"123456789")]
+    widths = (length, min(length, _SHORT))  # by turns: whether it was too long or taken, the next but one may do
+    tries += [f"{base[: width - len(tail)]}{tail}" for tail in ("_", "__", *"123456789") for width in widths]
     tries += [f"{base[: min(length, _SHORT) - 4]}{digest[start : start + 4]}" for start in (0, 4, 8)]
     for name in tries:
         if name and name not in seen:

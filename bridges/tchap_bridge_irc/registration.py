@@ -4,7 +4,8 @@ Lines in; lines to send and at most one outcome out. It goes on listening after 
 (CAP NEW, CAP DEL), PING wants its PONG, and ERROR ends the session. Time is the caller's: who waits long enough without
 an outcome gives up.
 
-Sources: modern.ircdocs.horse "Connection Registration", RFC 2812 section 3.1, IRCv3 Capability Negotiation and SASL.
+Sources: modern.ircdocs.horse "Connection Registration", RFC 2812 section 3.1, IRCv3 Capability Negotiation, SASL and
+WebIRC.
 """
 
 import re
@@ -18,9 +19,11 @@ from tchap_bridge_irc.sasl import Authentication, Mechanism, Proof
 from tchap_bridge_irc.wire import Line, clean, cut
 
 _BANNED = re.compile(
-    r"\b[kgzdx][-: ]?lined?\b|\bbanned\b|\bakill|autokill|dnsbl|blacklist|blocklist|not? authori[sz](ed|ation)",
+    r"\b[kgzdx][-: ]?lined?\b|\bbanned\b|\bakill"
+    r"|autokill|dnsbl|blacklist|blocklist|access denied|not? authori[sz](ed|ation)",
     re.IGNORECASE,
 )
+_CREDENTIALS = re.compile(r"invalid webirc|(bad|wrong|invalid|incorrect) (server )?password", re.IGNORECASE)
 _LATER = re.compile(
     r"throttl|too (many|fast)|too quickly|try again|reconnect|(server|class)\w* (is )?full|no more connections",
     re.IGNORECASE,
@@ -69,6 +72,21 @@ class Step:
     outcome: Outcome | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class WebIrc:
+    """On whose behalf a gateway connects (IRCv3 WebIRC). ``hostname``: the address again, where it has no name."""
+
+    password: str = field(repr=False)
+    gateway: str
+    hostname: str
+    ip: str
+
+    def line(self) -> Line:
+        """The line that comes before all others. No address begins with a colon: a zero is put before it."""
+        hostname, ip = (f"0{name}" if name.startswith(":") else name for name in (self.hostname, self.ip))
+        return Line("WEBIRC", (self.password, self.gateway, hostname, ip))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """As whom to register. ``password`` is the server's own (PASS), not an account's."""
@@ -81,6 +99,7 @@ class Plan:
     """In the order of preference. None: no account."""
     account_required: bool = True
     """Without the account rather not at all (IRCv3 SASL 3.2: then a client must disconnect)."""
+    webirc: WebIrc | None = None
     wanted: Iterable[str] = WANTED
 
 
@@ -107,7 +126,9 @@ class Registration:
         password = (Line("PASS", (self._plan.password,)),) if self._plan.password else ()
         user = cut(sound(self._plan.user), 20)
         realname = cut(clean(self._plan.realname), 100) or user
+        webirc = (self._plan.webirc.line(),) if self._plan.webirc else ()
         return (
+            *webirc,
             *password,
             self.caps.start(),
             Line("NICK", (self.nick,)),
@@ -206,6 +227,8 @@ class Registration:
 
 def _why(reason: str) -> Why:
     """What an ERROR means, by its words: nothing else tells. "Throttled" is no ban, whatever else it says."""
+    if _CREDENTIALS.search(reason):
+        return Why.CREDENTIALS
     if _LATER.search(reason):
         return Why.LATER
     return Why.BANNED if _BANNED.search(reason) else Why.LATER

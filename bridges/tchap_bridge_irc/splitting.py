@@ -2,7 +2,8 @@ r"""A text as lines that arrive whole: cut by bytes, between words where it can 
 
 A server cuts what it passes on at 512 bytes, our name as others see it included, or throws us out. So each piece is as
 long as what is left after ``:nick!user@host PRIVMSG target :``. Formatting that is on where a piece ends is switched on
-again where the next begins. A space at a cut stays at the end of its piece, so that pieces joined are the text again.
+again where the next begins. A space at a cut stays at the end of its piece, so that pieces joined are the text again;
+some servers take it away (ngIRCd), so whoever compares an echo with what was sent must not count it.
 
 Sources: RFC 1459 section 2.3, IRCv3 multiline "Splitting long lines", modern.ircdocs.horse/formatting, the CTCP draft
 (``\x01ACTION …\x01``), Unicode UAX #29 for what belongs to one character.

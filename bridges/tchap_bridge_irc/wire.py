@@ -129,9 +129,12 @@ def _halves(body: bytes) -> tuple[list[bytes], bool, bytes]:
 
 
 def _params(verb: str, params: list[bytes]) -> Iterator[str]:
-    text_at = _TEXT_AT.get(verb, 1 if verb.isdigit() and verb not in _LISTS_OF_NAMES else len(params))
+    last = len(params) - 1
+    text_at = _TEXT_AT.get(verb, last + 1)
+    if verb.isdigit() and verb not in _LISTS_OF_NAMES and params and b" " in params[last]:
+        text_at = 1  # a numeric's words have a space, which no name has
     for index, param in enumerate(params):
-        yield _text(param) if index == len(params) - 1 and index >= text_at else _name(param)
+        yield _text(param) if index == last and index >= text_at else _name(param)
 
 
 def _name(data: bytes) -> str:

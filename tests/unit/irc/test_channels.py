@@ -163,6 +163,13 @@ def test_whoever_comes_while_names_are_listed_stays():
     assert {member.who.nick for member in channels.members("#a")} == {"c", "rob", "me"}
 
 
+def test_whoever_goes_while_names_are_listed_is_gone():
+    names = ":s 353 me = #a :bob me dan eve fay"
+    _channels, found = after(names, ":dan!d@h QUIT :x", ":eve!e@h PART #a", ":fay!f@h NICK gay", ":s 366 me #a :End")
+    assert [type(change) for change in found] == [Quit, Left, Renicked, Listed]
+    assert [member.who.nick for member in found[-1].members] == ["bob", "me", "gay"]
+
+
 def test_names_correct_what_was_missed():
     channels, found = after(":s 353 me = #a :me +dan", ":s 366 me #a :End")
     assert found == [Listed("#a", (Member(ME), Member(Source("dan"), "+")))]

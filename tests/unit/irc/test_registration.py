@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tchap_bridge_irc.caps import WANTED, Capabilities
 from tchap_bridge_irc.nicks import alternatives
-from tchap_bridge_irc.registration import Ended, Outcome, Plan, Registration, Welcomed, Why
+from tchap_bridge_irc.registration import Ended, Outcome, Plan, Registration, WebIrc, Welcomed, Why
 from tchap_bridge_irc.sasl import External, Plain, chunks
 from tchap_bridge_irc.wire import Line, Nonsense, encode, parse
 
@@ -50,6 +50,19 @@ def test_the_plain_way():
     assert talk.hear(":s 001 alice_ :Welcome") == []
     assert talk.outcome == Welcomed("alice_")
     assert talk.registration.caps.enabled == {"multi-prefix"}
+
+
+def test_a_gateway_says_first_for_whom_it_connects():
+    talk = Talk(webirc=WebIrc("hunter2", "tchap", "::1", "::1"))
+    assert talk.sent[0] == "WEBIRC hunter2 tchap 0::1 0::1"
+    assert "hunter2" not in repr(talk.registration._plan)
+
+
+def test_what_a_capability_tells_of_itself():
+    caps = Capabilities()
+    caps.receive(Line("CAP", ("*", "LS", "draft/multiline=max-bytes=4096,max-lines=9,x batch")))
+    assert caps.options("draft/multiline") == {"max-bytes": "4096", "max-lines": "9", "x": ""}
+    assert caps.options("batch") == caps.options("none") == {}
 
 
 def test_only_what_is_wanted_is_asked_for():
@@ -218,6 +231,10 @@ def test_a_nick_that_is_taken(code: str):
     assert talk.registration.nick == "alice__"
 
 
+def test_a_nick_that_is_too_long_is_shortened_soon():
+    assert list(alternatives("averylongnick"))[:3] == ["averylongnick", "averylongnick_", "averylon_"]
+
+
 def test_all_nicks_are_taken():
     talk = Talk()
     for _turn in range(60):
@@ -245,6 +262,9 @@ def test_other_nicks_are_the_same_each_time_and_fit(nick: str, length: int):
         (":s FAIL * ACCOUNT_REQUIRED_TO_CONNECT :You need an account", Why.CREDENTIALS),
         ("ERROR :Closing Link: 192.0.2.1 (K-Lined)", Why.BANNED),
         ("ERROR :Closing link: (a@192.0.2.1) [G-lined: spam]", Why.BANNED),
+        ("ERROR :Invalid WebIRC password", Why.CREDENTIALS),
+        ("ERROR :Closing Link: 192.0.2.1 (Bad Password)", Why.CREDENTIALS),
+        ("ERROR :Access denied by configuration", Why.BANNED),
         ("ERROR :Your host is listed in a DNSBL", Why.BANNED),
         ("ERROR :Trying to reconnect too fast.", Why.LATER),
         ("ERROR :Closing Link: (Throttled: Z-lined)", Why.LATER),

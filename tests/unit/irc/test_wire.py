@@ -209,7 +209,9 @@ def test_words_that_are_not_utf8_are_read_as_windows_1252():
     assert parse(b":a PRIVMSG #a :caf\xe9 \x80").params == ("#a", "café €")
     assert parse(b":a PRIVMSG #a :\x81").params == ("#a", "\x81")
     assert parse(b":a TOPIC #a :\xe9").params == ("#a", "é")
-    assert parse(b":s 332 me #a :\xe9").params == ("me", "#a", "é")
+    assert parse(b":s 332 me #a :\xe9 \xe9").params == ("me", "#a", "é é")
+    assert parse(b":s 465 me :banni \xe9").params == ("me", "banni é")
+    assert parse(b":s 366 me #\xe9").params == ("me", "#\ufffd")
 
 
 def test_a_tag_that_is_not_utf8_is_dropped():
