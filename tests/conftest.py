@@ -6,8 +6,8 @@ Servers hold nothing of an event loop, so one may serve a whole session while ea
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -16,11 +16,15 @@ import pytest_asyncio
 from tchap_bridges.testing import process
 from tchap_bridges.testing.certificates import Certificate
 from tchap_bridges.testing.dovecot import Dovecot
+from tchap_bridges.testing.inspircd import Inspircd
+from tchap_bridges.testing.irc_client import IrcClient
 from tchap_bridges.testing.mail_sink import MailSink
+from tchap_bridges.testing.ngircd import Ngircd
 from tchap_bridges.testing.postfix import Postfix
 from tchap_bridges.testing.synapse import Synapse
 
 SynapseFactory = Callable[..., AbstractAsyncContextManager[Synapse]]
+IrcConnect = Callable[..., Awaitable[IrcClient]]
 
 
 @pytest.fixture
@@ -104,3 +108,31 @@ async def postfix(
     relay_to = ("127.0.0.1", mail_sink.port)
     async with await Postfix.start(server_folder(), relay_to=relay_to, deliver=deliver, auth=dovecot) as server:
         yield server
+
+
+# ---- IRC
+
+
+@pytest.fixture(scope="session")
+def irc_folder() -> Iterator[Callable[[], Path]]:
+    """As `server_folder`, for servers that serve a whole module or session; with their logs, gone at the end."""
+    made: list[Path] = []
+
+    def make() -> Path:
+        made.append(Path(tempfile.mkdtemp(prefix="tchap-bridges-")))
+        return made[-1]
+
+    yield make
+    for folder in made:
+        shutil.rmtree(folder)
+
+
+@pytest_asyncio.fixture
+async def irc_client() -> AsyncIterator[IrcConnect]:
+    """`zoe = await irc_client(inspircd, "zoe", caps=[…])`; the options are the server's `client`'s."""
+    async with AsyncExitStack() as stack:
+
+        async def connect(server: Ngircd | Inspircd, nick: str, **options) -> IrcClient:
+            return await stack.enter_async_context(await server.client(nick, **options))
+
+        yield connect

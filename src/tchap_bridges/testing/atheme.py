@@ -67,6 +67,8 @@ class Atheme:
 
     async def start(self) -> None:
         """Start, or start again with the accounts that were saved; the InspIRCd tells when they can be used."""
+        await self.stop()
+        (self.folder / "atheme.pid").unlink(missing_ok=True)
         hand_over(self.folder, self._user)
         await self._daemon.restart(timeout=20)
 

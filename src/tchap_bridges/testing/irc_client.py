@@ -160,7 +160,7 @@ class IrcClient(asyncio.Protocol):
 
     def octets(self, data: bytes) -> None:
         """Anything, such as half a line."""
-        if self._transport is not None and not self.closed:
+        if self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
 
     def say(self, target: str, text: str, *, tags: Mapping[str, str] | None = None) -> None:

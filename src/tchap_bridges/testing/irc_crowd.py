@@ -118,7 +118,7 @@ class _Member(asyncio.Protocol):
             raise CrowdError(f"{self.nick}: {self._last.decode(errors='backslashreplace')}")
 
     def write(self, line: str) -> None:
-        if self._transport is not None and not self.closed:
+        if self._transport is not None and not self._transport.is_closing():
             self._transport.write(line.encode() + b"\r\n")
 
     def abort(self) -> None:

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from tchap_bridges.testing.certificates import Certificate
 from tchap_bridges.testing.irc_client import IrcClient, IrcClosedError, IrcRefusedError
@@ -142,10 +142,18 @@ class Ngircd:
         """SIGKILL, as a crash would: everybody's connection is cut, nothing is said."""
         await self._daemon.kill()
 
+    async def client(
+        self, nick: str, *, tls: bool = False, own: Certificate | None = None, **options: Any
+    ) -> IrcClient:
+        """One that is connected and registered; the options are IrcClient.connect's. own: what it shows over TLS."""
+        options.setdefault("password", self._password or None)
+        if not tls:
+            return await IrcClient.connect(self.port, nick, **options)
+        return await IrcClient.connect(self.tls_port, nick, tls=self.certificate.for_client(own), **options)
+
     async def _lets_in(self) -> bool:
         try:
-            password = self._password or None
-            async with await IrcClient.connect(self.port, "veilleur", password=password, timeout=2) as client:
+            async with await self.client("veilleur", timeout=2) as client:
                 await client.quit()
         except (OSError, IrcClosedError, IrcRefusedError, TimeoutError):
             return False
