@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -27,9 +28,13 @@ class SentFile:
     mime: str
     size: int | None
     opener: Callable[[], AbstractAsyncContextManager[AsyncIterator[bytes]]]
+    linker: Callable[[], Awaitable[str]]
 
     def open(self) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         return self.opener()
+
+    async def link(self) -> str:
+        return await self.linker()
 
 
 class Files:
@@ -38,10 +43,14 @@ class Files:
     def __init__(self, find: OpenBytes) -> None:
         self._find = find
 
-    def of(self, message: Row, event: Message) -> tuple[SentFile, ...]:
-        return tuple(SentFile(file.name, file.mime, file.size, self._opener(message, file)) for file in event.files)
+    def of(self, message: Row, event: Message, link: Callable[[int, str], Awaitable[str]]) -> tuple[SentFile, ...]:
+        """``link`` makes a URL of a part of the message; the files are its parts from 1 on."""
+        return tuple(
+            SentFile(file.name, file.mime, file.size, self.opener(message, file), partial(link, part, file.name))
+            for part, file in enumerate(event.files, start=1)
+        )
 
-    def _opener(self, message: Row, file: File) -> Callable[[], AbstractAsyncContextManager[AsyncIterator[bytes]]]:
+    def opener(self, message: Row, file: File) -> Callable[[], AbstractAsyncContextManager[AsyncIterator[bytes]]]:
         @asynccontextmanager
         async def opened() -> AsyncIterator[AsyncIterator[bytes]]:
             try:
