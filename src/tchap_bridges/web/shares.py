@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import structlog
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from tchap_bridges.core.shares import Shared, Unknown, Withdrawn
 from tchap_bridges.errors import BridgeError, Undeliverable
@@ -46,15 +47,16 @@ def shares_site(shares: Found, *, language: Language, gate: Gate | None = None) 
     """``language`` is that of people whose browser asks for neither French nor English."""
     gate = gate or Gate()
 
+    @web.middleware
+    async def gated(request: web.Request, handler: Handler) -> web.StreamResponse:
+        return await handler(request) if gate.admits(_asker(request)) else _busy(request, language)
+
     async def get_file(request: web.Request) -> web.StreamResponse:
-        address = who_asks(request.remote, request.headers.get("X-Forwarded-For", ""))
-        if not gate.admits(address):
-            return _busy(request, language)
         try:
             shared = await shares.find(request.match_info["token"])
             if request.method == "HEAD":
-                return web.Response(headers=_headers(shared))
-            with gate.download(address) as free:
+                return _response(shared)
+            with gate.download(_asker(request)) as free:
                 return await _stream(request, shared) if free else _busy(request, language)
         except Unknown:
             return _unknown(request, language)
@@ -77,9 +79,6 @@ def shares_site(shares: Found, *, language: Language, gate: Gate | None = None) 
             )
 
     async def get_proof(request: web.Request) -> web.Response:
-        address = who_asks(request.remote, request.headers.get("X-Forwarded-For", ""))
-        if not gate.admits(address):
-            return _busy(request, language)
         try:
             return web.Response(text=shares.proof(request.match_info["question"]))
         except Unknown:
@@ -88,7 +87,7 @@ def shares_site(shares: Found, *, language: Language, gate: Gate | None = None) 
     async def missing(request: web.Request) -> web.Response:
         return _unknown(request, language)
 
-    application = web.Application()
+    application = web.Application(middlewares=[gated])
     application.on_response_prepare.append(_harden)
     application.add_routes(
         [
@@ -101,18 +100,21 @@ def shares_site(shares: Found, *, language: Language, gate: Gate | None = None) 
     return application
 
 
+def _asker(request: web.Request) -> str:
+    return who_asks(request.remote, request.headers.get("X-Forwarded-For", ""))
+
+
 async def _harden(request: web.Request, response: web.StreamResponse) -> None:
     del request
     response.headers.update(HEADERS)
 
 
 async def _stream(request: web.Request, shared: Shared) -> web.StreamResponse:
-    """Raises what opening raises, while nothing has been said; later the connection breaks, and the file is not whole."""
+    """Raises what opening raises while nothing has been said; later the connection breaks: the file is not whole."""
     opened: AbstractAsyncContextManager[AsyncIterator[bytes]] = shared.open()
     async with opened as chunks:
         first = await anext(chunks, b"")
-        response = web.StreamResponse(headers=_headers(shared))
-        response.enable_chunked_encoding()
+        response = _response(shared)
         await response.prepare(request)
         try:
             await _write(response, first)
@@ -131,8 +133,14 @@ async def _write(response: web.StreamResponse, chunk: bytes) -> None:
         await response.write(chunk)
 
 
-def _headers(shared: Shared) -> dict[str, str]:
+def _response(shared: Shared) -> web.StreamResponse:
     """No length: what the network told of it may be wrong."""
+    response = web.StreamResponse(headers=_headers(shared))
+    response.enable_chunked_encoding()
+    return response
+
+
+def _headers(shared: Shared) -> dict[str, str]:
     kind, place = _kind(shared.mime), "attachment"
     if kind in SEEN or kind.startswith("text/plain"):
         place = "inline"  # a PDF is saved: in the sandbox browsers do not show it
