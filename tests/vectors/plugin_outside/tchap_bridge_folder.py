@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 
 from tchap_bridges.bridge import (
+    Attachment,
     Bridge,
     Chat,
     Connection,
@@ -17,7 +18,7 @@ from tchap_bridges.bridge import (
     NamesChats,
     Outgoing,
 )
-from tchap_bridges.errors import Misconfigured, NotReady
+from tchap_bridges.errors import Misconfigured, NotReady, Undeliverable
 from tchap_bridges.events import Author, Message, Text
 from tchap_bridges.fields import LocalPath, Section
 from tchap_bridges.ids import ChatId, MessageId, PersonId
@@ -47,10 +48,10 @@ class FolderConnection(Connection, NamesChats):
     async def send(self, message: Outgoing) -> Sequence[MessageId]:
         name = f"{message.at:%Y-%m-%dT%H:%M:%S.%f} {hashlib.sha256(message.key.encode()).hexdigest()[:8]}"
         by = visible(message.author.name).replace("\n", " ") if message.author else "pont"
-        lost = [f"[fichier : {file.name}]" for file in message.files]
+        files = [await linked(file) for file in message.files]
         part = self._path / message.chat / "out" / name
         try:
-            part.write_bytes(visible("\n".join([f"{by} : {message.text.plain}", *lost])).encode())
+            part.write_bytes(visible("\n".join([f"{by} : {message.text.plain}", *files])).encode())
             part.rename(f"{part}.txt")  # whole, or not at all; the same key again is the same file
         except OSError as error:
             raise NotReady("le dossier ne peut pas être écrit") from error
@@ -74,6 +75,13 @@ class FolderBridge(Bridge[FolderConfig]):
         id_, chat, by = MessageId(item.key), ChatId(item.meta["chat"]), visible(item.meta["by"])
         author, text = Author(person=PersonId(by), name=by), visible(item.raw.decode(errors="replace"))
         yield Message(id=id_, chat=chat, author=author, at=item.received_at, text=Text(plain=text))
+
+
+async def linked(file: Attachment) -> str:
+    try:
+        return f"[{file.name} : {await file.link()}]"
+    except Undeliverable as error:  # the operator has given no public address
+        return f"[{file.name} : {error.reason}]"
 
 
 def visible(text: str) -> str:
