@@ -144,9 +144,10 @@ def _headers(shared: Shared) -> dict[str, str]:
     kind, place = _kind(shared.mime), "attachment"
     if kind in SEEN or kind.startswith("text/plain"):
         place = "inline"  # a PDF is saved: in the sandbox browsers do not show it
-    name = re.sub(r"[\x00-\x1f\x7f/\\]", "_", shared.name)[:255] or "fichier"
+    shown = "".join(c if c.isprintable() and c not in "/\\" else "_" for c in shared.name)
+    name = shown[:255] or "fichier"
     plain = re.sub(r"[^ !#$&+.0-9A-Za-z^`|~_-]", "_", name)
-    full = quote(name, safe="", errors="replace")
+    full = quote(name, safe="")
     return {"Content-Type": kind, "Content-Disposition": f"{place}; filename=\"{plain}\"; filename*=UTF-8''{full}"}
 
 

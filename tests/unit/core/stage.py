@@ -35,7 +35,7 @@ from tchap_bridges.core import policy
 from tchap_bridges.core.kernel import Edge, Kernel, Options
 from tchap_bridges.core.ports import Invited, RoomChanged, RoomFact, RoomFacts
 from tchap_bridges.errors import NotReady
-from tchap_bridges.events import Author, Deletion, Edit, Event, Form, Message, Reaction, Text
+from tchap_bridges.events import Author, Deletion, Edit, Event, File, Form, Message, Reaction, Text
 from tchap_bridges.i18n import Translator
 from tchap_bridges.ids import ChatId, ConnectionName, FileRef, MessageId, PersonId, RoomId, UserId
 from tchap_bridges.store.database import Database
@@ -142,6 +142,7 @@ class FakeHomeserver:
                         author=author,
                         at=at,
                         text=Text(plain=data["text"]),
+                        files=tuple(File(**file) for file in data.get("files", ())),
                         thread=tuple(data.get("thread", ())),
                         reply_to=data.get("reply_to"),
                         form=Form(data.get("form", "text")),
@@ -305,6 +306,7 @@ class Stage:
         self.db = db
         self.nets = nets
         self.net = nets["net"]
+        self.meter = Counts()
         made: list[FakeHomeserver] = []
 
         def homeserver(edge: Edge) -> FakeHomeserver:
@@ -330,7 +332,7 @@ class Stage:
                     **options,
                 }
             ),
-            meter=Counts(),
+            meter=self.meter,
         )
         self.hs = made[0]
         self.count = 0
