@@ -70,13 +70,11 @@ def shares_site(shares: Found, *, language: Language, gate: Gate | None = None) 
             )
         except BridgeError as error:
             log.info("share.later", reason=str(error))
-            return _page(
-                request,
-                language,
-                503,
-                _("Ce contenu n'est pas accessible pour l'instant"),
-                _("Réessayez dans un moment."),
-            )
+        except Exception:
+            log.exception("share.failed")
+        return _page(
+            request, language, 503, _("Ce contenu n'est pas accessible pour l'instant"), _("Réessayez dans un moment.")
+        )
 
     async def get_proof(request: web.Request) -> web.Response:
         try:
@@ -123,9 +121,13 @@ async def _stream(request: web.Request, shared: Shared) -> web.StreamResponse:
             await response.write_eof()
         except (BridgeError, OSError) as error:  # TimeoutError and ConnectionError among them
             log.info("share.broken_off", reason=type(error).__name__)
-            if request.transport is not None:
-                request.transport.abort()
-    return response
+        except Exception:
+            log.exception("share.broken_off")
+        else:
+            return response
+        if request.transport is not None:
+            request.transport.abort()
+        return response
 
 
 async def _write(response: web.StreamResponse, chunk: bytes) -> None:

@@ -10,7 +10,7 @@ from aiohttp import ClientPayloadError, ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 
 from tchap_bridges.core.shares import Shared, Unknown, Withdrawn
-from tchap_bridges.errors import BridgeError, NotReady, Undeliverable
+from tchap_bridges.errors import NotReady, Undeliverable
 from tchap_bridges.web import gate as gates
 from tchap_bridges.web.gate import Gate, who_asks
 from tchap_bridges.web.shares import shares_site
@@ -25,8 +25,8 @@ class Shelf:
         self.name, self.mime = "plan.pdf", "application/pdf"
         self.chunks = 1
         self.error: Exception | None = None
-        self.refused: BridgeError | None = None
-        self.torn: BridgeError | None = None
+        self.refused: Exception | None = None
+        self.torn: Exception | None = None
         self.go_on: asyncio.Event | None = None
         self.opened = self.closed = 0
 
@@ -165,8 +165,9 @@ async def test_a_large_file_is_never_held_whole(people: TestClient, shelf: Shelf
     assert peak < 4_000_000
 
 
-async def test_a_file_that_breaks_off_is_no_whole_file(people: TestClient, shelf: Shelf) -> None:
-    shelf.chunks, shelf.torn = 2, NotReady("le serveur est parti")
+@pytest.mark.parametrize("torn", [NotReady("le serveur est parti"), ZeroDivisionError()], ids=["network", "bug"])
+async def test_a_file_that_breaks_off_is_no_whole_file(people: TestClient, shelf: Shelf, torn: Exception) -> None:
+    shelf.chunks, shelf.torn = 2, torn
     answer = await people.get("/f/ok/plan.pdf")
     with pytest.raises(ClientPayloadError):
         await answer.read()
@@ -219,11 +220,13 @@ async def test_what_has_ended(people: TestClient, shelf: Shelf) -> None:
 async def test_what_may_be_had_later(people: TestClient, shelf: Shelf) -> None:
     for where in ("error", "refused"):
         shelf.error = shelf.refused = None
-        setattr(shelf, where, NotReady("pas encore"))
-        answer = await people.get("/f/ok/plan.pdf")
-        assert answer.status == 503
-        assert "Retry-After" in answer.headers
-        assert "pas encore" not in await answer.text()
+        for error in (NotReady("pas encore"), ZeroDivisionError("pas encore")):
+            setattr(shelf, where, error)
+            answer = await people.get("/f/ok/plan.pdf")
+            assert answer.status == 503
+            assert "Retry-After" in answer.headers
+            assert "pas encore" not in await answer.text()
+            hardened(answer)
 
 
 @pytest.mark.parametrize(
