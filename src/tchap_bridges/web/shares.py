@@ -20,7 +20,8 @@ from tchap_bridges.errors import BridgeError, Undeliverable
 from tchap_bridges.i18n import Language, Phrase, Translator, _
 from tchap_bridges.web.gate import Gate, who_asks
 
-STALLED = 60.0  # seconds after which somebody who takes no byte is given up
+STALLED = 60.0  # seconds after which somebody who takes no byte is given up …
+LONGEST = 1800.0  # … and after which anybody is: places are few
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; sandbox",
@@ -115,10 +116,11 @@ async def _stream(request: web.Request, shared: Shared) -> web.StreamResponse:
         response = _response(shared)
         await response.prepare(request)
         try:
-            await _write(response, first)
-            async for chunk in chunks:
-                await _write(response, chunk)
-            await response.write_eof()
+            async with asyncio.timeout(LONGEST):
+                await _write(response, first)
+                async for chunk in chunks:
+                    await _write(response, chunk)
+                await response.write_eof()
         except (BridgeError, OSError) as error:  # TimeoutError and ConnectionError among them
             log.info("share.broken_off", reason=type(error).__name__)
         except Exception:
