@@ -184,8 +184,11 @@ async def test_who_leaves_early_leaves_nothing_open(people: TestClient, shelf: S
             await asyncio.sleep(0.01)
 
 
-async def test_who_takes_nothing_is_given_up(people: TestClient, shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tchap_bridges.web.shares.STALLED", 0.1)
+@pytest.mark.parametrize("limit", ["STALLED", "LONGEST"])
+async def test_who_takes_nothing_is_given_up(
+    people: TestClient, shelf: Shelf, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    monkeypatch.setattr(f"tchap_bridges.web.shares.{limit}", 0.1)
     shelf.chunks = 100_000
     answer = await people.get("/f/ok/grand.bin")
     async with asyncio.timeout(5):
