@@ -17,7 +17,7 @@ USER tchap-bridges
 WORKDIR /data
 VOLUME /data
 # 29340: the homeserver calls us; 29341: health and metrics; 2525: mail from your own server.
-EXPOSE 29340 29341 2525
+EXPOSE 29340 29341 29342 2525
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s CMD \
     ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:29341/health/live', timeout=4)"]
 STOPSIGNAL SIGTERM

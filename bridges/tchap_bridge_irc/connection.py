@@ -39,7 +39,7 @@ from tchap_bridges.bridge import (
     ShowsTyping,
 )
 from tchap_bridges.errors import Misconfigured, NotReady, Undeliverable, Unsupported
-from tchap_bridges.events import Author, Form, Message, Passing, Text, Typing
+from tchap_bridges.events import Author, Form, Message, Passing, Text
 from tchap_bridges.i18n import _
 from tchap_bridges.ids import ChatId, MessageId, PersonId
 
@@ -158,9 +158,8 @@ class IrcConnection(Connection, Edits, Deletes, Reacts, ShowsTyping, NamesChats,
         ids: list[MessageId] = []
         for n, text in enumerate(lines):
             line = Line("PRIVMSG", (message.chat, text), tags=tags if n == 0 else {})
-            for heard in await session.ask([line], message.chat):
-                if (id_ := heard.tags.get("msgid")) is not None:
-                    ids.append(MessageId(id_))
+            heard = await session.ask([line], message.chat)
+            ids.extend(MessageId(one.tags["msgid"]) for one in heard if "msgid" in one.tags)
         return ids
 
     async def _note(self, message: Outgoing, n: int, file: Attachment) -> str:
@@ -203,6 +202,7 @@ class IrcConnection(Connection, Edits, Deletes, Reacts, ShowsTyping, NamesChats,
         return next((MessageId(line.tags["msgid"]) for line in heard if "msgid" in line.tags), None)
 
     async def typing(self, chat: ChatId, author: Author, *, active: bool) -> None:
+        del author  # one nick of ours types for everybody
         session = self._session
         if session is not None and session.has("message-tags"):
             tags = {"+typing": "active" if active else "done"}

@@ -248,8 +248,8 @@ class Session:
                 if isinstance(line, Nonsense):
                     continue
                 step = self._registration.receive(line)
-                for answer in step.send:
-                    self._write(answer)
+                for reply in step.send:
+                    self._write(reply)
                 if isinstance(step.outcome, Ended):
                     raise refused(step.outcome)
                 if line.command == "005":

@@ -25,6 +25,7 @@ from tchap_bridges.matrix.homeserver import MatrixHomeserver
 from tchap_bridges.store.database import Database
 from tchap_bridges.store.sealing import Sealer, derive
 from tchap_bridges.web.metrics import Metrics
+from tchap_bridges.web.shares import shares_site
 from tchap_bridges.web.site import site
 
 log = structlog.get_logger(__name__)
@@ -86,6 +87,8 @@ class Application:
                 content_days=settings.storage.content_days,
                 inbox_high=settings.limits.inbox_high,
                 inbox_low=settings.limits.inbox_low,
+                public_url=settings.web.public_url if settings.web else None,
+                links_days=settings.web.links_days if settings.web else 0,
             ),
             meter=self.metrics,
         )
@@ -102,6 +105,9 @@ class Application:
             stack.push_async_callback(self.matrix.close)  # last of all: what is in flight at a stop still needs it
             await stack.enter_async_context(self.kernel.running())
             await stack.enter_async_context(self._in_touch())
+            if (own := self.settings.web) is not None:
+                links = shares_site(self.kernel.shares, language=self.settings.language)
+                await stack.enter_async_context(served(links, *own.listen))
             self.ready = True
             log.info("ready", version=__version__, connections=list(self.settings.bridges))
             try:
@@ -236,8 +242,8 @@ def _folder(database: Path) -> None:
 
 @asynccontextmanager
 async def served(application: web.Application, host: str, port: int) -> AsyncIterator[None]:
-    """An HTTP site for as long as the block lasts."""
-    runner = web.AppRunner(application, access_log=None)
+    """An HTTP site for as long as the block lasts; what it is answering then has a moment to end."""
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=10)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port).start()

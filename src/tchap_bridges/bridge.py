@@ -13,7 +13,7 @@ Who owes what
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,7 +24,7 @@ from pydantic import BaseModel
 
 from tchap_bridges.errors import Undeliverable
 from tchap_bridges.events import Author, Event, Form, Text
-from tchap_bridges.i18n import Phrase, pack, unpack
+from tchap_bridges.i18n import Phrase, _, pack, unpack
 from tchap_bridges.ids import ChatId, ConnectionName, FileRef, MessageId, UserId
 
 ConfigT = TypeVar("ConfigT", bound=BaseModel)
@@ -124,6 +124,23 @@ class Attachment(Protocol):
         """The bytes, streamed. Can be opened again, for a retry. Raises `Undeliverable` when they are gone."""
         ...
 
+    async def link(self) -> str:
+        """A URL of the file, for a network that carries none: whoever has it may open it, without an account.
+
+        It ends after the days that the operator has set, and as soon as the message is withdrawn, its content erased,
+        or the chat unlinked. The same at each attempt of one day. Raises `Undeliverable` where the operator has given
+        no public address: name the file in the text then, with the reason.
+        """
+        ...
+
+
+async def no_public_address() -> str:
+    """A link where there can be none."""
+    raise Undeliverable(
+        _("le pont n'a pas d'adresse publique où donner des fichiers"),
+        remedy=_("L'exploitant peut lui en donner une : la section « web » de sa configuration."),
+    )
+
 
 class Steps(Protocol):
     """What of this message is done already. Survives a crash: a second `send` goes on from there.
@@ -147,7 +164,8 @@ class Outgoing:
     ``thread`` is the conversation, root first, parent last; ``reply_to`` the message answered, if it is known there.
     ``title`` is that of the conversation, also for an answer in it. ``late``: it belongs before messages that are
     already shown. ``answered`` wrote what is answered, when that came from this very chat: where a chat has no members,
-    the answer goes to them.
+    the answer goes to them. ``link_to_text`` makes a URL of the whole text, as `Attachment.link` does of a file and
+    with its errors, for a network where it has to be shortened; people read there what it says after the last edit.
     """
 
     key: str
@@ -165,6 +183,7 @@ class Outgoing:
     form: Form = Form.TEXT
     late: bool = False
     options: Mapping[str, str] = field(default_factory=dict)
+    link_to_text: Callable[[], Awaitable[str]] = field(default=no_public_address, repr=False, compare=False)
 
     async def leave_out(self, file: int, why: Undeliverable) -> None:
         """``files[file]`` does not go along: whoever sent it is told why, and of the remedy, once the rest is there.
@@ -190,6 +209,7 @@ class OutgoingEdit:
     """New words for ``target``, a message that we showed; ``parts`` are all the ids that showing it returned.
 
     ``before`` is what it read until now, for networks that can only say what has changed; None when that is forgotten.
+    ``link_to_text`` as in `Outgoing`: the same link.
     """
 
     key: str
@@ -202,6 +222,7 @@ class OutgoingEdit:
     before: Text | None = None
     parts: tuple[MessageId, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)
+    link_to_text: Callable[[], Awaitable[str]] = field(default=no_public_address, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

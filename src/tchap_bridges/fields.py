@@ -161,6 +161,16 @@ def _url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _public(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme != "https" and not loopback(parts.hostname or ""):
+        raise ValueError(
+            _("« {value} » n'est pas chiffrée", value=value),
+            _("écrivez https://… : ce qui passe là est lu par d'autres sinon"),
+        )
+    return value
+
+
 ListenTcp = Annotated[Endpoint, BeforeValidator(_endpoint), AfterValidator(_tcp_only)]
 """``127.0.0.1:2525`` or ``[::1]:2525``."""
 
@@ -176,6 +186,8 @@ LocalFile = Annotated[Path, AfterValidator(_beside), AfterValidator(_readable)]
 Domain = Annotated[str, AfterValidator(_domain)]
 Address = Annotated[str, AfterValidator(_address)]
 Url = Annotated[str, AfterValidator(_url)]
+PublicUrl = Annotated[str, AfterValidator(_url), AfterValidator(_public)]
+"""One that other people open: https, but for this machine itself."""
 Port = Annotated[int, Field(ge=1, le=65535)]
 Secret = Annotated[SecretStr, Field(min_length=1)]
 """Never printed. In the file: the value itself, or ``!file path``."""

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from tchap_bridges.bridge import Finding, Level
 from tchap_bridges.cli import check_local
+from tchap_bridges.cli.check_web import web
 from tchap_bridges.cli.options import DEFAULT, Config
 from tchap_bridges.config import BridgeSettings, Settings, load
 from tchap_bridges.i18n import Translator, _, ngettext
@@ -61,6 +62,8 @@ async def look(settings: Settings, config: Path) -> Groups:
         *check_local.labels(settings),
         await check_local.database(settings),
     ]
+    if settings.web is not None:
+        local.append(await web(settings, running=running))
     async with asyncio.TaskGroup() as asking:
         matrix = asking.create_task(diagnose(settings))
         bridges = [(f"bridges.{name}", asking.create_task(_ask(setting))) for name, setting in settings.bridges.items()]

@@ -1,7 +1,7 @@
 """The configuration: YAML to typed, frozen settings. What is wrong is told as ``file:line: key: what — remedy``."""
 
 from tchap_bridges.config.loading import BotSettings, BridgeSettings, Settings, load, probe_ports
-from tchap_bridges.config.models import Appservice, Homeserver, Limits, Operate, Policy, Storage
+from tchap_bridges.config.models import Appservice, Homeserver, Limits, Operate, Policy, Storage, Web
 from tchap_bridges.config.problems import ConfigError, Problem
 from tchap_bridges.config.registration import Registration
 
@@ -18,6 +18,7 @@ __all__ = [
     "Registration",
     "Settings",
     "Storage",
+    "Web",
     "load",
     "probe_ports",
 ]

@@ -14,7 +14,7 @@ from tchap_bridges.bot import Bot
 from tchap_bridges.bridge import Bridge
 from tchap_bridges.config import claims
 from tchap_bridges.config.document import Document, read_document
-from tchap_bridges.config.models import Appservice, Homeserver, Limits, Operate, Policy, Root, Storage
+from tchap_bridges.config.models import Appservice, Homeserver, Limits, Operate, Policy, Root, Storage, Web
 from tchap_bridges.config.problems import ConfigError, KeyPath, Problem, explain
 from tchap_bridges.config.registration import Registration, agree
 from tchap_bridges.errors import Misconfigured
@@ -55,6 +55,7 @@ class Settings:
     storage: Storage
     policy: Policy
     operate: Operate
+    web: Web | None
     limits: Limits
     bridges: Mapping[ConnectionName, BridgeSettings]
     bots: Mapping[str, BotSettings]
@@ -75,7 +76,7 @@ class Settings:
 
     @property
     def sections(self) -> claims.Sections:
-        return _sections(self.appservice, self.operate, self.bridges)
+        return _sections(self.appservice, self.operate, self.web, self.bridges)
 
 
 def load(path: Path, plugins: Plugins | None = None) -> Settings:
@@ -91,11 +92,15 @@ def probe_ports(settings: Settings) -> None:
 
 
 def _sections(
-    appservice: Appservice | None, operate: Operate | None, bridges: Mapping[ConnectionName, BridgeSettings]
+    appservice: Appservice | None,
+    operate: Operate | None,
+    web: Web | None,
+    bridges: Mapping[ConnectionName, BridgeSettings],
 ) -> claims.Sections:
     return (
         (("appservice",), appservice),
         (("operate",), operate),
+        (("web",), web),
         *((("bridges", name), setting.config) for name, setting in bridges.items()),
     )
 
@@ -119,7 +124,9 @@ class _Loading:
         bots = dict(self._bots())
         appservice, homeserver = self._section(root, Appservice), self._section(root, Homeserver)
         registration = self._registration(appservice, homeserver)
-        self._note(claims.doubles(_sections(appservice, self._section(root, Operate), bridges), config))
+        web = self._section(root, Web)
+        self._note(claims.doubles(_sections(appservice, self._section(root, Operate), web, bridges), config))
+        self._note(self._links_outlive(web, self._section(root, Storage)))
         if self._problems or root is None or registration is None:
             found = sorted(self._problems.values(), key=lambda each: (each.file != config.name, each.line))
             raise ConfigError(found, "en" if self._top("language") == "en" else "fr")
@@ -133,6 +140,7 @@ class _Loading:
             storage=root.storage,
             policy=root.policy,
             operate=root.operate,
+            web=root.web,
             limits=root.limits,
             bridges=bridges,
             bots=bots,
@@ -157,6 +165,22 @@ class _Loading:
                 if not any(other.key.startswith(f"{problem.key}.") for other in document.problems):
                     self._note((problem,))  # a section that lacks what the document could not give is not told again
             return None
+
+    def _links_outlive(self, web: Web | None, storage: Storage | None) -> Iterator[Problem]:
+        """A link that promises more days than the content has would be a lie."""
+        if web is not None and storage is not None and web.links_days > storage.content_days:
+            yield self._config.problem(
+                ("web", "links_days"),
+                _(
+                    "des liens de {days} jours mèneraient à des contenus effacés après {kept}",
+                    days=web.links_days,
+                    kept=storage.content_days,
+                ),
+                _(
+                    "écrivez links_days: {days}, ou gardez les contenus plus longtemps (storage.content_days)",
+                    days=max(1, storage.content_days),
+                ),
+            )
 
     def _section(self, root: Root | None, model: type[ModelT]) -> ModelT | None:
         """A top section, also when another one is broken: its problems are known already and not told twice."""

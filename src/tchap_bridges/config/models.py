@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BeforeValidator, Field, SecretBytes, SecretStr, ValidationInfo, field_validator
 
 from tchap_bridges.bridge import Destination
-from tchap_bridges.fields import ListenTcp, LocalPath, Section, Url
+from tchap_bridges.fields import ListenTcp, LocalPath, PublicUrl, Section, Url
 from tchap_bridges.i18n import Language, _
 
 _NEW_KEY = _("faites-en une : openssl rand -base64 32")
@@ -157,6 +157,17 @@ class Operate(Section):
             yield "listen", str(self.listen)
 
 
+class Web(Section):
+    """Links to files, for networks that carry none: ``public_url`` leads, by way of a proxy, to ``listen``."""
+
+    listen: ListenTcp
+    public_url: PublicUrl
+    links_days: Annotated[int, Field(ge=1, le=3650)] = 30
+
+    def exclusive(self) -> Iterable[tuple[str, str]]:
+        yield "listen", str(self.listen)
+
+
 class Limits(Section):
     """Above ``inbox_high`` waiting items sources are slowed, until ``inbox_low``; ``sends`` go at once at most."""
 
@@ -186,6 +197,7 @@ class Root(Section):
     storage: Storage
     policy: Policy
     operate: Operate = Operate()
+    web: Web | None = None
     limits: Limits = Limits()
     bridges: dict[str, dict[str, Any]] = Field(default_factory=dict)
     bots: dict[str, dict[str, Any]] = Field(default_factory=dict)

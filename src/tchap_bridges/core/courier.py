@@ -191,6 +191,7 @@ class Courier:
                 parts=tuple(parts),
                 text=event.text,
                 options=way.options,
+                link_to_text=self._resolver.link_to_text(message["parent"], way),
             )
         )
 

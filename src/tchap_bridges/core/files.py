@@ -6,6 +6,7 @@ What cannot go along is left out for good (`bridge.Outgoing.leave_out`), and who
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 import structlog
 
@@ -32,9 +33,13 @@ class SentFile:
     mime: str
     size: int | None
     opener: Callable[[], AbstractAsyncContextManager[AsyncIterator[bytes]]]
+    linker: Callable[[], Awaitable[str]]
 
     def open(self) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         return self.opener()
+
+    async def link(self) -> str:
+        return await self.linker()
 
 
 class Files:
@@ -43,10 +48,14 @@ class Files:
     def __init__(self, find: OpenBytes) -> None:
         self._find = find
 
-    def of(self, message: Row, event: Message) -> tuple[SentFile, ...]:
-        return tuple(SentFile(file.name, file.mime, file.size, self._opener(message, file)) for file in event.files)
+    def of(self, message: Row, event: Message, link: Callable[[int, str], Awaitable[str]]) -> tuple[SentFile, ...]:
+        """``link`` makes a URL of a part of the message; the files are its parts from 1 on."""
+        return tuple(
+            SentFile(file.name, file.mime, file.size, self.opener(message, file), partial(link, part, file.name))
+            for part, file in enumerate(event.files, start=1)
+        )
 
-    def _opener(self, message: Row, file: File) -> Callable[[], AbstractAsyncContextManager[AsyncIterator[bytes]]]:
+    def opener(self, message: Row, file: File) -> Callable[[], AbstractAsyncContextManager[AsyncIterator[bytes]]]:
         @asynccontextmanager
         async def opened() -> AsyncIterator[AsyncIterator[bytes]]:
             try:
@@ -86,7 +95,9 @@ class LeftOut:
 def without_left_out(message: Outgoing) -> Outgoing:
     """As it is handed to a connection: what an earlier attempt has left out can be opened no more."""
     whole: tuple[Attachment, ...] = tuple(
-        file if (why := message.left_out(n)) is None else SentFile(file.name, file.mime, file.size, _refused(why))
+        file
+        if (why := message.left_out(n)) is None
+        else SentFile(file.name, file.mime, file.size, _refused(why), file.link)
         for n, file in enumerate(message.files)
     )
     return replace(message, files=whole)

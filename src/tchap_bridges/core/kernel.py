@@ -35,6 +35,7 @@ from tchap_bridges.core.resolve import Resolver
 from tchap_bridges.core.roomfacts import RoomDesk
 from tchap_bridges.core.router import Router
 from tchap_bridges.core.secrets import Secrets
+from tchap_bridges.core.shares import Shares
 from tchap_bridges.core.supervisor import Supervisor, Watched
 from tchap_bridges.core.upkeep import Upkeep
 from tchap_bridges.events import Event, Read, Typing
@@ -49,7 +50,10 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What the configuration says to the core. ``home`` is how the Matrix side is called: Tchap, or Matrix."""
+    """What the configuration says to the core. ``home`` is how the Matrix side is called: Tchap, or Matrix.
+
+    ``public_url`` is where links to files lead, None where there are none.
+    """
 
     rules: policy.Rules
     users: Sequence[str]
@@ -59,6 +63,8 @@ class Options:
     content_days: int = 30
     inbox_high: int = 10_000
     inbox_low: int = 8_000
+    public_url: str | None = None
+    links_days: int = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,12 +168,24 @@ class Kernel:
             room_of=hs.room_of,
             words=options.words,
         )
+        files = Files(self._open_bytes)
+        self.shares = Shares(
+            db=db,
+            sealer=sealer,
+            secrets=secrets,
+            links=self.links,
+            files=files,
+            meter=meter,
+            public_url=options.public_url,
+            days=options.links_days,
+        )
         resolver = Resolver(
             db=db,
             sealer=sealer,
             homeserver=hs,
             links=self.links,
-            files=Files(self._open_bytes),
+            files=files,
+            shares=self.shares,
             labels=labels,
             home=options.home,
         )

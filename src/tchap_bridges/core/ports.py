@@ -51,7 +51,10 @@ class Meter(Protocol):
     """Counts what the operator watches."""
 
     def count(self, what: str, where: str, n: int = 1) -> None:
-        """``what``: in, out, retry, dead; ``where``: a connection, or ``matrix``."""
+        """``what``: in, out, retry, dead, link (made to a file), fetch (of one).
+
+        ``where``: a connection, or ``matrix``.
+        """
         ...
 
 

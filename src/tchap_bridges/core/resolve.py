@@ -4,8 +4,9 @@ Ids are the target's own, found through its copies; names are those of today; fi
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from tchap_bridges.bridge import Connection, Outgoing
 from tchap_bridges.core import codec
@@ -13,6 +14,7 @@ from tchap_bridges.core.files import Files
 from tchap_bridges.core.links import Link, Links
 from tchap_bridges.core.outbox import ORIGIN
 from tchap_bridges.core.ports import Database, Homeserver, Row, Sealer, Snapshot
+from tchap_bridges.core.shares import TEXT, Shares
 from tchap_bridges.events import Author, Edit, Event, Message, Text
 from tchap_bridges.ids import ChatId, ConnectionName, MessageId, RoomId, UserId
 
@@ -76,6 +78,7 @@ class Resolver:
         homeserver: Homeserver,
         links: Links,
         files: Files,
+        shares: Shares,
         labels: Mapping[ConnectionName, str],
         home: str,
     ) -> None:
@@ -84,6 +87,7 @@ class Resolver:
         self._homeserver = homeserver
         self._links = links
         self._files = files
+        self._shares = shares
         self._labels = labels
         self._home = home
 
@@ -103,7 +107,7 @@ class Resolver:
             at=event.at,
             text=event.text,
             steps=steps,
-            files=self._files.of(message, event),
+            files=self._files.of(message, event, partial(self._shares.link, message["id"], way.link)),
             thread=lineage,
             reply_to=parent,
             answered=answered,
@@ -111,7 +115,11 @@ class Resolver:
             form=event.form,
             late=bool(message["late"]),
             options=way.options,
+            link_to_text=self.link_to_text(message["id"], way),
         )
+
+    def link_to_text(self, message: int, way: Way) -> Callable[[], Awaitable[str]]:
+        return partial(self._shares.link, message, way.link, TEXT, "message.txt")
 
     async def speaker(self, message: Row, author: Author, chat: ChatId) -> tuple[str, Author | None]:
         """The network's name for people, and who speaks; nobody when the bridge does."""

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
-from tchap_bridges.bridge import Attachment, Steps
+from tchap_bridges.bridge import Steps
 from tchap_bridges.errors import NotReady, Undeliverable, Unsupported
 from tchap_bridges.i18n import _
 from tchap_bridges.ids import FileRef
@@ -17,6 +17,18 @@ from tchap_bridges.matrix.text import clean_text
 _MXC = re.compile(r"mxc://([A-Za-z0-9.:\[\]-]{1,255})/([A-Za-z0-9_=+.~-]{1,255})")
 _MIME = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,60}", re.ASCII)
 _HERE_ALREADY: Final = "M_CANNOT_OVERWRITE_MEDIA"
+
+
+class Source(Protocol):
+    """What can be uploaded: as much of `bridge.Attachment` as that takes."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def mime(self) -> str: ...
+    @property
+    def size(self) -> int | None: ...
+    def open(self) -> AbstractAsyncContextManager[AsyncIterator[bytes]]: ...
 
 
 class TooLarge(Undeliverable):
@@ -48,7 +60,7 @@ class Media:
         return self._limit
 
     async def put(
-        self, attachment: Attachment, steps: Steps, part: int, *, before: Before | None = None
+        self, attachment: Source, steps: Steps, part: int, *, before: Before | None = None
     ) -> tuple[str, int]:
         """Upload it, or go on where an earlier attempt stopped; returns the mxc URI and the size.
 
@@ -86,7 +98,7 @@ class Media:
         found = await self._client.call("POST", path, {}, name="media_create", user=self._bot.user)
         return text_of(found, "content_uri")
 
-    async def _upload(self, attachment: Attachment, mxc: str, size: int, before: Before | None) -> int:
+    async def _upload(self, attachment: Source, mxc: str, size: int, before: Before | None) -> int:
         """Returns the size, which the network may have told wrong."""
         match = _MXC.fullmatch(mxc)
         if match is None:
@@ -124,7 +136,7 @@ class Media:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """`bridge.Attachment` of what is in memory already: a text too long for an event."""
+    """A `Source` of what is in memory already: a text too long for an event."""
 
     name: str
     mime: str
@@ -142,11 +154,11 @@ class Whole:
         yield once()
 
 
-def mime_of(attachment: Attachment) -> str:
+def mime_of(attachment: Source) -> str:
     return attachment.mime if _MIME.fullmatch(attachment.mime) else "application/octet-stream"
 
 
-async def _measured(attachment: Attachment) -> int:
+async def _measured(attachment: Source) -> int:
     """Synapse wants to know the size first; to read it twice costs less than to keep it."""
     async with attachment.open() as chunks:
         return sum([len(chunk) async for chunk in chunks])

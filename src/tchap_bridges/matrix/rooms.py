@@ -15,7 +15,6 @@ from typing import Any, Final
 import structlog
 
 from tchap_bridges.bridge import (
-    Attachment,
     Connection,
     Deletes,
     Edits,
@@ -37,7 +36,7 @@ from tchap_bridges.matrix import compose
 from tchap_bridges.matrix.client import MatrixClient, MatrixRefused, path_of, text_of
 from tchap_bridges.matrix.compose import Content, Translate
 from tchap_bridges.matrix.ghosts import Profile, Speaker
-from tchap_bridges.matrix.media import Media, TooLarge, Whole, mime_of
+from tchap_bridges.matrix.media import Media, Source, TooLarge, Whole, mime_of
 from tchap_bridges.matrix.read import ORIGIN
 from tchap_bridges.matrix.recent import Recent
 from tchap_bridges.matrix.voices import Voices
@@ -108,7 +107,8 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
 
     async def send(self, message: Outgoing) -> Sequence[MessageId]:
         room = RoomId(message.chat)
-        text, files = message.text, tuple(message.files)
+        text = message.text
+        files: tuple[Source, ...] = message.files
         if not compose.fits(text):
             whole = Whole(f"{self._translate(_('texte complet'))}.txt", "text/plain", text.plain.encode())
             text, files = (
@@ -123,9 +123,7 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
             ids.append(await self._file(message, room, part, attachment, first=not ids))
         return ids
 
-    async def _file(
-        self, message: Outgoing, room: RoomId, part: int, attachment: Attachment, *, first: bool
-    ) -> MessageId:
+    async def _file(self, message: Outgoing, room: RoomId, part: int, attachment: Source, *, first: bool) -> MessageId:
         """The file, or a line that says why it cannot be there: it never holds back what it came with."""
         self._refuse_encrypted(room)
         if (done := message.steps.get(f"event.{part}")) is not None:

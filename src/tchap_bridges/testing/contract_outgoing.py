@@ -11,7 +11,7 @@ from tchap_bridges.errors import NotReady, Undeliverable
 from tchap_bridges.events import Author, Form
 from tchap_bridges.ids import MessageId, PersonId
 from tchap_bridges.testing.contract_incoming import HOSTILE, PeerTests
-from tchap_bridges.testing.rig import JEANNE, FakeAttachment
+from tchap_bridges.testing.rig import JEANNE, TEXT_LINK, FakeAttachment
 
 LONG = 40_000
 """Characters of a text that is long, where the network names no limit."""
@@ -88,7 +88,10 @@ class OutgoingContract(PeerTests):
             assert not {message.id for message in heard} & set(ids)
 
     async def test_long_text_is_shown_whole(self) -> None:
-        """At the limit in one post; above it in several, each within the limit, all their ids returned."""
+        """At the limit in one post; above it in several, each within the limit, all their ids returned.
+
+        A text that would be too many posts may be shortened, if it ends with a link to the whole.
+        """
         async with self.rig() as rig:
             limit = rig.connection.limits.text_bytes
             just = _prose(limit or LONG)
@@ -98,7 +101,8 @@ class OutgoingContract(PeerTests):
             parts = await rig.send(rig.message(over))
             shown = await rig.shows(1 + max(1, len(parts)))
             assert _squeezed(just) in _squeezed(shown[0].text)
-            assert _squeezed(over) in _squeezed("".join(one.text for one in shown[1:]))
+            rest = "".join(one.text for one in shown[1:])
+            assert _squeezed(over) in _squeezed(rest) or TEXT_LINK in rest
             if limit is not None:
                 assert all(len(one.text.encode()) <= limit for one in shown)
 
@@ -194,6 +198,19 @@ class OutgoingContract(PeerTests):
             with suppress(NotReady, Undeliverable):
                 await rig.connection.send(message)
             assert message.left_out(0) is not None, "what is shown, and may never be heard of, is not written down yet"
+
+    @pytest.mark.parametrize("address", ["https://fichiers.exemple.fr/f/3", ""])
+    async def test_a_file_where_none_pass_is_linked(self, address: str) -> None:
+        """Or named, where the operator has no address for links."""
+        async with self.rig() as rig:
+            if rig.connection.limits.file_bytes != 0:
+                pytest.skip("this network takes files")
+            attached = [FakeAttachment("plan.pdf", b"x", address=address)]
+            await rig.send(rig.message("le texte passe", files=attached))
+            await rig.send(rig.message(files=attached))
+            texts = "\n".join(one.text for one in await rig.shows(2))
+            assert "le texte passe" in texts
+            assert texts.count(address or "plan.pdf") >= 2
 
     async def test_sends_can_be_cancelled(self) -> None:
         """The core stops at any moment; what was begun is sent again under its key."""

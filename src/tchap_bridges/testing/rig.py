@@ -25,6 +25,7 @@ from tchap_bridges.bridge import (
     Direction,
     NamesChats,
     Outgoing,
+    no_public_address,
 )
 from tchap_bridges.errors import NotReady, Undeliverable
 from tchap_bridges.events import Author, Event, Form, Message, Text
@@ -36,6 +37,7 @@ T = TypeVar("T")
 ASKER = Asker(user=UserId("@jeanne:exemple.fr"), name="Jeanne Martin", room_name="Essais")
 JEANNE = Author(person=PersonId("@jeanne:exemple.fr"), name="Jeanne Martin")
 CHUNK = 64 * 1024
+TEXT_LINK = "https://fichiers.exemple.fr/f/2"
 PATIENCE = 10.0  # seconds after which something that should have happened has not
 
 
@@ -142,7 +144,10 @@ class FakeSteps:
 
 @dataclass(slots=True)
 class FakeAttachment:
-    """`bridge.Attachment`. ``opened`` and ``closed`` count; ``gone``: it cannot be opened any more."""
+    """`bridge.Attachment`. ``opened`` and ``closed`` count; ``gone``: it cannot be opened any more.
+
+    ``address``: where its link leads; none when it is empty.
+    """
 
     name: str
     data: bytes
@@ -151,6 +156,7 @@ class FakeAttachment:
     size_known: bool = True
     opened: int = 0
     closed: int = 0
+    address: str = "https://fichiers.exemple.fr/f/1"
 
     @property
     def size(self) -> int | None:
@@ -166,10 +172,18 @@ class FakeAttachment:
         finally:
             self.closed += 1
 
+    async def link(self) -> str:
+        return self.address or await no_public_address()
+
     async def _chunks(self) -> AsyncIterator[bytes]:
         for start in range(0, len(self.data), CHUNK):
             await asyncio.sleep(0)
             yield self.data[start : start + CHUNK]
+
+
+async def link_to_text() -> str:
+    """`Outgoing.link_to_text` of every message of `Rig.message`."""
+    return TEXT_LINK
 
 
 @dataclass(slots=True, eq=False)
@@ -232,6 +246,7 @@ class Rig:
             title=title,
             form=form,
             options=self.chat.options,
+            link_to_text=link_to_text,
         )
 
     def key(self) -> str:

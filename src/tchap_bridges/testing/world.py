@@ -37,10 +37,11 @@ class Ports:
     appservice: int
     operate: int
     smtp: int
+    web: int
 
     @classmethod
     def free(cls) -> Self:
-        return cls(free_port(), free_port(), free_port())
+        return cls(free_port(), free_port(), free_port(), free_port())
 
 
 class BridgeProcess:
@@ -213,6 +214,7 @@ def configuration(homeserver: str, server_name: str, ports: Ports, submission: i
         "storage": {"url": database, "key": _fresh(), "identity": _fresh()},
         "policy": {"users": [f"*:{server_name}"]},
         "operate": {"listen": f"127.0.0.1:{ports.operate}", "log": {"level": "info", "format": "json"}},
+        "web": {"listen": f"127.0.0.1:{ports.web}", "public_url": f"http://127.0.0.1:{ports.web}"},
         "bridges": {
             "email": {
                 "domain": MAIL_DOMAIN,

@@ -1,1 +1,1 @@
-"""What operators and machines read over HTTP: health and metrics; later webhooks and the console."""
+"""What is read over HTTP: health and metrics by operators and machines, files behind links by anybody."""

@@ -10,7 +10,7 @@ import pytest
 
 from tchap_bridge_email.compose import Letter
 from tchap_bridge_email.submission import Relay, Unanswered, submit
-from tchap_bridges.bridge import Asker, Outgoing
+from tchap_bridges.bridge import Asker, Outgoing, no_public_address
 from tchap_bridges.core.files import without_left_out
 from tchap_bridges.errors import BadCredentials, NotReady, Undeliverable
 from tchap_bridges.events import Author, Text
@@ -52,6 +52,9 @@ class Bytes:
                 yield self._data[start : start + (1 << 16)]
 
         yield chunks()
+
+    async def link(self) -> str:
+        return await no_public_address()
 
 
 def outgoing(**more: Any) -> Outgoing:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tchap_bridges.bridge import OutgoingDeletion, OutgoingEdit, OutgoingReaction
+from tchap_bridges.bridge import OutgoingDeletion, OutgoingEdit, OutgoingReaction, no_public_address
 from tchap_bridges.errors import NotReady, Undeliverable
 from tchap_bridges.events import Author, Form, Text
 from tchap_bridges.ids import ChatId, PersonId
@@ -45,6 +45,9 @@ class Sent:
             yield self.data[10:]
 
         yield chunks()
+
+    async def link(self):
+        return await no_public_address()
 
 
 def edit_of(room, target, words, key="edit", author=None) -> OutgoingEdit:

@@ -148,7 +148,10 @@ class FakeHomeserver:
                         reply_to=data.get("reply_to"),
                         form=Form(data.get("form", "text")),
                         files=tuple(
-                            File(name=name, mime="application/pdf", ref=FileRef(name)) for name in data.get("files", ())
+                            File(**file)
+                            if isinstance(file, dict)
+                            else File(name=file, mime="application/pdf", ref=FileRef(file))
+                            for file in data.get("files", ())
                         ),
                     ),
                 )
@@ -322,6 +325,7 @@ class Stage:
         self.db = db
         self.nets = nets
         self.net = nets["net"]
+        self.meter = Counts()
         made: list[FakeHomeserver] = []
 
         def homeserver(edge: Edge) -> FakeHomeserver:
@@ -347,7 +351,7 @@ class Stage:
                     **options,
                 }
             ),
-            meter=Counts(),
+            meter=self.meter,
         )
         self.hs = made[0]
         self.count = 0

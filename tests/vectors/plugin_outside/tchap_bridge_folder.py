@@ -47,12 +47,10 @@ class FolderConnection(Connection, NamesChats):
     async def send(self, message: Outgoing) -> Sequence[MessageId]:
         name = f"{message.at:%Y-%m-%dT%H:%M:%S.%f} {hashlib.sha256(message.key.encode()).hexdigest()[:8]}"
         by = visible(message.author.name).replace("\n", " ") if message.author else "pont"
-        lost = [f"[fichier : {file.name}]" for file in message.files]
-        for n in range(len(lost)):
-            await message.leave_out(n, Undeliverable("un dossier ne prend que du texte", remedy="Donnez un lien."))
+        files = [await linked(message, n) for n in range(len(message.files))]
         part = self._path / message.chat / "out" / name
         try:
-            part.write_bytes(visible("\n".join([f"{by} : {message.text.plain}", *lost])).encode())
+            part.write_bytes(visible("\n".join([f"{by} : {message.text.plain}", *files])).encode())
             part.rename(f"{part}.txt")  # whole, or not at all; the same key again is the same file
         except OSError as error:
             raise NotReady("le dossier ne peut pas être écrit") from error
@@ -76,6 +74,15 @@ class FolderBridge(Bridge[FolderConfig]):
         id_, chat, by = MessageId(item.key), ChatId(item.meta["chat"]), visible(item.meta["by"])
         author, text = Author(person=PersonId(by), name=by), visible(item.raw.decode(errors="replace"))
         yield Message(id=id_, chat=chat, author=author, at=item.received_at, text=Text(plain=text))
+
+
+async def linked(message: Outgoing, n: int) -> str:
+    file = message.files[n]
+    try:
+        return f"[{file.name} : {await file.link()}]"
+    except Undeliverable as error:  # the operator has given no public address: whoever sent it is told
+        await message.leave_out(n, error)
+        return f"[{file.name} : {error.reason}]"
 
 
 def visible(text: str) -> str:

@@ -15,6 +15,9 @@ SELECT root FROM message WHERE id = :id
 -- name: message_body
 UPDATE message SET body = :body WHERE id = :id
 
+-- name: message_edited
+SELECT body FROM message WHERE parent = :message AND kind = 'edit' ORDER BY id DESC LIMIT 1
+
 -- name: message_gone
 UPDATE message SET gone = 1, body = NULL WHERE id = :id
 

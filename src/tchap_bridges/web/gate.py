@@ -1,0 +1,65 @@
+"""How much one address may ask for: so many requests a minute, so many downloads at once. Bounded whoever asks."""
+
+import ipaddress
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+A_MINUTE = 60  # requests of one address
+AT_ONCE = 4  # downloads of one address …
+ALL_AT_ONCE = 16  # … and of everybody
+KNOWN = 10_000  # addresses counted in a minute; those beyond share one count
+
+
+class Gate:
+    """Counts start anew each minute; nothing is remembered longer."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._minute = -1
+        self._asked: Counter[str] = Counter()
+        self._open: Counter[str] = Counter()
+
+    def admits(self, address: str) -> bool:
+        """Counts the request."""
+        minute = int(self._clock() // 60)
+        if minute != self._minute:
+            self._minute = minute
+            self._asked.clear()
+        if address not in self._asked and len(self._asked) >= KNOWN:
+            address = ""
+        self._asked[address] += 1
+        return self._asked[address] <= A_MINUTE
+
+    @contextmanager
+    def download(self, address: str) -> Iterator[bool]:
+        """Whether one more may begin; it counts for as long as the block lasts."""
+        free = self._open[address] < AT_ONCE and self._open.total() < ALL_AT_ONCE
+        self._open[address] += free
+        try:
+            yield free
+        finally:
+            self._open[address] -= free
+            if not self._open[address]:
+                del self._open[address]
+
+
+def who_asks(remote: str | None, forwarded: str) -> str:
+    """The address to count. A reverse proxy is believed where it is on our own network; of IPv6 the network counts.
+
+    ``forwarded`` is X-Forwarded-For, whose last address is the one that the nearest proxy saw.
+    """
+    nearest = _address(remote or "")
+    told = _address(forwarded.rpartition(",")[2].strip())
+    found = told if told is not None and nearest is not None and nearest.is_private else nearest
+    if isinstance(found, ipaddress.IPv6Address):
+        return str(found.ipv4_mapped or ipaddress.ip_network((found, 64), strict=False))
+    return str(found)
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
