@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import structlog
 from aiohttp import web
@@ -24,6 +23,7 @@ from tchap_bridges.matrix import homeserver as matrix
 from tchap_bridges.matrix.homeserver import MatrixHomeserver
 from tchap_bridges.store.database import Database
 from tchap_bridges.store.sealing import Sealer, derive
+from tchap_bridges.store.sqlite_file import path_of
 from tchap_bridges.web.metrics import Metrics
 from tchap_bridges.web.site import site
 
@@ -222,7 +222,7 @@ def matrix_settings(settings: Settings) -> matrix.Settings:
 async def opened(settings: Settings) -> AsyncIterator[Application]:
     """The application on its store, not yet running."""
     if settings.database.startswith("sqlite:"):
-        await asyncio.to_thread(_folder, Path(urlsplit(settings.database).path))
+        await asyncio.to_thread(_folder, path_of(settings.database))
     db = await Database.open(settings.database)
     try:
         yield Application(settings, db)

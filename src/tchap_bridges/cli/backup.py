@@ -4,13 +4,14 @@ import asyncio
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import typer
 
 from tchap_bridges.cli.options import DEFAULT, Config
 from tchap_bridges.config import load
 from tchap_bridges.i18n import Translator, _
+from tchap_bridges.store.sqlite_file import path_of
 
 app = typer.Typer()
 restoring = typer.Typer()
@@ -64,7 +65,7 @@ def restore(
                 _(
                     "Une base est déjà là ({where}) ; rien n'a été changé. Pour la remplacer par la sauvegarde, "
                     "arrêtez le pont, gardez-en une copie (« tchap-bridges backup »), puis relancez avec --overwrite",
-                    where=unquote(urlsplit(settings.database).path.removeprefix("/")),
+                    where=_place(settings.database),
                 )
             )
         )
@@ -75,6 +76,11 @@ def restore(
 
 class _Occupied(Exception):
     """A database is where the backup would go."""
+
+
+def _place(url: str) -> str:
+    """The file, or the name of the database on its server: never the URL, which may hold a password."""
+    return str(path_of(url)) if url.startswith("sqlite:") else urlsplit(url).path.removeprefix("/")
 
 
 async def _occupied(url: str) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ValidationError
@@ -63,10 +63,11 @@ class Settings:
     @property
     def database(self) -> str:
         """The URL of the store, a relative SQLite path made absolute. Holds a password: never print it."""
-        parts = urlsplit(self.storage.url.get_secret_value())
-        if parts.scheme != "sqlite" or parts.path.startswith("//"):
-            return urlunsplit(parts)
-        return f"sqlite:///{quote(str((self.path.parent / unquote(parts.path.removeprefix('/'))).resolve()))}"
+        url = self.storage.url.get_secret_value()
+        path = url.removeprefix("sqlite:///")
+        if path == url or path.startswith("/"):  # urlunsplit would not give back what it was given
+            return url
+        return f"sqlite:///{quote(str((self.path.parent / unquote(path)).resolve()))}"
 
     @property
     def bot(self) -> str:
