@@ -1,14 +1,40 @@
 """What is said instead of a traceback, and the exit code that goes with it."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
 
 from tchap_bridges.config import ConfigError
 from tchap_bridges.errors import BridgeError
 from tchap_bridges.i18n import Language, Translator, _, ngettext
 
 
-def tell(error: BaseException, language: Language = "fr") -> int:
+class Telling(Exception):
+    """What went wrong is this one's cause; it is told in the language of the configuration that was read by then."""
+
+    def __init__(self, language: Language) -> None:
+        super().__init__(language)
+        self.language = language
+
+
+@contextmanager
+def telling(language: Language) -> Iterator[None]:
+    """For what a command does once it knows the operator's language. The command line's own exceptions pass."""
+    try:
+        yield
+    except (typer.BadParameter, typer.Exit, typer.Abort, ConfigError):
+        raise
+    except Exception as error:
+        raise Telling(language) from error
+
+
+def tell(error: BaseException) -> int:
     """Say on stderr, in sentences, what went wrong. Returns the exit code."""
+    language: Language = "fr"
+    if isinstance(error, Telling) and error.__cause__ is not None:
+        language, error = error.language, error.__cause__
     error = _first(error)
     if isinstance(error, ConfigError):
         translator = Translator(error.language)
