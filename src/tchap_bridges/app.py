@@ -27,6 +27,8 @@ from tchap_bridges.store.sqlite_file import path_of
 from tchap_bridges.web.metrics import Metrics
 from tchap_bridges.web.site import site
 
+SOON = 5.0  # seconds in which a homeserver that is there answers
+
 log = structlog.get_logger(__name__)
 
 
@@ -41,15 +43,18 @@ class Application:
         self._sealer = sealer = Sealer(keys)
         made: list[MatrixHomeserver] = []
         self.homeserver_state = "connecting"
+        self._found, self._missed = asyncio.Event(), asyncio.Event()  # the homeserver, once
         self.ready = False
 
         def homeserver(edge: Edge) -> Homeserver:
             def alive() -> None:
                 self.homeserver_state = "up"
+                self._found.set()
                 edge.alive()
 
             def lost() -> None:
                 self.homeserver_state = "retrying"
+                self._missed.set()
 
             made.append(
                 MatrixHomeserver(
@@ -103,7 +108,6 @@ class Application:
             await stack.enter_async_context(self.kernel.running())
             await stack.enter_async_context(self._in_touch())
             self.ready = True
-            log.info("ready", version=__version__, connections=list(self.settings.bridges))
             try:
                 yield
             finally:
@@ -114,11 +118,12 @@ class Application:
         """Listening to the homeserver, and looking after what it may have lost."""
         await self.matrix.start()
         async with asyncio.TaskGroup() as group:
-            task = group.create_task(self._keep_in_touch())
+            tasks = [group.create_task(self._keep_in_touch()), group.create_task(self._announce())]
             try:
                 yield
             finally:
-                task.cancel()
+                for task in tasks:
+                    task.cancel()
 
     async def _keep_in_touch(self) -> None:
         try:
@@ -126,6 +131,19 @@ class Application:
         except BadCredentials as error:  # everything is kept and waits; to insist would lock the account
             self.homeserver_state = "bad credentials"
             log.critical("homeserver.refuses_us", reason=error.reason, remedy=error.remedy)
+
+    async def _announce(self) -> None:
+        """Say that we are ready, once the homeserver has answered; if it does not, that we wait for it."""
+        facts = {"version": __version__, "connections": list(self.settings.bridges)}
+        async with asyncio.TaskGroup() as group:
+            waits = [group.create_task(event.wait()) for event in (self._found, self._missed)]
+            await asyncio.wait(waits, timeout=SOON, return_when=asyncio.FIRST_COMPLETED)
+            for wait in waits:
+                wait.cancel()
+        if not self._found.is_set():
+            log.warning("started, waiting for the homeserver", state=self.homeserver_state, **facts)
+            await self._found.wait()
+        log.info("ready", **facts)
 
     async def health(self) -> Mapping[str, Any]:
         """``ready``: started, and every connection that can be up is."""
