@@ -19,6 +19,7 @@ from tchap_bridges.core.ports import Homeserver
 from tchap_bridges.core.reseal import reseal
 from tchap_bridges.errors import BadCredentials
 from tchap_bridges.i18n import Translator
+from tchap_bridges.logs import harmless
 from tchap_bridges.matrix import homeserver as matrix
 from tchap_bridges.matrix.homeserver import MatrixHomeserver
 from tchap_bridges.store.database import Database
@@ -130,7 +131,7 @@ class Application:
             await self.matrix.run()
         except BadCredentials as error:  # everything is kept and waits; to insist would lock the account
             self.homeserver_state = "bad credentials"
-            log.critical("homeserver.refuses_us", reason=error.reason, remedy=error.remedy)
+            log.critical("homeserver.refuses_us", remedy=error.remedy, **harmless(error))
 
     async def _announce(self) -> None:
         """Say that we are ready, once the homeserver has answered; if it does not, that we wait for it."""

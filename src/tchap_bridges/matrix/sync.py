@@ -18,6 +18,7 @@ import structlog
 from tchap_bridges.core.ports import Database
 from tchap_bridges.errors import BadCredentials, NotReady
 from tchap_bridges.ids import UserId
+from tchap_bridges.logs import harmless
 from tchap_bridges.matrix.arrivals import Arrivals
 from tchap_bridges.matrix.client import MatrixClient, MatrixRefused, path_of, text_of
 
@@ -112,7 +113,7 @@ class Sweeper:
         try:
             await self._client.call("POST", path, {}, name="ping", user=self._bot)
         except (MatrixRefused, NotReady) as error:  # the sweep brings everything all the same, only later
-            log.warning("sync.ping_failed", reason=str(error))
+            log.warning("sync.ping_failed", **harmless(error))
             return False
         return True
 
@@ -127,7 +128,7 @@ class Sweeper:
                     except NotReady as error:  # it speaks to us, but is not ready for us yet
                         await asyncio.sleep(error.retry_after or _PROBE[0])
         except Exception as error:  # noqa: BLE001  `run` meets it too, and says what it means
-            log.warning("sync.not_caught_up", error=type(error).__name__)
+            log.warning("sync.not_caught_up", **harmless(error))
 
     async def sweep(self, *, since: float = math.inf) -> None:
         """One /sync, and for each room with a gap its missing pages. On disk when it returns, the token too.
@@ -204,7 +205,7 @@ class Sweeper:
         now = time.monotonic()
         if now - self._told >= _TELL_EVERY:
             self._told = now
-            log.warning("sync.not_ready", reason=error.reason)
+            log.warning("sync.not_ready", **harmless(error))
 
     def _found(self) -> None:
         if self._told > -math.inf:

@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tchap_bridges.errors import NotReady
+from tchap_bridges.i18n import _
 from tchap_bridges.matrix import sync
 from tchap_bridges.matrix.sync import Sweeper
 
@@ -29,7 +30,7 @@ class Client:
         self.asked.append(name)
         if name == "versions" and self.away:
             self.away -= 1
-            raise NotReady("unreachable")
+            raise NotReady(_("le serveur Matrix est injoignable ({kind})", kind="TimeoutError"))
         if name != "sync":
             return {}
         await asyncio.sleep(0)
@@ -126,7 +127,7 @@ async def test_a_homeserver_that_is_away_is_told_of_until_it_is_found(every, war
         task.cancel()
         await asyncio.wait([task])
     said = [(line["log_level"], line["event"], line.get("reason")) for line in logs]
-    assert said[0] == ("warning", "sync.not_ready", "unreachable")
+    assert said[0] == ("warning", "sync.not_ready", "le serveur Matrix est injoignable (TimeoutError)")
     assert said[-1] == ("info", "sync.found", None)
     assert len(said) == warnings + 1
 
