@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from aiohttp import web
 from tchap_bridges import __version__
 from tchap_bridges.config import Settings
 from tchap_bridges.core import clock, policy
+from tchap_bridges.core.inbox import MATRIX
 from tchap_bridges.core.kernel import Edge, Kernel, Options
 from tchap_bridges.core.outbox import DESK, REVIEW
 from tchap_bridges.core.ports import Homeserver
@@ -57,12 +58,17 @@ class Application:
                 self.homeserver_state = "retrying"
                 self._missed.set()
 
+            async def take(events: Sequence[tuple[str, bytes]]) -> None:
+                new = int(await edge.take(events))
+                self.metrics.count("in", MATRIX, new)
+                self.metrics.count("again", MATRIX, len(events) - new)
+
             made.append(
                 MatrixHomeserver(
                     matrix_settings(settings),
                     db=db,
                     sealer=sealer,
-                    take=edge.take,
+                    take=take,
                     on_passing=edge.passing,
                     on_alive=alive,
                     on_lost=lost,

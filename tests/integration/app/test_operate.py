@@ -1,13 +1,14 @@
 """What the operator sees of a bridge at work: its log and its figures."""
 
 import json
+import re
 from typing import Any
 
 import pytest
 
 from tchap_bridges.testing.world import World
 
-from .conftest import link
+from .conftest import Linked, link
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -37,3 +38,14 @@ async def test_the_log_keeps_a_refusal_s_code_and_not_its_words(world: World) ->
     again = next(line for line in log if line["event"] == "courier.again" and "451" in line.get("reason", ""))
     assert again["reason"].endswith(": 451 4.2.1 …")
     assert "ephyrine" not in world.bridge.log.read_text(encoding="utf-8")
+
+
+async def test_what_comes_from_the_homeserver_is_counted(linked: Linked) -> None:
+    def read(page: str) -> float:
+        (found,) = re.findall(r'^tchap_bridges_events_total{what="in",where="matrix"} (\S+)$', page, re.MULTILINE)
+        return float(found)
+
+    before = read(await linked.world.bridge.metrics())
+    for _ in range(3):
+        await linked.command("liste")
+    assert read(await linked.world.bridge.metrics()) >= before + 3
