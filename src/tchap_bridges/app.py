@@ -4,14 +4,13 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import structlog
 from aiohttp import web
 
 from tchap_bridges import __version__
-from tchap_bridges.config import Settings
+from tchap_bridges.config import Settings, probe_storage
 from tchap_bridges.core import clock, policy
 from tchap_bridges.core.inbox import MATRIX
 from tchap_bridges.core.kernel import Edge, Kernel, Options
@@ -25,7 +24,6 @@ from tchap_bridges.matrix import homeserver as matrix
 from tchap_bridges.matrix.homeserver import MatrixHomeserver
 from tchap_bridges.store.database import Database
 from tchap_bridges.store.sealing import Sealer, derive
-from tchap_bridges.store.sqlite_file import path_of
 from tchap_bridges.web.metrics import Metrics
 from tchap_bridges.web.site import site
 
@@ -245,18 +243,13 @@ def matrix_settings(settings: Settings) -> matrix.Settings:
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Application]:
-    """The application on its store, not yet running."""
-    if settings.database.startswith("sqlite:"):
-        await asyncio.to_thread(_folder, path_of(settings.database))
+    """The application on its store, not yet running. Raises `ConfigError` when the store's folder cannot be had."""
+    await asyncio.to_thread(probe_storage, settings, make=True)
     db = await Database.open(settings.database)
     try:
         yield Application(settings, db)
     finally:
         await db.close()
-
-
-def _folder(database: Path) -> None:
-    database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 @asynccontextmanager

@@ -20,7 +20,7 @@ from tchap_bridges.i18n import Phrase
 
 _CODE = re.compile(
     r"(?:[2-5]\d\d(?:[ -][245]\.\d{1,3}\.\d{1,3})?"  # SMTP (RFC 5321, RFC 3463), HTTP
-    r"|M_[A-Z_]+"  # Matrix
+    r"|M_[A-Z_]+|SQLITE_[A-Z_]+|(?=[A-Z]*\d)[0-9A-Z]{5}"  # Matrix, SQLite, SQLSTATE
     r"|[A-Z]\w*(?:Error|Exception|Timeout|Disconnected))"  # a class
     r"(?![\w.@-])"
 )

@@ -6,9 +6,10 @@ from contextlib import contextmanager
 
 import typer
 
+from tchap_bridges import system
 from tchap_bridges.config import ConfigError
 from tchap_bridges.errors import BridgeError
-from tchap_bridges.i18n import Language, Translator, _, ngettext
+from tchap_bridges.i18n import Language, Phrase, Translator, _, ngettext
 
 
 class Telling(Exception):
@@ -60,12 +61,15 @@ def _sentence(error: BaseException, translator: Translator) -> str:
         remedy = translator(getattr(error, "remedy", ""))
         return (f"{where}: " if where else "") + reason + (f" — {remedy}" if remedy else "")
     if isinstance(error, OSError) and error.strerror:
+        why = system.reason(error)
         return translator(
-            _("{file} : {reason}", file=error.filename, reason=error.strerror)
+            _("{file} : {reason}", file=error.filename, reason=why)
             if error.filename
-            else _("Le système refuse : {reason}", reason=error.strerror)
+            else _("Le système refuse : {reason}", reason=why)
         )
-    if type(error).__module__.startswith("tchap_bridges.") and str(error):
+    if error.args and isinstance(error.args[0], Phrase):
+        return translator(error.args[0])
+    if type(error).__module__.startswith("tchap_bridges.cli") and str(error):
         return str(error)
     return translator(
         _(

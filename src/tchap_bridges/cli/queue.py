@@ -14,7 +14,7 @@ from rich.table import Table
 
 from tchap_bridges.cli.failures import telling
 from tchap_bridges.cli.options import DEFAULT, Config
-from tchap_bridges.config import load
+from tchap_bridges.config import load, probe_storage
 from tchap_bridges.core import clock, codec
 from tchap_bridges.core.desk import standing_by
 from tchap_bridges.core.outbox import DESK, REVIEW
@@ -242,6 +242,7 @@ def discard(number: Number, config: Config = DEFAULT) -> None:
 
 def _with_store(config: Path, work: Callable[[Store], Awaitable[None]]) -> None:
     settings = load(config)
+    probe_storage(settings)
     keys = [key.get_secret_value() for key in (settings.storage.key, *settings.storage.old_keys)]
 
     async def main() -> None:

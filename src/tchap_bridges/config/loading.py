@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from tchap_bridges.bot import Bot
 from tchap_bridges.bridge import Bridge
-from tchap_bridges.config import claims
+from tchap_bridges.config import claims, places
 from tchap_bridges.config.document import Document, read_document
 from tchap_bridges.config.models import Appservice, Homeserver, Limits, Operate, Policy, Root, Storage
 from tchap_bridges.config.problems import ConfigError, KeyPath, Problem, explain
@@ -87,6 +87,16 @@ def load(path: Path, plugins: Plugins | None = None) -> Settings:
 def probe_ports(settings: Settings) -> None:
     """Raises `ConfigError` when a listening address is taken on this machine: for `run`, before anything starts."""
     problems = tuple(claims.taken(settings.sections, settings.document))
+    if problems:
+        raise ConfigError(problems, settings.language)
+
+
+def probe_storage(settings: Settings, *, make: bool = False) -> None:
+    """Raises `ConfigError` when the database cannot be where ``storage.url`` says: for whatever opens it.
+
+    ``make`` its folder when that is not there.
+    """
+    problems = tuple(places.unusable(settings.database, settings.document, "make" if make else "refuse"))
     if problems:
         raise ConfigError(problems, settings.language)
 
