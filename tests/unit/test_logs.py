@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
+import aiosmtpd.smtp
 import pytest
 import structlog
 
@@ -20,7 +21,9 @@ from tchap_bridges.matrix.client import MatrixRefused
 def _as_before():
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    mail = logging.getLogger("mail.log").level
     yield
+    logging.getLogger("mail.log").setLevel(mail)
     structlog.reset_defaults()
     root.handlers[:] = handlers
     root.setLevel(level)
@@ -109,6 +112,16 @@ def test_a_traceback_says_no_more(style, capsys):
     for word in ("ExceptionGroup", "KeyError", "Undeliverable", "refusé : 550 …", "No space left", "refuse"):
         assert shown.count(word) >= 2, (word, shown)
     assert "essai.test" not in shown
+
+
+def test_what_a_stranger_types_to_our_mail_server_is_not_logged(capsys):
+    logging.getLogger().handlers.clear()
+    logs.set_up("debug", "console")
+    aiosmtpd.smtp.log.warning("%r unrecognised: %s", "peer", WHO.upper())
+    aiosmtpd.smtp.log.error("a fault")
+    shown = capsys.readouterr().err
+    assert "a fault" in shown
+    assert WHO.upper() not in shown
 
 
 ROOT = Path(__file__).parents[2]
