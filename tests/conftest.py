@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
+import hypothesis
 import pytest
 import pytest_asyncio
 
@@ -21,6 +22,11 @@ from tchap_bridges.testing.postfix import Postfix
 from tchap_bridges.testing.synapse import Synapse
 
 SynapseFactory = Callable[..., AbstractAsyncContextManager[Synapse]]
+
+# As under CI=true: the clock fails no test. In a fresh clone the first text drawn costs a second, spent once on
+# Hypothesis' table of the characters of UTF-8.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """The configuration: YAML to typed, frozen settings. What is wrong is told as ``file:line: key: what — remedy``."""
 
-from tchap_bridges.config.loading import BotSettings, BridgeSettings, Settings, load, probe_ports
+from tchap_bridges.config.loading import BotSettings, BridgeSettings, Settings, load, probe_ports, probe_storage
 from tchap_bridges.config.models import Appservice, Homeserver, Limits, Operate, Policy, Storage
 from tchap_bridges.config.problems import ConfigError, Problem
 from tchap_bridges.config.registration import Registration
@@ -20,4 +20,5 @@ __all__ = [
     "Storage",
     "load",
     "probe_ports",
+    "probe_storage",
 ]

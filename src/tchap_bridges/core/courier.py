@@ -33,6 +33,7 @@ from tchap_bridges.errors import BadCredentials, BridgeError, NotReady, Undelive
 from tchap_bridges.events import Deletion, Edit, Event, Message, Reaction, Text
 from tchap_bridges.i18n import Translator, _
 from tchap_bridges.ids import ChatId, ConnectionName, MessageId, RoomId
+from tchap_bridges.logs import harmless
 
 BACK_OFF = (1.0, 30.0)  # seconds: the first wait, and the longest
 TELL_AFTER = 600.0  # seconds without success after which the author hears of it
@@ -269,7 +270,7 @@ class Courier:
             try:
                 return await self._there(lane, row, way, ids, left)
             except NotReady as error:
-                log.warning("courier.not_settled", lane=lane.id, seq=row["seq"], reason=error.reason)
+                log.warning("courier.not_settled", lane=lane.id, seq=row["seq"], **harmless(error))
                 await asyncio.sleep(1)
 
     async def _there(self, lane: Lane, row: Row, way: Way, ids: Sequence[MessageId], left: Sequence[LeftOut]) -> None:
@@ -336,7 +337,7 @@ class Courier:
             seq=row["seq"],
             attempts=row["attempts"],
             wait=round(wait, 1),
-            reason=error.reason,
+            **harmless(error),
         )
         self._meter.count("retry", lane.pool.name)
         late = not row["told"] and clock.now() + wait * 1000 - row["created_at"] > TELL_AFTER * 1000
@@ -391,7 +392,7 @@ class Courier:
         return link.name if link else lane.target
 
     async def _dead(self, lane: Lane, row: Row, error: Undeliverable) -> None:
-        log.warning("courier.dead_letter", lane=lane.id, seq=row["seq"], action=row["action"], reason=error.reason)
+        log.warning("courier.dead_letter", lane=lane.id, seq=row["seq"], action=row["action"], **harmless(error))
         self._meter.count("dead", lane.pool.name)
         async with self._db.transaction() as tx:
             message = await tx.one("message_get", id=row["message"])

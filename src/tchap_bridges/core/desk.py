@@ -23,6 +23,7 @@ from tchap_bridges.errors import BadCredentials, Misconfigured, NotReady, Undeli
 from tchap_bridges.events import Message, Text
 from tchap_bridges.i18n import Translator, _
 from tchap_bridges.ids import RoomId, UserId
+from tchap_bridges.logs import harmless
 
 LONGEST = 60.0  # seconds a command may take
 
@@ -228,7 +229,7 @@ class Desk:
             await self._homeserver.join(new)
             facts = await self._homeserver.facts(new)
         except Undeliverable as error:
-            log.info("desk.waits_for_invite", room=room, reason=error.reason)
+            log.info("desk.waits_for_invite", room=room, **harmless(error))
             return self._moving(room, new)
         if facts.predecessor != room:
             await self._homeserver.leave(new, self._words(_("Ce salon ne remplace pas celui qui y renvoie.")))

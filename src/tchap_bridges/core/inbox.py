@@ -22,6 +22,7 @@ from tchap_bridges.core.ports import Database, RoomFact, Row, Tx
 from tchap_bridges.core.secrets import Secrets
 from tchap_bridges.errors import NotReady, RemoteViolation
 from tchap_bridges.events import Event
+from tchap_bridges.logs import harmless
 
 MATRIX = "matrix"
 BATCH = 32
@@ -174,7 +175,7 @@ class Inbox:
             try:
                 busy = await self._turn(source, read)
             except* NotReady as group:  # the store or a worker is away: what was acknowledged waits on its disk
-                log.warning("inbox.waits", source=source, reason=str(group.exceptions[0]))
+                log.warning("inbox.waits", source=source, **harmless(group.exceptions[0]))
                 await asyncio.sleep(random.uniform(0.1, 1))  # noqa: S311 - two that deadlocked part ways
             if not busy:
                 self._caught_up.setdefault(source, asyncio.Event()).set()
@@ -231,7 +232,7 @@ class Inbox:
     async def _settle_row(self, tx: Tx, row: Row, reading: Reading) -> int:
         arrival = Arrival(row["id"], row["source"], row["key"], clock.moment(row["received_at"]), row["link"])
         if isinstance(reading, Exception):
-            log.warning("inbox.unreadable", source=arrival.source, inbox=arrival.id, reason=str(reading)[:200])
+            log.warning("inbox.unreadable", source=arrival.source, inbox=arrival.id, **harmless(reading))
             return await self._dead(tx, arrival, row, str(reading))
         try:
             async with tx.savepoint():
@@ -251,7 +252,7 @@ class Inbox:
         except NotReady:
             raise
         except RemoteViolation as error:
-            log.warning("inbox.violation", source=arrival.source, inbox=arrival.id, reason=str(error))
+            log.warning("inbox.violation", source=arrival.source, inbox=arrival.id, **harmless(error))
             return await self._dead(tx, arrival, row, str(error))
         except Exception as error:
             log.exception("inbox.dead", source=arrival.source, inbox=arrival.id)

@@ -56,7 +56,7 @@ class Link:
     @property
     def standing_by(self) -> str:
         """What arrives while it may not carry waits under this name."""
-        return f"standing by {self.id}"
+        return standing_by(self.id)
 
     @property
     def brings_in(self) -> bool:
@@ -75,6 +75,11 @@ class Place:
     target: str
     network: str
     link: Link | None = None
+
+
+def standing_by(link: int) -> str:
+    """What arrives for a link while it may not carry waits under this name."""
+    return f"standing by {link}"
 
 
 class Links:

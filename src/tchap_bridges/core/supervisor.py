@@ -18,6 +18,7 @@ from tchap_bridges.core.words import state_words
 from tchap_bridges.errors import BadCredentials, BridgeError, Misconfigured, NotReady
 from tchap_bridges.i18n import Phrase, _
 from tchap_bridges.ids import ConnectionName
+from tchap_bridges.logs import harmless
 
 FIRST, LONGEST = 1.0, 60.0  # seconds between attempts
 STEADY = 60.0  # seconds up after which a fall is a new one
@@ -76,7 +77,7 @@ class Supervisor:
         """A send was refused for its credentials: nothing more leaves by this connection."""
         watched = self.watched.get(ConnectionName(name))
         if watched is not None:
-            self._note(watched, "bad credentials", error.reason)
+            self._note(watched, "bad credentials", error.reason, error)
             self._closed(name)
 
     async def run(self, name: ConnectionName) -> None:
@@ -100,13 +101,15 @@ class Supervisor:
                 watched.live = None
                 self._closed(name)
             if isinstance(error, BadCredentials | Misconfigured):
-                self._note(watched, "bad credentials" if isinstance(error, BadCredentials) else "stopped", str(error))
+                self._note(
+                    watched, "bad credentials" if isinstance(error, BadCredentials) else "stopped", str(error), error
+                )
                 return
             attempt = 0 if clock.now() - began > STEADY * 1000 else attempt + 1
             wait = min(LONGEST, FIRST * 2 ** min(attempt, 10)) * random.uniform(0.8, 1.2)  # noqa: S311
             if isinstance(error, NotReady) and error.retry_after is not None:
                 wait = error.retry_after
-            self._note(watched, "retrying", str(error))
+            self._note(watched, "retrying", str(error), error)
             await asyncio.sleep(wait)
 
     async def _session(self, watched: Watched) -> None:
@@ -116,9 +119,10 @@ class Supervisor:
             await connection.run()
 
     @staticmethod
-    def _note(watched: Watched, state: str, reason: str) -> None:
+    def _note(watched: Watched, state: str, reason: str, error: BridgeError | None = None) -> None:
         if watched.state != state:
-            log.info("connection.state", connection=watched.name, state=state, reason=reason)
+            told = harmless(error) if error is not None else {}
+            log.info("connection.state", connection=watched.name, state=state, **told)
             watched.since = clock.now()
         watched.state, watched.reason = state, reason
 

@@ -9,6 +9,7 @@ from tchap_bridges.core import clock
 from tchap_bridges.core.inbox import Inbox
 from tchap_bridges.core.ports import Database
 from tchap_bridges.errors import BridgeError
+from tchap_bridges.logs import harmless
 
 EVERY = 60.0  # seconds
 EMPTY_EVERY = 3600.0  # seconds: retention reads whole tables
@@ -39,7 +40,7 @@ class Upkeep:
                 else:
                     await self._run("upkeep_pieces_empty")  # of what was refused or given up since
             except BridgeError as error:
-                log.warning("upkeep.later", reason=str(error))
+                log.warning("upkeep.later", **harmless(error))
 
     async def empty(self) -> dict[str, int]:
         """Returns how many rows were closed undecided, and how many lost their content, by table.

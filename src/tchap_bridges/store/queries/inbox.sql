@@ -63,6 +63,14 @@ RETURNING source
 -- name: inbox_dead_list
 SELECT id, source, kind, received_at, error FROM inbox WHERE state = 4 ORDER BY id LIMIT :limit
 
+-- What is not over yet: to be read, waiting for another message or for a link, held for a decision.
+
+-- name: inbox_open_list [slow]
+SELECT id, source, received_at, state, awaits, due_at FROM inbox WHERE state IN (0, 2, 3) ORDER BY id LIMIT :limit
+
+-- name: inbox_open_count [slow]
+SELECT (SELECT count(*) FROM inbox WHERE state = 0) + (SELECT count(*) FROM inbox WHERE state IN (2, 3))
+
 -- name: inbox_retry
 UPDATE inbox SET state = 0, error = NULL WHERE id = :id AND state = 4
 
