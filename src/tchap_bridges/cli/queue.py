@@ -17,7 +17,8 @@ from tchap_bridges.cli.options import DEFAULT, Config
 from tchap_bridges.config import load, probe_storage
 from tchap_bridges.core import clock, codec
 from tchap_bridges.core.links import standing_by
-from tchap_bridges.core.outbox import DESK, REVIEW
+from tchap_bridges.core.outbox import DESK, REVIEW, revive
+from tchap_bridges.core.outbox import discard as give_up
 from tchap_bridges.core.strangers import held
 from tchap_bridges.core.words import state_words
 from tchap_bridges.events import Message
@@ -214,7 +215,7 @@ def retry(number: Number, config: Config = DEFAULT) -> None:
                 done = await tx.run("inbox_retry", id=_int(store.say, number[1:]))
             else:
                 lane, seq = _pair(store.say, number)
-                done = await tx.run("outbox_revive", lane=lane, seq=seq, now=clock.now())
+                done = await revive(tx, store.sealer, lane, seq)
         _told(store.say, number, done, _("{number} repart.", number=number))
 
     _with_store(config, work)
@@ -234,7 +235,7 @@ def discard(number: Number, config: Config = DEFAULT) -> None:
                 await tx.run("inbox_pieces_discard", id=_int(store.say, number[1:]))
             else:
                 lane, seq = _pair(store.say, number)
-                done = await tx.run("outbox_discard", lane=lane, seq=seq)
+                done = await give_up(tx, lane, seq)
         _told(store.say, number, done, _("{number} est abandonnée.", number=number))
 
     _with_store(config, work)

@@ -124,7 +124,7 @@ class Lanes:
                         if row["id"] not in self._lanes:
                             self.wake(row["id"], row["room"], row["target"])
                 await self._overdue()
-            except NotReady as error:
+            except Exception as error:  # noqa: BLE001 - whatever one look met, the next one comes
                 log.warning("lanes.sweep_failed", **harmless(error))
             await asyncio.sleep(SWEEP)
 

@@ -42,6 +42,8 @@ class Receipts:
                     await self._mark(room)
                 except BridgeError as error:
                     log.info("receipts.later", room=room, **harmless(error))
+                except Exception:  # one room's trouble is no other's
+                    log.exception("receipts.failed", room=room)
 
     async def _mark(self, room: RoomId) -> None:
         async with self._db.snapshot() as tx:

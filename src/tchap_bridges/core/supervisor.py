@@ -21,6 +21,7 @@ from tchap_bridges.ids import ConnectionName
 from tchap_bridges.logs import harmless
 
 FIRST, LONGEST = 1.0, 60.0  # seconds between attempts
+REFUSED = 3600.0  # seconds before what was refused for its credentials is shown again: to insist locks accounts
 STEADY = 60.0  # seconds up after which a fall is a new one
 
 log = structlog.get_logger(__name__)
@@ -37,6 +38,8 @@ class Watched:
     reason: str = ""
     since: int = field(default_factory=clock.now)
     live: Connection | None = None
+    answered: str | None = None  # what it said of itself when it came up; None while it is not
+    refusal: asyncio.TimerHandle | None = None  # until when what we send is not shown to it again
 
 
 class Supervisor:
@@ -69,16 +72,28 @@ class Supervisor:
         return state_words(watched.state if watched else "stopped")
 
     def up(self, name: ConnectionName, note: str = "") -> None:
-        """The network answered."""
-        self._note(self.watched[name], "up", note)
-        self._opened(name)
+        """The network answered. Where it has refused what we send, that stands until its time is over."""
+        watched = self.watched[name]
+        watched.answered = note
+        if watched.refusal is None:
+            self._note(watched, "up", note)
+            self._opened(name)
 
     def refused(self, name: str, error: BadCredentials) -> None:
-        """A send was refused for its credentials: nothing more leaves by this connection."""
+        """A send was refused for its credentials: for a while nothing leaves by this connection, then it is tried."""
         watched = self.watched.get(ConnectionName(name))
-        if watched is not None:
-            self._note(watched, "bad credentials", error.reason, error)
-            self._closed(name)
+        if watched is None:
+            return
+        if watched.refusal is not None:
+            watched.refusal.cancel()
+        watched.refusal = asyncio.get_running_loop().call_later(REFUSED, self._forgive, watched)
+        self._note(watched, "bad credentials", error.reason, error)
+        self._closed(name)
+
+    def _forgive(self, watched: Watched) -> None:
+        watched.refusal = None
+        if watched.answered is not None:
+            self.up(watched.name, watched.answered)
 
     async def run(self, name: ConnectionName) -> None:
         """Until cancelled, or until the credentials are refused."""
@@ -98,7 +113,7 @@ class Supervisor:
                 log.exception("connection.broken", connection=name)
                 error = NotReady(_("erreur interne ({kind})", kind=type(raised).__name__))
             finally:
-                watched.live = None
+                watched.live = watched.answered = None
                 self._closed(name)
             if isinstance(error, BadCredentials | Misconfigured):
                 self._note(
