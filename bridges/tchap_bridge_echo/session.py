@@ -15,6 +15,7 @@ from tchap_bridge_echo.config import EchoConfig
 from tchap_bridges.bridge import Logger
 from tchap_bridges.errors import BadCredentials, NotReady, RemoteViolation, Undeliverable
 from tchap_bridges.i18n import _
+from tchap_bridges.logs import harmless
 
 CONNECT_SECONDS = 10
 ANSWER_SECONDS = 30
@@ -107,7 +108,7 @@ class Session:
                 try:
                     self._frames.append(wire.decode(line))
                 except RemoteViolation as error:  # this line is lost; the next one may be sound
-                    self._log.warning("echo.violation", reason=str(error))
+                    self._log.warning("echo.violation", **harmless(error))
         return self._frames.popleft()
 
     def _answer(self, answer: wire.Done | wire.Failed) -> None:

@@ -11,6 +11,7 @@ from tchap_bridge_email.incoming import IN_MEMORY, Incoming
 from tchap_bridges.bridge import Host
 from tchap_bridges.errors import NotReady
 from tchap_bridges.ids import ChatId
+from tchap_bridges.logs import harmless
 
 LATER = "451 4.3.0 Not stored, please try again later"
 STORED = "250 2.0.0 Stored"
@@ -70,7 +71,7 @@ class Entrance:
             async with self.bulky:  # one big mail in memory at a time, however many arrive
                 return await self._accept(await asyncio.to_thread(mail.read), mail, meta, recipients)
         except OSError as error:
-            self.host.log.warning("mail not stored", reason=type(error).__name__)
+            self.host.log.warning("mail not stored", **harmless(error))
             return [LATER] * len(recipients)
         except Exception:  # to raise here would close the door to everybody
             self.host.log.exception("mail not stored")
@@ -85,7 +86,7 @@ class Entrance:
                 await self.host.accept(mail.key(recipient), raw, {**meta, "recipient": recipient, "chat": recipient})
                 replies.append(STORED)
             except NotReady as error:
-                self.host.log.warning("mail not stored", reason=error.reason)
+                self.host.log.warning("mail not stored", **harmless(error))
                 replies.append(LATER)
             except Exception:  # a bug of ours must not make the sender give up: the mail is still there
                 self.host.log.exception("mail not stored")

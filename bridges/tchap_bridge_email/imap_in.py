@@ -16,6 +16,7 @@ from tchap_bridge_email.incoming import IN_MEMORY, delivery_key
 from tchap_bridges.bridge import Host
 from tchap_bridges.errors import BadCredentials, BridgeError, NotReady
 from tchap_bridges.i18n import _
+from tchap_bridges.logs import harmless
 
 _ATTEMPTS = 5
 _CUT = 1_000_000
@@ -76,7 +77,7 @@ class Mailboxes:
                 pause = self._pace.refused_pause
             except BridgeError as error:
                 self._tell(account, str(error))
-                log.warning("mailbox away", reason=str(error))
+                log.warning("mailbox away", **harmless(error))
             except Exception:
                 self._tell(account, _("erreur interne, voir le journal"))
                 log.exception("mailbox failed")
@@ -155,7 +156,7 @@ class Mailboxes:
             try:
                 await self._host.accept(key, raw, meta)
             except NotReady as error:
-                self._host.log.warning("mailbox paused", mailbox=_short(account), reason=error.reason)
+                self._host.log.warning("mailbox paused", mailbox=_short(account), **harmless(error))
                 await asyncio.sleep(self._pace.full_pause)
             else:
                 return

@@ -237,8 +237,8 @@ class Session:
 
     async def register(self) -> None:
         """Raises `NotReady`, `BadCredentials` or `Misconfigured`."""
-        for line in self._registration.start():
-            self._write(line)
+        for first in self._registration.start():
+            self._write(first)
         await self._drain()
         while not self._registration.welcomed:
             data = await self._reader.read(_READ)

@@ -2,24 +2,24 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import structlog
 from aiohttp import web
 
 from tchap_bridges import __version__
-from tchap_bridges.config import Settings
+from tchap_bridges.config import Settings, probe_storage
 from tchap_bridges.core import clock, policy
+from tchap_bridges.core.inbox import MATRIX
 from tchap_bridges.core.kernel import Edge, Kernel, Options
 from tchap_bridges.core.outbox import DESK, REVIEW
 from tchap_bridges.core.ports import Homeserver
 from tchap_bridges.core.reseal import reseal
 from tchap_bridges.errors import BadCredentials
 from tchap_bridges.i18n import Translator
+from tchap_bridges.logs import harmless
 from tchap_bridges.matrix import homeserver as matrix
 from tchap_bridges.matrix.homeserver import MatrixHomeserver
 from tchap_bridges.store.database import Database
@@ -27,6 +27,8 @@ from tchap_bridges.store.sealing import Sealer, derive
 from tchap_bridges.web.metrics import Metrics
 from tchap_bridges.web.shares import shares_site
 from tchap_bridges.web.site import site
+
+SOON = 5.0  # seconds in which a homeserver that is there answers
 
 log = structlog.get_logger(__name__)
 
@@ -42,22 +44,30 @@ class Application:
         self._sealer = sealer = Sealer(keys)
         made: list[MatrixHomeserver] = []
         self.homeserver_state = "connecting"
+        self._found, self._missed = asyncio.Event(), asyncio.Event()  # the homeserver, once
         self.ready = False
 
         def homeserver(edge: Edge) -> Homeserver:
             def alive() -> None:
                 self.homeserver_state = "up"
+                self._found.set()
                 edge.alive()
 
             def lost() -> None:
                 self.homeserver_state = "retrying"
+                self._missed.set()
+
+            async def take(events: Sequence[tuple[str, bytes]]) -> None:
+                new = int(await edge.take(events))
+                self.metrics.count("in", MATRIX, new)
+                self.metrics.count("again", MATRIX, len(events) - new)
 
             made.append(
                 MatrixHomeserver(
                     matrix_settings(settings),
                     db=db,
                     sealer=sealer,
-                    take=edge.take,
+                    take=take,
                     on_passing=edge.passing,
                     on_alive=alive,
                     on_lost=lost,
@@ -109,7 +119,6 @@ class Application:
                 links = shares_site(self.kernel.shares, language=self.settings.language)
                 await stack.enter_async_context(served(links, *own.listen))
             self.ready = True
-            log.info("ready", version=__version__, connections=list(self.settings.bridges))
             try:
                 yield
             finally:
@@ -120,18 +129,32 @@ class Application:
         """Listening to the homeserver, and looking after what it may have lost."""
         await self.matrix.start()
         async with asyncio.TaskGroup() as group:
-            task = group.create_task(self._keep_in_touch())
+            tasks = [group.create_task(self._keep_in_touch()), group.create_task(self._announce())]
             try:
                 yield
             finally:
-                task.cancel()
+                for task in tasks:
+                    task.cancel()
 
     async def _keep_in_touch(self) -> None:
         try:
             await self.matrix.run()
         except BadCredentials as error:  # everything is kept and waits; to insist would lock the account
             self.homeserver_state = "bad credentials"
-            log.critical("homeserver.refuses_us", reason=error.reason, remedy=error.remedy)
+            log.critical("homeserver.refuses_us", remedy=error.remedy, **harmless(error))
+
+    async def _announce(self) -> None:
+        """Say that we are ready, once the homeserver has answered; if it does not, that we wait for it."""
+        facts = {"version": __version__, "connections": list(self.settings.bridges)}
+        async with asyncio.TaskGroup() as group:
+            waits = [group.create_task(event.wait()) for event in (self._found, self._missed)]
+            await asyncio.wait(waits, timeout=SOON, return_when=asyncio.FIRST_COMPLETED)
+            for wait in waits:
+                wait.cancel()
+        if not self._found.is_set():
+            log.warning("started, waiting for the homeserver", state=self.homeserver_state, **facts)
+            await self._found.wait()
+        log.info("ready", **facts)
 
     async def health(self) -> Mapping[str, Any]:
         """``ready``: started, and every connection that can be up is."""
@@ -226,18 +249,13 @@ def matrix_settings(settings: Settings) -> matrix.Settings:
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Application]:
-    """The application on its store, not yet running."""
-    if settings.database.startswith("sqlite:"):
-        await asyncio.to_thread(_folder, Path(urlsplit(settings.database).path))
+    """The application on its store, not yet running. Raises `ConfigError` when the store's folder cannot be had."""
+    await asyncio.to_thread(probe_storage, settings, make=True)
     db = await Database.open(settings.database)
     try:
         yield Application(settings, db)
     finally:
         await db.close()
-
-
-def _folder(database: Path) -> None:
-    database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ pickled. One sentence, one ``_()``: joining two by hand makes a plain ``str``, w
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache, cached_property
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
@@ -52,6 +52,11 @@ class Phrase(str):
         # A pickled str subclass would otherwise give its French text for a message id.
         del protocol
         return _revive, self.__getnewargs_ex__()
+
+    def outline(self, show: Callable[[object], str]) -> str:
+        """The French sentence with every value as *show* gives it: for whoever may not repeat them all."""
+        french = self._many if self._many is not None and self._n >= 2 else self._msgid
+        return french.format(**{name: show(value) for name, value in self._values.items()}) if self._values else french
 
     def read_in(self, translator: "Translator") -> str:
         """This sentence in the translator's language, the phrases among its values too."""

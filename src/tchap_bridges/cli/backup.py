@@ -4,13 +4,15 @@ import asyncio
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import typer
 
+from tchap_bridges.cli.failures import telling
 from tchap_bridges.cli.options import DEFAULT, Config
-from tchap_bridges.config import load
+from tchap_bridges.config import load, probe_storage
 from tchap_bridges.i18n import Translator, _
+from tchap_bridges.store.sqlite_file import path_of
 
 app = typer.Typer()
 restoring = typer.Typer()
@@ -34,9 +36,11 @@ def backup(
     from tchap_bridges.store.backup import backup as write  # noqa: PLC0415
 
     settings = load(config)
-    target = target or Path(f"tchap-bridges-{datetime.now().astimezone():%Y-%m-%d-%H%M%S}.tar.gz")
+    probe_storage(settings)
+    target = target or Path(f"tchap-bridges-{datetime.now(settings.timezone):%Y-%m-%d-%H%M%S}.tar.gz")
     extra = {CONFIG: settings.path, REGISTRATION: settings.appservice.registration}
-    asyncio.run(write(settings.database, target, extra=extra))
+    with telling(settings.language):
+        asyncio.run(write(settings.database, target, extra=extra))
     say = Translator(settings.language)
     typer.echo(say(_("Écrit : {file} ({size} octets)", file=target, size=target.stat().st_size)))
 
@@ -57,24 +61,29 @@ def restore(
     from tchap_bridges.store.backup import restore as put_back  # noqa: PLC0415
 
     settings = load(config)
+    probe_storage(settings, make=True)
     say = Translator(settings.language)
-    if not overwrite and asyncio.run(_occupied(settings.database)):
-        raise _Occupied(
-            say(
+    with telling(settings.language):
+        if not overwrite and asyncio.run(_occupied(settings.database)):
+            raise _Occupied(
                 _(
                     "Une base est déjà là ({where}) ; rien n'a été changé. Pour la remplacer par la sauvegarde, "
                     "arrêtez le pont, gardez-en une copie (« tchap-bridges backup »), puis relancez avec --overwrite",
-                    where=unquote(urlsplit(settings.database).path.removeprefix("/")),
+                    where=_place(settings.database),
                 )
             )
-        )
-    manifest = asyncio.run(put_back(source, settings.database, overwrite=overwrite))
-    when = f"{datetime.fromisoformat(manifest.created).astimezone():%d/%m/%Y %H:%M}"
+        manifest = asyncio.run(put_back(source, settings.database, overwrite=overwrite))
+    when = f"{datetime.fromisoformat(manifest.created).astimezone(settings.timezone):%d/%m/%Y %H:%M}"
     typer.echo(say(_("Base du {when} remise en place. Lancez « tchap-bridges check », puis « run ».", when=when)))
 
 
 class _Occupied(Exception):
     """A database is where the backup would go."""
+
+
+def _place(url: str) -> str:
+    """The file, or the name of the database on its server: never the URL, which may hold a password."""
+    return str(path_of(url)) if url.startswith("sqlite:") else urlsplit(url).path.removeprefix("/")
 
 
 async def _occupied(url: str) -> bool:

@@ -13,6 +13,7 @@ from rich.text import Text
 from tchap_bridges.bridge import Finding, Level
 from tchap_bridges.cli import check_local
 from tchap_bridges.cli.check_web import web
+from tchap_bridges.cli.failures import telling
 from tchap_bridges.cli.options import DEFAULT, Config
 from tchap_bridges.config import BridgeSettings, Settings, load
 from tchap_bridges.i18n import Translator, _, ngettext
@@ -35,7 +36,8 @@ def check(config: Config = DEFAULT) -> None:
     """
     settings = load(config)
     say = Translator(settings.language)
-    groups = asyncio.run(look(settings, config))
+    with telling(settings.language):
+        groups = asyncio.run(look(settings, config))
     console = Console()
     console.print(_table(groups, say), soft_wrap=False)
     found = [finding.level for _title, findings in groups for finding in findings]

@@ -4,11 +4,11 @@ import sqlite3
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from tchap_bridges.bridge import Destination, Finding, Level
-from tchap_bridges.config import ConfigError, Settings, probe_ports
+from tchap_bridges.config import ConfigError, Settings, places, probe_ports
 from tchap_bridges.i18n import _
+from tchap_bridges.store.sqlite_file import path_of
 
 
 def files(settings: Settings) -> Iterator[Finding]:
@@ -55,9 +55,12 @@ def labels(settings: Settings) -> Iterator[Finding]:
 
 async def database(settings: Settings) -> Finding:
     """Looks without touching: a schema is only ever changed by ``run``."""
-    parts = urlsplit(settings.database)
-    if parts.scheme == "sqlite":
-        return _sqlite(Path(unquote(parts.path.removeprefix("/"))))
+    if settings.database.startswith("sqlite:"):
+        path = path_of(settings.database)
+        problems = () if path.exists() else places.unusable(settings.database, settings.document, "allow")
+        for problem in problems:
+            return Finding(subject=problem.key, level=Level.FAIL, detail=problem.what, remedy=problem.remedy)
+        return _sqlite(path)
     return await _postgresql(settings.database)
 
 

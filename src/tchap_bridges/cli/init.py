@@ -22,6 +22,7 @@ app = typer.Typer(rich_markup_mode="markdown")
 
 MAIL = "Courriel"
 DATABASE = "sqlite:///data/bridge.db"
+YES, NO = frozenset({"o", "oui", "y", "yes"}), frozenset({"n", "non", "no"})
 PASSWORD_VARIABLE = "TCHAP_BRIDGES_SMTP_PASSWORD"  # noqa: S105  a name
 
 
@@ -54,7 +55,12 @@ def init(
         ),
     ] = "",
     language: Annotated[Language, typer.Option(help="La langue du pont.")] = "fr",
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ne rien demander : les valeurs par défaut.")] = False,
+    yes: Annotated[
+        bool,
+        typer.Option(
+            "--yes", "-y", help="Ne rien demander : valeurs par défaut ; avec --tchap ou --no-tchap, et --server-name."
+        ),
+    ] = False,
 ) -> None:
     """Crée config.yaml et registration.yaml, avec des secrets neufs, lisibles de vous seul.
 
@@ -71,8 +77,9 @@ def init(
     server_name = asking.text("--server-name", server_name, _("Nom du serveur Matrix (après « : »)"), "", ServerName)
     homeserver = asking.text("--homeserver", homeserver, _("Son API cliente"), "http://127.0.0.1:8008", Url)
     if tchap is None:
-        is_tchap = server_name.endswith(".tchap.gouv.fr")
-        tchap = is_tchap if yes else asking.confirm(_("Est-ce un serveur Tchap ?"), default=is_tchap)
+        tchap = asking.confirm(
+            "--tchap / --no-tchap", _("Est-ce un serveur Tchap ?"), default=server_name.endswith(".tchap.gouv.fr")
+        )
     if not yes and not mail_domain:
         mail_domain = asking.prompt(_("Domaine de courriel du pont (vide : pas de courriel)"), default="")
     mail = None
@@ -148,9 +155,18 @@ class _Asking:
         with self._terminal():
             return str(typer.prompt(self.say(question), **options))
 
-    def confirm(self, question: str, *, default: bool) -> bool:
-        with self._terminal():
-            return typer.confirm(self.say(question), default=default)
+    def confirm(self, options: str, question: str, *, default: bool) -> bool:
+        """What decides how rooms are treated is never answered by a default that nobody saw."""
+        if self.yes:
+            raise typer.BadParameter(
+                self.say(_("l'un des deux est à donner, puisque --yes ne demande rien")), param_hint=options
+            )
+        choice = self.say(_("O/n") if default else _("o/N"))
+        while True:
+            answer = self.prompt(f"{self.say(question)} [{choice}]", default="", show_default=False).strip().lower()
+            if answer in {"", *YES, *NO}:
+                return answer in YES if answer else default
+            typer.echo(self.say(_("Répondez o ou n.")), err=True)
 
     @contextmanager
     def _terminal(self) -> Iterator[None]:

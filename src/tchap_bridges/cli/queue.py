@@ -1,20 +1,28 @@
 """``tchap-bridges queue``: what waits, what failed, and what to do about it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tchap_bridges.config import load
+from tchap_bridges.cli.failures import telling
+from tchap_bridges.cli.options import DEFAULT, Config
+from tchap_bridges.config import load, probe_storage
 from tchap_bridges.core import clock, codec
-from tchap_bridges.core.outbox import DESK, REVIEW
+from tchap_bridges.core.links import standing_by
+from tchap_bridges.core.outbox import DESK, REVIEW, revive
+from tchap_bridges.core.outbox import discard as give_up
+from tchap_bridges.core.strangers import held
+from tchap_bridges.core.words import state_words
 from tchap_bridges.events import Message
+from tchap_bridges.i18n import Phrase, Translator, _, ngettext
 from tchap_bridges.store.database import Database, Reader, Row
 from tchap_bridges.store.sealing import Sealer
 
@@ -22,21 +30,33 @@ app = typer.Typer(
     help="Ce qui attend de partir, ce qui a échoué (lettres mortes), et quoi en faire.", no_args_is_help=True
 )
 
-Config = Annotated[Path, typer.Option("--config", "-c", help="Le fichier de configuration.")]
 Number = Annotated[str, typer.Argument(help="Le numéro donné par « queue list » : 12:3 (à partir) ou r7 (reçu).")]
-DEFAULT = Path("config.yaml")
 MOST = 200
-ACTIONS = {
-    "send": "message",
-    "edit": "correction",
-    "delete": "suppression",
-    "react": "réaction",
-    "command": "commande",
-    "join": "invitation",
-    "gone": "départ du salon",
-    "follow": "changement de salon",
-    "refresh": "relecture du salon",
+ACTIONS: Mapping[str, Phrase] = {
+    "send": _("message"),
+    "edit": _("correction"),
+    "delete": _("suppression"),
+    "react": _("réaction"),
+    "command": _("commande"),
+    "join": _("invitation"),
+    "gone": _("départ du salon"),
+    "follow": _("changement de salon"),
+    "refresh": _("relecture du salon"),
 }
+NEW, HELD = 0, 3  # inbox.state
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """The store of a configuration, and how to speak of it."""
+
+    db: Database
+    sealer: Sealer
+    say: Translator
+    zone: ZoneInfo
+
+    def when(self, at: int) -> str:
+        return f"{clock.moment(at).astimezone(self.zone):%d/%m %H:%M}"
 
 
 @app.command("list")
@@ -44,35 +64,97 @@ def list_(
     config: Config = DEFAULT,
     every: Annotated[bool, typer.Option("--all", help="Aussi ce qui attend normalement son tour.")] = False,
 ) -> None:
-    """Les lettres mortes, et avec --all ce qui attend.
+    """Les lettres mortes, et avec --all ce qui attend : de partir, d'être lu, un lien suspendu, une décision.
 
     Exemple : tchap-bridges queue list --all
     """
 
-    async def work(db: Database, sealer: Sealer) -> None:
-        del sealer
-        async with db.snapshot() as tx:
+    async def work(store: Store) -> None:
+        async with store.db.snapshot() as tx:
             dead = await tx.all("outbox_dead_list", limit=MOST)
             unread = await tx.all("inbox_dead_list", limit=MOST)
-            waiting = await tx.all("outbox_waiting_list", limit=MOST) if every else []
-            where = await _places(tx, (*dead, *waiting))
-        table = Table("numéro", "état", "quoi", "où", "depuis", "essais", "pourquoi")
-
-        def add(row: Row, state: str) -> None:
-            what, error = ACTIONS.get(row["action"], row["action"]), escape(row["error"] or "")
-            table.add_row(_number(row), state, what, where[row["target"]], _when(row), str(row["attempts"]), error)
-
-        for row in dead:
-            add(row, "mort")
+            leaving = await tx.all("outbox_waiting_list", limit=MOST) if every else []
+            kept = await tx.all("inbox_open_list", limit=MOST) if every else []
+            waiting = sum(row["depth"] for row in await tx.all("lanes_depth"))
+            waiting += int(await tx.value("inbox_open_count"))
+            links = await tx.all("links_known") if kept else []
+            where = await _places(store, tx, (*dead, *leaving))
+        table = Table(*map(store.say, _columns()))
+        for state, rows in ((_("mort"), dead), (_("attend"), leaving)):
+            for row in rows:
+                table.add_row(
+                    _number(row),
+                    store.say(state),
+                    store.say(ACTIONS.get(row["action"], row["action"])),
+                    where[row["target"]],
+                    store.when(row["created_at"]),
+                    str(row["attempts"]),
+                    escape(row["error"] or ""),
+                )
         for row in unread:
-            at = f"{clock.moment(row['received_at']).astimezone():%d/%m %H:%M}"
-            table.add_row(f"r{row['id']}", "illisible", "arrivée", row["source"], at, "", escape(row["error"] or ""))
-        for row in waiting:
-            add(row, "attend")
+            table.add_row(*_arrival(store, row, _("illisible"), row["source"], row["error"] or ""))
+        for row in kept:
+            table.add_row(*_arrival(store, row, *_kept(store, row, links)))
         console = Console()
-        console.print(table if table.row_count else "Rien n'attend et rien n'a échoué.")
+        if table.row_count:
+            console.print(table)
+        for line in _summary(len(dead) + len(unread), waiting, len(leaving) + len(kept)):
+            console.print(store.say(line), markup=False)
 
     _with_store(config, work)
+
+
+def _columns() -> Sequence[Phrase]:
+    return (_("numéro"), _("état"), _("quoi"), _("où"), _("depuis"), _("essais"), _("pourquoi"))
+
+
+def _arrival(store: Store, row: Row, state: Phrase, where: str, why: str) -> Sequence[str]:
+    say = store.say
+    return (
+        f"r{row['id']}",
+        say(state),
+        say(_("arrivée")),
+        escape(where),
+        store.when(row["received_at"]),
+        "",
+        escape(why),
+    )
+
+
+def _kept(store: Store, row: Row, links: Sequence[Row]) -> tuple[Phrase, str, str]:
+    """Of a row of the inbox that is not over yet: its state, where it is to go as far as that is known, and why."""
+    awaits = row["awaits"] or ""
+    if row["state"] == NEW:
+        return _("attend"), row["source"], store.say(_("pas encore lu"))
+    if row["state"] == HELD:
+        link = next((each for each in links if awaits.startswith(held(each["id"], ""))), None)
+        return _("retenu"), _link(link, row), store.say(_("un membre du salon doit accepter son auteur, ou le refuser"))
+    until = store.when(row["due_at"])
+    link = next((each for each in links if awaits == standing_by(each["id"])), None)
+    if link is None:
+        why = _("ce dont il parle n'est pas encore arrivé ; attend jusqu'au {until}", until=until)
+    else:
+        state = state_words(link["state"])
+        why = _("l'état du lien : {state} ; attend jusqu'au {until}", state=state, until=until)
+    return _("attend"), _link(link, row), store.say(why)
+
+
+def _link(link: Row | None, row: Row) -> str:
+    return f"{link['name']} ({link['connection']})" if link else str(row["source"])
+
+
+def _summary(failed: int, waiting: int, shown: int) -> Iterator[Phrase]:
+    """What the table does not say: that nothing failed, and that more waits."""
+    if not failed and not shown:
+        yield _("Rien n'a échoué.") if waiting else _("Rien n'attend et rien n'a échoué.")
+    if waiting > shown > 0:
+        yield ngettext("{n} autre attend.", "{n} autres attendent.", waiting - shown)
+    elif waiting > shown:
+        yield ngettext(
+            "{n} attend son tour : « queue list --all » dit pourquoi.",
+            "{n} attendent leur tour : « queue list --all » dit pourquoi.",
+            waiting,
+        )
 
 
 @app.command()
@@ -82,37 +164,40 @@ def show(number: Number, config: Config = DEFAULT) -> None:
     Exemple : tchap-bridges queue show 12:3
     """
 
-    async def work(db: Database, sealer: Sealer) -> None:
-        console = Console()
-        async with db.snapshot() as tx:
+    async def work(store: Store) -> None:
+        console, say = Console(), store.say
+        async with store.db.snapshot() as tx:
             if number.startswith("r"):
-                row = await tx.one("inbox_get", id=_int(number[1:]))
+                row = await tx.one("inbox_get", id=_int(say, number[1:]))
                 if row is None or row["raw"] is None:
-                    raise typer.BadParameter(f"{number} : il n'y a pas, ou plus, de contenu")
-                console.print(f"[b]{row['source']}[/b] — {escape(row['error'] or 'en attente')}")
-                first = sealer.open(row["raw"], place="inbox.raw")
+                    raise typer.BadParameter(say(_("{number} : il n'y a pas, ou plus, de contenu", number=number)))
+                console.print(f"[b]{row['source']}[/b] — {escape(row['error'] or say(_('en attente')))}")
+                first = store.sealer.open(row["raw"], place="inbox.raw")
                 console.print(first[:4000].decode("utf-8", "replace"), markup=False)
                 return
-            lane, seq = _pair(number)
+            lane, seq = _pair(say, number)
             found = [r for r in await tx.all("outbox_dead_list", limit=MOST) if (r["lane"], r["seq"]) == (lane, seq)]
             found += [
                 r for r in await tx.all("outbox_waiting_list", limit=MOST) if (r["lane"], r["seq"]) == (lane, seq)
             ]
             if not found:
-                raise typer.BadParameter(f"{number} : aucune ligne de ce numéro n'attend ni n'a échoué")
+                raise typer.BadParameter(
+                    say(_("{number} : aucune ligne de ce numéro n'attend ni n'a échoué", number=number))
+                )
             message = await tx.one("message_get", id=found[0]["message"])
-            where = (await _places(tx, found))[found[0]["target"]]
-        what = ACTIONS.get(found[0]["action"], found[0]["action"])
-        console.print(f"[b]{what}[/b] vers {where} — {escape(found[0]['error'] or 'en attente')}")
+            where = (await _places(store, tx, found))[found[0]["target"]]
+        what = say(ACTIONS.get(found[0]["action"], found[0]["action"]))
+        why = escape(found[0]["error"] or say(_("en attente")))
+        console.print(say(_("{what} vers {where} — {why}", what=f"[b]{what}[/b]", where=where, why=why)))
         if message is None or message["body"] is None:
-            console.print("Le contenu a été effacé.")
+            console.print(say(_("Le contenu a été effacé.")))
             return
-        event = codec.load(sealer.open(message["body"], place="message.body"))
+        event = codec.load(store.sealer.open(message["body"], place="message.body"))
         if isinstance(event, Message):
-            console.print(f"De : {event.author.name or event.author.person}", markup=False)
+            console.print(say(_("De : {author}", author=event.author.name or event.author.person)), markup=False)
             console.print(event.text.plain, markup=False)
             for file in event.files:
-                console.print(f"Fichier : {file.name} ({file.mime})", markup=False)
+                console.print(say(_("Fichier : {name} ({mime})", name=file.name, mime=file.mime)), markup=False)
 
     _with_store(config, work)
 
@@ -124,15 +209,14 @@ def retry(number: Number, config: Config = DEFAULT) -> None:
     Exemple : tchap-bridges queue retry 12:3
     """
 
-    async def work(db: Database, sealer: Sealer) -> None:
-        del sealer
-        async with db.transaction() as tx:
+    async def work(store: Store) -> None:
+        async with store.db.transaction() as tx:
             if number.startswith("r"):
-                done = await tx.run("inbox_retry", id=_int(number[1:]))
+                done = await tx.run("inbox_retry", id=_int(store.say, number[1:]))
             else:
-                lane, seq = _pair(number)
-                done = await tx.run("outbox_revive", lane=lane, seq=seq, now=clock.now())
-        _told(number, done, "repart")
+                lane, seq = _pair(store.say, number)
+                done = await revive(tx, store.sealer, lane, seq)
+        _told(store.say, number, done, _("{number} repart.", number=number))
 
     _with_store(config, work)
 
@@ -144,37 +228,39 @@ def discard(number: Number, config: Config = DEFAULT) -> None:
     Exemple : tchap-bridges queue discard r7
     """
 
-    async def work(db: Database, sealer: Sealer) -> None:
-        del sealer
-        async with db.transaction() as tx:
+    async def work(store: Store) -> None:
+        async with store.db.transaction() as tx:
             if number.startswith("r"):
-                done = await tx.run("inbox_discard", id=_int(number[1:]))
-                await tx.run("inbox_pieces_discard", id=_int(number[1:]))
+                done = await tx.run("inbox_discard", id=_int(store.say, number[1:]))
+                await tx.run("inbox_pieces_discard", id=_int(store.say, number[1:]))
             else:
-                lane, seq = _pair(number)
-                done = await tx.run("outbox_discard", lane=lane, seq=seq)
-        _told(number, done, "est abandonnée")
+                lane, seq = _pair(store.say, number)
+                done = await give_up(tx, lane, seq)
+        _told(store.say, number, done, _("{number} est abandonnée.", number=number))
 
     _with_store(config, work)
 
 
-def _with_store(config: Path, work: Callable[[Database, Sealer], Awaitable[None]]) -> None:
+def _with_store(config: Path, work: Callable[[Store], Awaitable[None]]) -> None:
     settings = load(config)
+    probe_storage(settings)
     keys = [key.get_secret_value() for key in (settings.storage.key, *settings.storage.old_keys)]
 
     async def main() -> None:
         db = await Database.open(settings.database)
         try:
-            await work(db, Sealer(keys))
+            say = Translator(settings.language)
+            await work(Store(db=db, sealer=Sealer(keys), say=say, zone=settings.timezone))
         finally:
             await db.close()
 
-    asyncio.run(main())
+    with telling(settings.language):
+        asyncio.run(main())
 
 
-async def _places(tx: Reader, rows: Sequence[Row]) -> dict[str, str]:
+async def _places(store: Store, tx: Reader, rows: Sequence[Row]) -> dict[str, str]:
     """Each target in words: the link's name, the room, or the bridge itself."""
-    found: dict[str, str] = dict.fromkeys((DESK, REVIEW), "le pont")
+    found: dict[str, str] = dict.fromkeys((DESK, REVIEW), store.say(_("le pont")))
     for target in {row["target"] for row in rows} - found.keys():
         kind, _colon, number = target.partition(":")
         link = await tx.one("link_get", id=int(number)) if kind == "link" else None
@@ -182,29 +268,31 @@ async def _places(tx: Reader, rows: Sequence[Row]) -> dict[str, str]:
     return found
 
 
-def _number(row: Any) -> str:
+def _number(row: Row) -> str:
     return f"{row['lane']}:{row['seq']}"
 
 
-def _when(row: Any) -> str:
-    at: datetime = clock.moment(row["created_at"]).astimezone()
-    return f"{at:%d/%m %H:%M}"
-
-
-def _pair(number: str) -> tuple[int, int]:
+def _pair(say: Translator, number: str) -> tuple[int, int]:
     lane, _, seq = number.partition(":")
-    return _int(lane), _int(seq)
+    return _int(say, lane), _int(say, seq)
 
 
-def _int(text: str) -> int:
+def _int(say: Translator, text: str) -> int:
     if not text.isdecimal():
         raise typer.BadParameter(
-            f"« {text} » n'est pas un numéro ; prenez ceux de « queue list », par exemple 12:3 ou r7"
+            say(
+                _(
+                    "« {text} » n'est pas un numéro ; prenez ceux de « queue list », par exemple 12:3 ou r7",
+                    text=text,
+                )
+            )
         )
     return int(text)
 
 
-def _told(number: str, done: int, what: str) -> None:
+def _told(say: Translator, number: str, done: int, said: Phrase) -> None:
     if not done:
-        raise typer.BadParameter(f"{number} : aucune lettre morte de ce numéro (voyez « queue list »)")
-    Console().print(f"{number} {what}.")
+        raise typer.BadParameter(
+            say(_("{number} : aucune lettre morte de ce numéro (voyez « queue list »)", number=number))
+        )
+    Console().print(say(said), markup=False)

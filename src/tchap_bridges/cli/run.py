@@ -1,18 +1,16 @@
 """``tchap-bridges run``: the bridge itself, in the foreground, until SIGTERM."""
 
 import asyncio
-from pathlib import Path
-from typing import Annotated
 
 import typer
+
+from tchap_bridges.cli.options import DEFAULT, Config
 
 app = typer.Typer()
 
 
 @app.command()
-def run(
-    config: Annotated[Path, typer.Option("--config", "-c", help="Le fichier de configuration.")] = Path("config.yaml"),
-) -> None:
+def run(config: Config = DEFAULT) -> None:
     """Lance le pont et le garde en marche jusqu'à Ctrl-C ou SIGTERM.
 
     La configuration est vérifiée d'abord ; une erreur y est dite avec le fichier, la ligne et le remède (code 2).
@@ -21,10 +19,12 @@ def run(
     Exemple : tchap-bridges run -c /etc/tchap-bridges/config.yaml
     """
     from tchap_bridges import app as application  # noqa: PLC0415
+    from tchap_bridges.cli.failures import telling  # noqa: PLC0415
     from tchap_bridges.config import load, probe_ports  # noqa: PLC0415
     from tchap_bridges.logs import set_up  # noqa: PLC0415
 
     settings = load(config)
     probe_ports(settings)
     set_up(settings.operate.log.level, settings.operate.log.format)
-    asyncio.run(application.run(settings))
+    with telling(settings.language):
+        asyncio.run(application.run(settings))

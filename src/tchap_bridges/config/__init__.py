@@ -1,6 +1,6 @@
 """The configuration: YAML to typed, frozen settings. What is wrong is told as ``file:line: key: what — remedy``."""
 
-from tchap_bridges.config.loading import BotSettings, BridgeSettings, Settings, load, probe_ports
+from tchap_bridges.config.loading import BotSettings, BridgeSettings, Settings, load, probe_ports, probe_storage
 from tchap_bridges.config.models import Appservice, Homeserver, Limits, Operate, Policy, Storage, Web
 from tchap_bridges.config.problems import ConfigError, Problem
 from tchap_bridges.config.registration import Registration
@@ -21,4 +21,5 @@ __all__ = [
     "Web",
     "load",
     "probe_ports",
+    "probe_storage",
 ]

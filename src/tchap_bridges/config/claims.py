@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from tchap_bridges import system
 from tchap_bridges.config.document import Document
 from tchap_bridges.config.problems import KeyPath, Problem, dotted, undotted
 from tchap_bridges.fields import Endpoint, Exclusive
@@ -111,6 +112,6 @@ def _refused(endpoint: Endpoint, error: OSError) -> tuple[str, str]:
                 _("écrivez 127.0.0.1, ou 0.0.0.0 pour écouter sur toutes les interfaces"),
             )
         case _:
-            return _("impossible d'écouter sur {shown} ({reason})", shown=shown, reason=error.strerror), _(
+            return _("impossible d'écouter sur {shown} ({reason})", shown=shown, reason=system.reason(error)), _(
                 "corrigez l'adresse"
             )

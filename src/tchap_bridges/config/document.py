@@ -17,6 +17,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
+from tchap_bridges import system
 from tchap_bridges.config.problems import KeyPath, Problem, dotted
 from tchap_bridges.i18n import _
 
@@ -58,7 +59,7 @@ def read_document(path: Path, name: str | None = None) -> Document:
     except UnicodeDecodeError:
         what, remedy = _("le fichier n'est pas en UTF-8"), _("enregistrez-le en UTF-8")
     except OSError as error:
-        what = _("le fichier ne peut pas être lu ({reason})", reason=error.strerror)
+        what = _("le fichier ne peut pas être lu ({reason})", reason=system.reason(error))
         remedy = _("donnez-en la lecture à l'utilisateur qui lance le pont")
     else:
         return _compose(document, text)
@@ -170,7 +171,7 @@ class _Reading:
         try:
             return file.read_text(encoding="utf-8").rstrip("\r\n")
         except (OSError, UnicodeDecodeError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else _("pas un texte en UTF-8")
+            reason = system.reason(error) if isinstance(error, OSError) else _("pas un texte en UTF-8")
             self._complain(
                 path,
                 _("le fichier {name} ne peut pas être lu ({reason})", name=name, reason=reason),

@@ -5,14 +5,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ValidationError
 
 from tchap_bridges.bot import Bot
 from tchap_bridges.bridge import Bridge
-from tchap_bridges.config import claims
+from tchap_bridges.config import claims, places
 from tchap_bridges.config.document import Document, read_document
 from tchap_bridges.config.models import Appservice, Homeserver, Limits, Operate, Policy, Root, Storage, Web
 from tchap_bridges.config.problems import ConfigError, KeyPath, Problem, explain
@@ -64,10 +64,11 @@ class Settings:
     @property
     def database(self) -> str:
         """The URL of the store, a relative SQLite path made absolute. Holds a password: never print it."""
-        parts = urlsplit(self.storage.url.get_secret_value())
-        if parts.scheme != "sqlite" or parts.path.startswith("//"):
-            return urlunsplit(parts)
-        return f"sqlite:///{quote(str((self.path.parent / unquote(parts.path.removeprefix('/'))).resolve()))}"
+        url = self.storage.url.get_secret_value()
+        path = url.removeprefix("sqlite:///")
+        if path == url or path.startswith("/"):  # urlunsplit would not give back what it was given
+            return url
+        return f"sqlite:///{quote(str((self.path.parent / unquote(path)).resolve()))}"
 
     @property
     def bot(self) -> str:
@@ -87,6 +88,16 @@ def load(path: Path, plugins: Plugins | None = None) -> Settings:
 def probe_ports(settings: Settings) -> None:
     """Raises `ConfigError` when a listening address is taken on this machine: for `run`, before anything starts."""
     problems = tuple(claims.taken(settings.sections, settings.document))
+    if problems:
+        raise ConfigError(problems, settings.language)
+
+
+def probe_storage(settings: Settings, *, make: bool = False) -> None:
+    """Raises `ConfigError` when the database cannot be where ``storage.url`` says: for whatever opens it.
+
+    ``make`` its folder when that is not there.
+    """
+    problems = tuple(places.unusable(settings.database, settings.document, "make" if make else "refuse"))
     if problems:
         raise ConfigError(problems, settings.language)
 

@@ -60,10 +60,16 @@ def _people(value: str) -> str:
 
 
 def _database(value: SecretStr) -> SecretStr:
-    parts = urlsplit(value.get_secret_value())
-    if (parts.scheme == "sqlite" and parts.path.strip("/")) or (
-        parts.scheme in {"postgresql", "postgres"} and parts.path.strip("/")
-    ):
+    url = value.get_secret_value()
+    if url.startswith("sqlite:"):
+        if re.fullmatch(r"sqlite:///.*[^/]", url):
+            return value
+        raise ValueError(
+            _("ce n'est pas le chemin d'un fichier"),
+            _("écrivez sqlite:///data/bridge.db (à côté de la configuration) ou sqlite:////var/lib/pont/bridge.db"),
+        )
+    parts = urlsplit(url)
+    if parts.scheme in {"postgresql", "postgres"} and parts.path.strip("/"):
         return value
     raise ValueError(
         _("ce n'est pas une base que le pont connaît"),

@@ -21,10 +21,13 @@ class Breaker:
     """Counts in memory: a loop that lasts is met again after a restart."""
 
     def __init__(self) -> None:
-        self._said: OrderedDict[bytes, deque[float]] = OrderedDict()
+        self._said: OrderedDict[bytes, deque[tuple[float, str]]] = OrderedDict()
 
-    def trips(self, link: int, author: str, text: str, at: datetime) -> bool:
-        """Whether this makes too many; counting then begins anew. ``author`` is any key of theirs."""
+    def trips(self, link: int, author: str, text: str, at: datetime, arrival: str) -> bool:
+        """Whether this makes too many; counting then begins anew. ``author`` is any key of theirs.
+
+        ``arrival`` names what came: looked at again, after a failed commit, it counts but once.
+        """
         words = _bare(text)
         if not words:
             return False
@@ -33,8 +36,10 @@ class Breaker:
         self._said.move_to_end(key)
         if len(self._said) > _REMEMBERED:
             self._said.popitem(last=False)
-        times.append(moment := at.timestamp())
-        if len(times) < SAME or any(abs(moment - other) > WITHIN for other in times):
+        moment = at.timestamp()
+        if (moment, arrival) not in times:
+            times.append((moment, arrival))
+        if len(times) < SAME or any(abs(moment - other) > WITHIN for other, _arrival in times):
             return False
         del self._said[key]
         return True

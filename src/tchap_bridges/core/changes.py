@@ -68,7 +68,7 @@ class Changes:
             tx, place.room, place.target, "edit", self._outbox.seal(event), author=author, parent=about["message"]
         )
         for copy in copies:
-            if copy not in folded:
+            if copy not in folded and await self._links.carries(tx, copy["target"]):
                 await self._follow(tx, arrival, ordinal, place, copy["target"], edit, "edit", about["message"])
 
     async def _follow(
@@ -144,7 +144,7 @@ class Changes:
         if about["origin"] != place.target:
             targets.append(about["origin"])
         for target in targets:
-            if target != "core":
+            if target != "core" and await self._links.carries(tx, target):
                 await tx.run("copy_add", message=reaction, target=target, part=0, remote=None, state=PENDING)
                 await self._follow(tx, arrival, ordinal, place, target, reaction, "react", about["message"])
 

@@ -25,21 +25,21 @@ from tchap_bridges.core.desk import Desk
 from tchap_bridges.core.files import LeftOut, left_out, told, without_left_out
 from tchap_bridges.core.lanes import Lane, Pool
 from tchap_bridges.core.links import Links
-from tchap_bridges.core.outbox import CANCELLED, DESK, FAILED, REVIEW, THERE, Outbox
+from tchap_bridges.core.outbox import BEGUN, CANCELLED, DESK, FAILED, REVIEW, THERE, Outbox
 from tchap_bridges.core.ports import Database, Homeserver, Meter, Row, Sealer, Snapshot, Tx
 from tchap_bridges.core.resolve import Pointless, Resolver, RowSteps, Way
 from tchap_bridges.core.router import echo
+from tchap_bridges.core.supervisor import REFUSED
 from tchap_bridges.errors import BadCredentials, BridgeError, NotReady, Undeliverable, Unsupported
 from tchap_bridges.events import Deletion, Edit, Event, Message, Reaction, Text
 from tchap_bridges.i18n import Translator, _
 from tchap_bridges.ids import ChatId, ConnectionName, MessageId, RoomId
+from tchap_bridges.logs import harmless
 
 BACK_OFF = (1.0, 30.0)  # seconds: the first wait, and the longest
 TELL_AFTER = 600.0  # seconds without success after which the author hears of it
 ENOUGH = 20  # attempts before patience ends, so that a leap of the clock ends nobody's
 SHOWN = "event."  # the steps that name what is seen already (bridge.Steps)
-BEGUN = "begun"  # the step that says that an attempt may have shown something
-REFUSED = 3600.0  # seconds before credentials that were refused are shown again
 OLD = 20 * 3600 * 1000  # milliseconds after which a homeserver has forgotten what it was asked
 
 log = structlog.get_logger(__name__)
@@ -147,8 +147,9 @@ class Courier:
             steps.note("suspect", "1")
         try:
             return await self._act(row, way, message, event, steps)
-        except NotReady:
-            if steps.get(BEGUN):  # it did not happen, says the network: it may be tried again
+        except (NotReady, BadCredentials, Undeliverable) as error:
+            happened = isinstance(error, Undeliverable) and not error.certain
+            if steps.get(BEGUN) and not happened:  # says the network: it may be tried again
                 await steps.done(BEGUN, "")
             raise
 
@@ -271,7 +272,7 @@ class Courier:
             try:
                 return await self._there(lane, row, way, ids, left)
             except NotReady as error:
-                log.warning("courier.not_settled", lane=lane.id, seq=row["seq"], reason=error.reason)
+                log.warning("courier.not_settled", lane=lane.id, seq=row["seq"], **harmless(error))
                 await asyncio.sleep(1)
 
     async def _there(self, lane: Lane, row: Row, way: Way, ids: Sequence[MessageId], left: Sequence[LeftOut]) -> None:
@@ -338,7 +339,7 @@ class Courier:
             seq=row["seq"],
             attempts=row["attempts"],
             wait=round(wait, 1),
-            reason=error.reason,
+            **harmless(error),
         )
         self._meter.count("retry", lane.pool.name)
         late = not row["told"] and clock.now() + wait * 1000 - row["created_at"] > TELL_AFTER * 1000
@@ -355,8 +356,9 @@ class Courier:
         return wait
 
     async def _tell_delay(self, tx: Tx, lane: Lane, row: Row, reason: str) -> None:
-        """Once: whoever speaks in the room sees that it has not left yet, and why."""
-        await tx.run("outbox_told", lane=lane.id, seq=row["seq"])
+        """Once, whoever comes first: whoever speaks in the room sees that it has not left yet, and why."""
+        if not await tx.run("outbox_told", lane=lane.id, seq=row["seq"]):
+            return
         message = await tx.one("message_get", id=row["message"])
         if message is None or message["origin"] != lane.room:
             return
@@ -378,6 +380,8 @@ class Courier:
         """The network has no such thing: whoever did it is told, and nothing waits for an admin."""
         async with self._db.transaction() as tx:
             await tx.run("outbox_cancel", lane=lane.id, seq=row["seq"])
+            if row["action"] in {"send", "react"}:
+                await tx.run("copy_state", message=row["message"], target=lane.target, state=CANCELLED)
             message = await tx.one("message_get", id=row["message"])
             where = await self._name_of(tx, lane)
             words = self._words(_("ℹ {where} : {why}.", where=where, why=error.reason))
@@ -393,7 +397,7 @@ class Courier:
         return link.name if link else lane.target
 
     async def _dead(self, lane: Lane, row: Row, error: Undeliverable) -> None:
-        log.warning("courier.dead_letter", lane=lane.id, seq=row["seq"], action=row["action"], reason=error.reason)
+        log.warning("courier.dead_letter", lane=lane.id, seq=row["seq"], action=row["action"], **harmless(error))
         self._meter.count("dead", lane.pool.name)
         async with self._db.transaction() as tx:
             message = await tx.one("message_get", id=row["message"])
@@ -414,6 +418,6 @@ class Courier:
                 words = f"{words} {self._words(error.remedy)}"
             about = row["message"] if row["action"] == "send" else message["parent"]
             await self._outbox.notice(
-                tx, lane.room, Text(plain=words), cause=f"{row['key']} {row['created_at']}", about=about
+                tx, lane.room, Text(plain=words), cause=f"{row['key']} dead {clock.now()}", about=about
             )
             tx.after_commit(lambda: self._settled(lane.room))

@@ -23,6 +23,7 @@ from tchap_bridges.errors import BadCredentials, Misconfigured, NotReady, Undeli
 from tchap_bridges.events import Message, Text
 from tchap_bridges.i18n import Translator, _
 from tchap_bridges.ids import RoomId, UserId
+from tchap_bridges.logs import harmless
 
 LONGEST = 60.0  # seconds a command may take
 
@@ -228,7 +229,7 @@ class Desk:
             await self._homeserver.join(new)
             facts = await self._homeserver.facts(new)
         except Undeliverable as error:
-            log.info("desk.waits_for_invite", room=room, reason=error.reason)
+            log.info("desk.waits_for_invite", room=room, **harmless(error))
             return self._moving(room, new)
         if facts.predecessor != room:
             await self._homeserver.leave(new, self._words(_("Ce salon ne remplace pas celui qui y renvoie.")))
@@ -258,6 +259,8 @@ class Desk:
 
     async def _move(self, tx: Tx, old: RoomId, facts: RoomFacts, by: UserId, row: Row) -> None:
         await tx.run("room_replaced", id=old, to=facts.room)
+        if facts.encrypted:  # its own event of that was before our time
+            await self._rooms.encrypted(tx, facts.room)
         await self._links.move(tx, old, facts.room)
         await self._outbox.move(tx, old, facts.room)
         for link in await self._links.of_room(tx, facts.room):
@@ -294,13 +297,24 @@ class Desk:
             for row in await tx.all("rooms_linked"):
                 room = RoomId(row["room"])
                 await self._links.stand_by(tx, room, "checking")
-                body = self._sealer.seal(b"{}", place="message.body")
-                message = await self._outbox.message(tx, room, room, "fact", body)
-                await self._outbox.add(tx, room, REVIEW, message, "refresh", cause=f"{rules} {clock.now()} {room}")
+                await self._ask_again(tx, room, rules)
             await tx.run("kv_set", space="policy", key="rules", value=rules.encode())
+
+    async def review_forgotten(self) -> None:
+        """Look again at rooms whose check has failed for good: no link is being checked for ever."""
+        async with self._db.transaction() as tx:
+            for row in await tx.all("rooms_unchecked"):
+                await self._ask_again(tx, RoomId(row["room"]), "unchecked")
+
+    async def _ask_again(self, tx: Tx, room: RoomId, why: str) -> None:
+        body = self._sealer.seal(b"{}", place="message.body")
+        message = await self._outbox.message(tx, room, room, "fact", body)
+        await self._outbox.add(tx, room, REVIEW, message, "refresh", cause=f"{why} {clock.now()} {room}")
 
     async def _review(self, tx: Tx, facts: RoomFacts, row: Row) -> None:
         """Suspend what is no longer allowed, resume what is allowed again; say so where it can be said."""
+        if facts.encrypted:
+            await self._rooms.encrypted(tx, facts.room)
         for ordinal, link in enumerate(await self._links.of_room(tx, facts.room)):
             decision = policy.may_link(facts, link.destination, self._rules)
             if link.held != "suspended" and not decision.allowed:

@@ -22,6 +22,7 @@ from tchap_bridges.core.ports import Database, RoomFact, Row, Tx
 from tchap_bridges.core.secrets import Secrets
 from tchap_bridges.errors import NotReady, RemoteViolation
 from tchap_bridges.events import Event
+from tchap_bridges.logs import harmless
 
 MATRIX = "matrix"
 BATCH = 32
@@ -34,22 +35,24 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One row of the inbox while it is routed. ``link``: it is for this one alone."""
+    """One row of the inbox while it is routed. ``link``: it is for this one alone. ``last``: it has waited in vain."""
 
     id: int
     source: str
     key: str
     received_at: datetime
     link: int | None = None
+    last: bool = False
 
 
 class Await(Exception):
     """What was routed refers to ``remote`` on ``target``, which is not here yet: put it aside for ``seconds``."""
 
-    def __init__(self, what: str, seconds: float) -> None:
+    def __init__(self, what: str, seconds: float, *, matters: bool = False) -> None:
         super().__init__(what)
         self.what = what
         self.seconds = seconds
+        self.matters = matters  # somebody said it: when it waits in vain, it does not go without a word
 
 
 class Hold(Exception):
@@ -120,7 +123,7 @@ class Inbox:
 
     async def receive(self, source: str, key: str, event: Event) -> bool:
         """Keep an event. Raises as `accept` does."""
-        return await self._keep(source, key, "event", codec.dump(event), {})
+        return await self._keep(source, key, "event", codec.dump(event), {"chat": event.chat})
 
     async def _keep(self, source: str, key: str, kind: str, raw: bytes, meta: Mapping[str, str]) -> bool:
         self._full = self._waiting >= (self._low if self._full else self._high)
@@ -174,8 +177,11 @@ class Inbox:
             try:
                 busy = await self._turn(source, read)
             except* NotReady as group:  # the store or a worker is away: what was acknowledged waits on its disk
-                log.warning("inbox.waits", source=source, reason=str(group.exceptions[0]))
+                log.warning("inbox.waits", source=source, **harmless(group.exceptions[0]))
                 await asyncio.sleep(random.uniform(0.1, 1))  # noqa: S311 - two that deadlocked part ways
+            except* Exception:  # whatever it was, it must not end all that is routed after it
+                log.exception("inbox.failed", source=source)
+                await asyncio.sleep(1)
             if not busy:
                 self._caught_up.setdefault(source, asyncio.Event()).set()
                 with suppress(TimeoutError):
@@ -198,7 +204,8 @@ class Inbox:
                     end = start + 1
                     while end < len(readings) and readings[end][1].done():
                         end += 1
-                    await self._settle(readings[start:end])
+                    if not await self._settle(readings[start:end]):
+                        break
                     start = end
         except ExceptionGroup as failed:  # a TaskGroup wraps even what its own block raises
             raise failed.exceptions[0] from failed
@@ -218,20 +225,32 @@ class Inbox:
         except Exception as error:  # noqa: BLE001 - a stranger's bytes may break any reader; the row keeps them
             return error
 
-    async def _settle(self, readings: Sequence[tuple[Row, asyncio.Task[Reading]]]) -> None:
+    async def _settle(self, readings: Sequence[tuple[Row, asyncio.Task[Reading]]]) -> bool:
+        """False when something older is new once more, released meanwhile: that comes first, and these again."""
         async with self._db.transaction() as tx:
+            first = readings[0][0]
+            if await tx.value("inbox_older", source=first["source"], id=first["id"]):
+                return False
             settled = 0
             for row, reading in readings:
                 settled += await self._settle_row(tx, row, reading.result())
             tx.after_commit(lambda: self._settled(settled))
+        return True
 
     def _settled(self, count: int) -> None:
         self._waiting -= count
 
     async def _settle_row(self, tx: Tx, row: Row, reading: Reading) -> int:
-        arrival = Arrival(row["id"], row["source"], row["key"], clock.moment(row["received_at"]), row["link"])
+        arrival = Arrival(
+            row["id"],
+            row["source"],
+            row["key"],
+            clock.moment(row["received_at"]),
+            row["link"],
+            row["due_at"] is not None,
+        )
         if isinstance(reading, Exception):
-            log.warning("inbox.unreadable", source=arrival.source, inbox=arrival.id, reason=str(reading)[:200])
+            log.warning("inbox.unreadable", source=arrival.source, inbox=arrival.id, **harmless(reading))
             return await self._dead(tx, arrival, row, str(reading))
         try:
             async with tx.savepoint():
@@ -239,8 +258,10 @@ class Inbox:
                     await self._route(tx, arrival, ordinal, event)
                 return await tx.run("inbox_done", id=arrival.id)
         except Await as wait:
-            if row["due_at"] is not None:  # it has waited, and was given its last chance
+            if arrival.last:
                 log.info("inbox.never_came", source=arrival.source, inbox=arrival.id)
+                if wait.matters:
+                    return await self._dead(tx, arrival, row, "it waited too long for what it needs")
                 return await tx.run("inbox_done", id=arrival.id)
             return await tx.run(
                 "inbox_await", id=arrival.id, what=wait.what, due_at=clock.now() + int(wait.seconds * 1000)
@@ -251,7 +272,7 @@ class Inbox:
         except NotReady:
             raise
         except RemoteViolation as error:
-            log.warning("inbox.violation", source=arrival.source, inbox=arrival.id, reason=str(error))
+            log.warning("inbox.violation", source=arrival.source, inbox=arrival.id, **harmless(error))
             return await self._dead(tx, arrival, row, str(error))
         except Exception as error:
             log.exception("inbox.dead", source=arrival.source, inbox=arrival.id)
@@ -276,5 +297,6 @@ class Inbox:
     async def give_up(self) -> None:
         """Rows that have waited long enough for a message get one last chance, and are let go if it never came."""
         async with self._db.transaction() as tx:
-            for row in await tx.all("inbox_give_up", now=clock.now()):
-                tx.after_commit(partial(self._added, row["source"], 1))
+            for query, values in (("inbox_give_up", {"now": clock.now()}), ("inbox_strayed", {})):
+                for row in await tx.all(query, **values):
+                    tx.after_commit(partial(self._added, row["source"], 1))

@@ -209,7 +209,7 @@ class Kernel:
         self.lanes = Lanes(db, self.courier.deliver, self.courier.pool_of, pools, self.courier.tell_overdue)
         self.lanes.open(DESK)
         self.lanes.open(REVIEW)
-        self.upkeep = Upkeep(db, self.inbox, content_days=options.content_days)
+        self.upkeep = Upkeep(db, self.inbox, desk.review_forgotten, content_days=options.content_days)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

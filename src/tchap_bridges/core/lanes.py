@@ -16,6 +16,7 @@ from tchap_bridges.core import clock
 from tchap_bridges.core.ports import Database, Row
 from tchap_bridges.errors import NotReady
 from tchap_bridges.ids import RoomId
+from tchap_bridges.logs import harmless
 
 TURN = 20  # rows a worker sends before the next lane has its turn
 SWEEP = 20.0  # seconds between looks at the store for rows that somebody else made due again
@@ -123,8 +124,8 @@ class Lanes:
                         if row["id"] not in self._lanes:
                             self.wake(row["id"], row["room"], row["target"])
                 await self._overdue()
-            except NotReady as error:
-                log.warning("lanes.sweep_failed", reason=error.reason)
+            except Exception as error:  # noqa: BLE001 - whatever one look met, the next one comes
+                log.warning("lanes.sweep_failed", **harmless(error))
             await asyncio.sleep(SWEEP)
 
     async def _admit(self) -> None:
@@ -138,7 +139,7 @@ class Lanes:
                     try:
                         name = await self._pool_of(room, target)
                     except NotReady as error:
-                        log.warning("lanes.not_admitted", lane=id_, reason=error.reason)
+                        log.warning("lanes.not_admitted", lane=id_, **harmless(error))
                         continue  # the next sweep finds it
                     except Exception:  # one lane that cannot be read stops no other
                         log.exception("lanes.not_admitted", lane=id_)
@@ -175,7 +176,7 @@ class Lanes:
             try:
                 again = await self._serve(lane)
             except NotReady as error:  # the store is away
-                log.warning("lanes.wait", lane=lane.id, reason=error.reason)
+                log.warning("lanes.wait", lane=lane.id, **harmless(error))
                 again = error.retry_after or 1.0
             except Exception:  # a poison row holds its own lane, and no other
                 log.exception("lanes.poison", lane=lane.id)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from tchap_bridges.bridge import Chat, Destination, Direction
@@ -56,7 +57,7 @@ class Link:
     @property
     def standing_by(self) -> str:
         """What arrives while it may not carry waits under this name."""
-        return f"standing by {self.id}"
+        return standing_by(self.id)
 
     @property
     def brings_in(self) -> bool:
@@ -77,8 +78,13 @@ class Place:
     link: Link | None = None
 
 
+def standing_by(link: int) -> str:
+    """What arrives for a link while it may not carry waits under this name."""
+    return f"standing by {link}"
+
+
 class Links:
-    """Reads through a bounded memory; what changes is forgotten once the change is committed."""
+    """Reads through a bounded memory of what committed transactions saw; a change empties it."""
 
     def __init__(self, db: Database, sealer: Sealer) -> None:
         self._db = db
@@ -93,7 +99,7 @@ class Links:
             return known
         asked = self._changes
         row = await tx.one("link_get", id=id_)
-        return self._remember(self._by_id, id_, self._link(row), asked) if row is not None else None
+        return self._remember(tx, self._by_id, id_, self._link(row), asked) if row is not None else None
 
     async def of_room(self, tx: Snapshot, room: RoomId, *, fresh: bool = False) -> tuple[Link, ...]:
         """Every link of the room that is not gone; ``fresh`` also as to when it was last used."""
@@ -101,7 +107,7 @@ class Links:
             return known
         asked = self._changes
         rows = await tx.all("links_of_room", room=room)
-        return self._remember(self._by_room, room, tuple(map(self._link, rows)), asked)
+        return self._remember(tx, self._by_room, room, tuple(map(self._link, rows)), asked)
 
     async def named(self, tx: Snapshot, connection: ConnectionName, names: Sequence[ChatId]) -> Sequence[Link]:
         """The links of the first of these names that has any."""
@@ -110,8 +116,15 @@ class Links:
                 return known
             asked = self._changes
             if rows := await tx.all("links_named", connection=connection, name=name):
-                return self._remember(self._by_name, (connection, name), tuple(map(self._link, rows)), asked)
+                return self._remember(tx, self._by_name, (connection, name), tuple(map(self._link, rows)), asked)
         return ()
+
+    async def carries(self, tx: Snapshot, target: str) -> bool:
+        """Whether what is said now goes there: a room; a link that carries out, and is not paused."""
+        if not target.startswith("link:"):
+            return True
+        link = await self.get(tx, int(target.removeprefix("link:")))
+        return link is not None and link.carries_out and link.state in {"active", "checking"}
 
     async def correspondent(self, tx: Snapshot, target: str, message: int | None) -> str:
         """Whom ``message``, or an answer to it, is written to, where a chat is one of correspondents."""
@@ -194,7 +207,11 @@ class Links:
         return found
 
     async def move(self, tx: Tx, old: RoomId, new: RoomId) -> None:
-        """The room was upgraded: its links follow."""
+        """The room was upgraded: its links follow, but for those that the new room has already."""
+        there = {(link.connection, link.chat) for link in await self.of_room(tx, new)}
+        for link in await self.of_room(tx, old):
+            if (link.connection, link.chat) in there:
+                await self.want(tx, link, "gone")
         await tx.run("links_move", old=old, new=new)
         self._forget_after(tx)
 
@@ -208,13 +225,22 @@ class Links:
         self._by_room.clear()
         self._by_name.clear()
 
-    def _remember(self, memory: dict[K, V], key: K, value: V, asked: int) -> V:
-        """What was read while something changed may be of before, and is not remembered."""
+    def _remember(self, tx: Snapshot, memory: dict[K, V], key: K, value: V, asked: int) -> V:
+        """Kept once the transaction that read it is committed: what it saw is true then, if nothing changed since.
+
+        What a snapshot saw may be of before a change that is being committed, and a transaction that is rolled back may
+        have seen what never came true: neither is kept.
+        """
+        after_commit = getattr(tx, "after_commit", None)  # a snapshot has none, or one that nothing ever calls
+        if after_commit is not None:
+            after_commit(partial(self._keep, memory, key, value, asked))
+        return value
+
+    def _keep(self, memory: dict[K, V], key: K, value: V, asked: int) -> None:
         if asked == self._changes:
             if len(memory) >= REMEMBERED:
                 memory.pop(next(iter(memory)))
             memory[key] = value
-        return value
 
     def _link(self, row: Row) -> Link:
         return Link(

@@ -1,5 +1,6 @@
 """Rows that leave: added in the transaction that caused them, so that cause and effect are durable together."""
 
+import json
 from collections.abc import Callable
 from functools import partial
 
@@ -14,6 +15,8 @@ DESK = "desk"
 REVIEW = "review"
 """The target of what a room's own changes ask for: join, leave, check the rules. No command keeps it waiting."""
 
+BEGUN = "begun"
+"""The step that says that an attempt may have shown something (bridge.Steps)."""
 PENDING, THERE, FAILED, CANCELLED, ORIGIN = range(5)  # copy.state
 
 
@@ -128,6 +131,26 @@ class Outbox:
         body = self._sealer.seal(notice_body(text), place="message.body")
         id_ = await self.message(tx, room, "core", "message", body, parent=about, root=root)
         await self.show(tx, room, room, id_, cause=f"{cause} notice", ordinal=ordinal)
+
+
+async def revive(tx: Tx, sealer: Sealer, lane: int, seq: int) -> int:
+    """Send a dead row again because a person said so, whatever was seen of it; returns whether there is one."""
+    sealed = await tx.value("outbox_steps", lane=lane, seq=seq)
+    if sealed:
+        steps = json.loads(sealer.open(sealed, place="outbox.steps"))
+        steps.pop(BEGUN, None)
+        await tx.run(
+            "outbox_begin", lane=lane, seq=seq, steps=sealer.seal(json.dumps(steps).encode(), place="outbox.steps")
+        )
+    return await tx.run("outbox_revive", lane=lane, seq=seq, now=clock.now())
+
+
+async def discard(tx: Tx, lane: int, seq: int) -> int:
+    """Give a row up, and with it the copy that it was to make; returns whether there is one."""
+    done = await tx.run("outbox_discard", lane=lane, seq=seq)
+    if done:
+        await tx.run("copy_given_up", lane=lane, seq=seq)
+    return done
 
 
 def notice_body(text: Text) -> bytes:

@@ -11,6 +11,7 @@ from tchap_bridges.core.ports import Database, Homeserver
 from tchap_bridges.errors import BridgeError
 from tchap_bridges.events import Read, Typing
 from tchap_bridges.ids import ChatId, ConnectionName, RoomId
+from tchap_bridges.logs import harmless
 
 LONGEST = 5.0  # seconds one may take
 KEPT = 100  # at most so many wait; older ones mean nothing any more
@@ -49,7 +50,7 @@ class Passing:
                 async with asyncio.timeout(LONGEST):
                     await self._pass(connection, event)
             except (BridgeError, TimeoutError) as error:
-                log.debug("passing.dropped", reason=str(error))
+                log.debug("passing.dropped", **harmless(error))
             except Exception:  # a plugin's bug ends with the event it broke on
                 log.exception("passing.broken", connection=connection)
 

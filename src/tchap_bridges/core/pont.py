@@ -14,11 +14,11 @@ from tchap_bridges.core.linking import OPTIONS, Linking, Network, may_change, st
 from tchap_bridges.core.links import Link, Links
 from tchap_bridges.core.ports import Database, Homeserver, Row, Sealer, Tx
 from tchap_bridges.core.secrets import Secrets
-from tchap_bridges.core.strangers import held
+from tchap_bridges.core.strangers import LET_IN, REFUSED, held
 from tchap_bridges.core.words import VERBS, direction_words, state_words, unaccented
 from tchap_bridges.errors import Misconfigured
 from tchap_bridges.i18n import Language, Phrase, Translator, _, ngettext
-from tchap_bridges.ids import ConnectionName, PersonId
+from tchap_bridges.ids import ConnectionName
 
 WORDS: Mapping[str, Language] = {"pont": "fr", "bridge": "en"}
 HELP = frozenset({"aide", "help"})
@@ -278,34 +278,35 @@ class Pont:
         return self._decide(call, let_in=False)
 
     def _decide(self, call: Call, *, let_in: bool) -> Apply:
+        """For every link of the room that knows somebody by this address, those first that still wait."""
+
         async def apply(tx: Tx) -> str:
             t = call.translator
             address = call.arguments[1] if len(call.arguments) > 1 else ""
-            for link in await self._links.of_room(tx, call.room):
-                for row in await tx.all("senders", link=link.id):
-                    if self._is(row, address):
-                        await tx.run("sender_state", link=link.id, person=row["person"], state=1 if let_in else 2)
-                        if let_in:
-                            await self._inbox.release(tx, held(link.id, row["person"]))
-                        else:
-                            await tx.run("inbox_drop", what=held(link.id, row["person"]))
-                        await audit(tx, call, "let in" if let_in else "refused", link.name)
-                        return (
-                            t(_("✓ {address} peut écrire à ce salon.", address=address))
-                            if let_in
-                            else t(
-                                _(
-                                    "✓ {address} ne peut pas écrire à ce salon ; ce qui attendait est effacé.",
-                                    address=address,
-                                )
-                            )
-                        )
-            return t(_("Personne de ce nom n'attend. Voyez !pont etat."))
+            known = [
+                (link, row)
+                for link in await self._links.of_room(tx, call.room)
+                for row in await tx.all("senders", link=link.id)
+                if self._is(row, address)
+            ]
+            if not known:
+                return t(_("Personne de ce nom n'attend. Voyez !pont etat."))
+            for link, row in known:
+                await tx.run("sender_state", link=link.id, person=row["person"], state=LET_IN if let_in else REFUSED)
+                if let_in:
+                    await self._inbox.release(tx, held(link.id, row["person"]))
+                else:
+                    await tx.run("inbox_drop", what=held(link.id, row["person"]))
+                await audit(tx, call, "let in" if let_in else "refused", link.name)
+            if let_in:
+                return t(_("✓ {address} peut écrire à ce salon.", address=address))
+            return t(_("✓ {address} ne peut pas écrire à ce salon ; ce qui attendait est effacé.", address=address))
 
         return apply
 
     def _is(self, row: Row, address: str) -> bool:
-        return self._sealer.open(row["name"], place="sender.name").decode() == PersonId(address.lower().strip("<>"))
+        name = self._sealer.open(row["name"], place="sender.name").decode()
+        return name.casefold() == address.strip("<>").casefold()
 
     @staticmethod
     def _told(text: str) -> Apply:

@@ -11,6 +11,7 @@ import structlog
 from tchap_bridges.core.ports import Database, Homeserver
 from tchap_bridges.errors import BridgeError
 from tchap_bridges.ids import MessageId, RoomId
+from tchap_bridges.logs import harmless
 
 QUIET = 0.2  # seconds: a burst gets one mark
 
@@ -40,7 +41,9 @@ class Receipts:
                 try:
                     await self._mark(room)
                 except BridgeError as error:
-                    log.info("receipts.later", room=room, reason=str(error))
+                    log.info("receipts.later", room=room, **harmless(error))
+                except Exception:  # one room's trouble is no other's
+                    log.exception("receipts.failed", room=room)
 
     async def _mark(self, room: RoomId) -> None:
         async with self._db.snapshot() as tx:

@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 
 from tchap_bridges.core.ports import Database, Row, Sealer
+from tchap_bridges.logs import harmless
 
 MARK = 5  # bytes at the head of a sealed value that say which key sealed it
 TELL = 5.0  # seconds between two words on how far it is
@@ -77,7 +78,7 @@ async def _step(
             data = sealer.open(row["sealed"], place=column.place)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one value, the bridge must start
             counts.unreadable += 1
-            log.warning("reseal.unreadable", column=column.place, reason=str(error))
+            log.warning("reseal.unreadable", column=column.place, **harmless(error))
             continue
         fresh.append({**_key(row, column), "sealed": row["sealed"], "fresh": sealer.seal(data, place=column.place)})
     if fresh:

@@ -88,14 +88,23 @@ class Router:
             await self._from_network(tx, arrival, ordinal, ConnectionName(arrival.source), event)
 
     async def tell_unreadable(self, tx: Tx, arrival: Arrival, item: Item) -> None:
-        """Something came that cannot be read: its rooms hear of it, the operator has the bytes."""
+        """Something came that cannot be read, or waited in vain: its rooms hear of it, the operator has the bytes."""
         if arrival.source == MATRIX:
             room = self._room_of(item)
             rooms = [room] if room is not None else []
         else:
             chat = ChatId(item.meta.get("chat", ""))
-            rooms = [link.room for link in await self._links.named(tx, ConnectionName(arrival.source), (chat,))]
-        text = _("⚠ Un message n'a pas pu être lu et n'est pas relayé. L'exploitant le garde (n° {n}).", n=arrival.id)
+            links = await self._links.named(tx, ConnectionName(arrival.source), (chat,))
+            rooms = [link.room for link in links if arrival.link in {None, link.id}]
+        if arrival.last:
+            text = _(
+                "⚠ Un message a attendu trop longtemps et n'est pas relayé. L'exploitant le garde (n° {n}).",
+                n=arrival.id,
+            )
+        else:
+            text = _(
+                "⚠ Un message n'a pas pu être lu et n'est pas relayé. L'exploitant le garde (n° {n}).", n=arrival.id
+            )
         for ordinal, room in enumerate(rooms):
             if not self._rooms.is_encrypted(room):
                 await self._outbox.notice(
@@ -131,8 +140,8 @@ class Router:
 
     async def _by_link(self, tx: Tx, arrival: Arrival, ordinal: int, link: Link, event: Event) -> None:
         if link.state in {"moving", "suspended", "checking"} and not isinstance(event, Delivery):
-            raise Await(link.standing_by, STANDING_BY)
-        if link.state != "active" or not (link.brings_in or isinstance(event, Delivery)):
+            raise Await(link.standing_by, STANDING_BY, matters=True)
+        if not isinstance(event, Delivery) and (link.state != "active" or not link.brings_in):
             log.info("router.not_carried", link=link.id, state=link.state)
             return
         network = self._networks[link.connection]
@@ -188,11 +197,13 @@ class Router:
             if known["origin"] != place.target or known["author"] == author:
                 return  # our own copy, or a second one of theirs
             event = replace(event, id=MessageId(f"{event.id} {arrival.key}"))  # somebody else's, under the same id
-        elif event.echo and place.link is not None:
+        elif event.echo and place.link is not None and not (arrival.last and await self._no_echo(tx, place)):
             raise Await(echo(place.link.connection, event.id), PATIENCE)
         elif place.link is not None and await self._came_before(tx, place, event, author):
             return
-        elif place.link is not None and self._breaker.trips(place.link.id, author, event.text.plain, event.at):
+        elif place.link is not None and self._breaker.trips(
+            place.link.id, author, event.text.plain, event.at, arrival.key
+        ):
             raise self._strangers.loops(arrival, place.link, place.network, event.author)
         command = place.link is None and event.form is not Form.NOTICE and self._is_command(event.text.plain)
         parent, root, late = await self._relations(tx, place.target, event)
@@ -233,6 +244,11 @@ class Router:
             await self._outbox.show(
                 tx, place.room, target, message, cause=arrival.key, ordinal=ordinal, wait=wait, whom=whom
             )
+
+    @staticmethod
+    async def _no_echo(tx: Tx, place: Place) -> bool:
+        """What looks like our own sending is somebody else's news here: nothing of ours is on its way there."""
+        return not await tx.value("copies_on_their_way", target=place.target)
 
     async def _came_before(self, tx: Tx, place: Place, event: Message, author: str) -> bool:
         """Whether another link has brought it to this room already, as a mail to two lists comes: it is shown once.

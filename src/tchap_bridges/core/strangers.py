@@ -4,6 +4,7 @@ nobody knows yet; anywhere, whoever repeats themselves like a machine. What they
 
 import structlog
 
+from tchap_bridges.core import clock
 from tchap_bridges.core.breaker import SAME, WITHIN
 from tchap_bridges.core.inbox import Arrival, Hold
 from tchap_bridges.core.links import Link
@@ -15,6 +16,8 @@ from tchap_bridges.i18n import Phrase, Translator, _
 
 STRANGERS = 20
 """How many people may wait at once to be let in by one link's room; more are turned away."""
+HELD = 20
+"""How many messages of one undecided person are kept; more are turned away."""
 LET_IN, REFUSED = 1, 2  # sender.state
 
 log = structlog.get_logger(__name__)
@@ -37,9 +40,11 @@ class Strangers:
             return bool(state == LET_IN)
         if state is None and not link.moderated:
             return True
-        waiting = await tx.value("senders_held_count", link=link.id)
-        if state is None and waiting >= STRANGERS:
-            log.warning("strangers.too_many_strangers", link=link.id)
+        if state is None and await tx.value("senders_held_count", link=link.id) >= STRANGERS:
+            await self._full(tx, arrival, link)
+            return False
+        if state is not None and await tx.value("inbox_awaiting", what=held(link.id, person)) >= HELD:
+            log.warning("strangers.too_much", link=link.id)
             return False
 
         question = _(
@@ -50,6 +55,21 @@ class Strangers:
             chat=link.name,
         )
         raise self._hold(arrival, link, person, author, None if state is not None else question)
+
+    async def _full(self, tx: Tx, arrival: Arrival, link: Link) -> None:
+        """The room hears once a day that people are turned away."""
+        log.warning("strangers.too_many", link=link.id)
+        today = f"{clock.moment(clock.now()):%Y-%m-%d}"
+        if await tx.value("kv_get", space="strangers", key=link.target) == today.encode():
+            return
+        await tx.run("kv_set", space="strangers", key=link.target, value=today.encode())
+        text = _(
+            "⚠ {n} personnes attendent d'être acceptées pour écrire à {chat} ; les nouvelles sont écartées."
+            " Décidez : !pont etat les nomme.",
+            n=STRANGERS,
+            chat=link.name,
+        )
+        await self._outbox.notice(tx, link.room, Text(plain=self._words(text)), cause=f"{arrival.key} full")
 
     def loops(self, arrival: Arrival, link: Link, network: str, author: Author) -> Hold:
         """What to raise for somebody who says the same again and again: a person decides when they may go on."""

@@ -18,8 +18,10 @@ from tchap_bridges.core.words import state_words
 from tchap_bridges.errors import BadCredentials, BridgeError, Misconfigured, NotReady
 from tchap_bridges.i18n import Phrase, _
 from tchap_bridges.ids import ConnectionName
+from tchap_bridges.logs import harmless
 
 FIRST, LONGEST = 1.0, 60.0  # seconds between attempts
+REFUSED = 3600.0  # seconds before what was refused for its credentials is shown again: to insist locks accounts
 STEADY = 60.0  # seconds up after which a fall is a new one
 
 log = structlog.get_logger(__name__)
@@ -36,6 +38,8 @@ class Watched:
     reason: str = ""
     since: int = field(default_factory=clock.now)
     live: Connection | None = None
+    answered: str | None = None  # what it said of itself when it came up; None while it is not
+    refusal: asyncio.TimerHandle | None = None  # until when what we send is not shown to it again
 
 
 class Supervisor:
@@ -68,16 +72,28 @@ class Supervisor:
         return state_words(watched.state if watched else "stopped")
 
     def up(self, name: ConnectionName, note: str = "") -> None:
-        """The network answered."""
-        self._note(self.watched[name], "up", note)
-        self._opened(name)
+        """The network answered. Where it has refused what we send, that stands until its time is over."""
+        watched = self.watched[name]
+        watched.answered = note
+        if watched.refusal is None:
+            self._note(watched, "up", note)
+            self._opened(name)
 
     def refused(self, name: str, error: BadCredentials) -> None:
-        """A send was refused for its credentials: nothing more leaves by this connection."""
+        """A send was refused for its credentials: for a while nothing leaves by this connection, then it is tried."""
         watched = self.watched.get(ConnectionName(name))
-        if watched is not None:
-            self._note(watched, "bad credentials", error.reason)
-            self._closed(name)
+        if watched is None:
+            return
+        if watched.refusal is not None:
+            watched.refusal.cancel()
+        watched.refusal = asyncio.get_running_loop().call_later(REFUSED, self._forgive, watched)
+        self._note(watched, "bad credentials", error.reason, error)
+        self._closed(name)
+
+    def _forgive(self, watched: Watched) -> None:
+        watched.refusal = None
+        if watched.answered is not None:
+            self.up(watched.name, watched.answered)
 
     async def run(self, name: ConnectionName) -> None:
         """Until cancelled, or until the credentials are refused."""
@@ -97,16 +113,18 @@ class Supervisor:
                 log.exception("connection.broken", connection=name)
                 error = NotReady(_("erreur interne ({kind})", kind=type(raised).__name__))
             finally:
-                watched.live = None
+                watched.live = watched.answered = None
                 self._closed(name)
             if isinstance(error, BadCredentials | Misconfigured):
-                self._note(watched, "bad credentials" if isinstance(error, BadCredentials) else "stopped", str(error))
+                self._note(
+                    watched, "bad credentials" if isinstance(error, BadCredentials) else "stopped", str(error), error
+                )
                 return
             attempt = 0 if clock.now() - began > STEADY * 1000 else attempt + 1
             wait = min(LONGEST, FIRST * 2 ** min(attempt, 10)) * random.uniform(0.8, 1.2)  # noqa: S311
             if isinstance(error, NotReady) and error.retry_after is not None:
                 wait = error.retry_after
-            self._note(watched, "retrying", str(error))
+            self._note(watched, "retrying", str(error), error)
             await asyncio.sleep(wait)
 
     async def _session(self, watched: Watched) -> None:
@@ -116,9 +134,10 @@ class Supervisor:
             await connection.run()
 
     @staticmethod
-    def _note(watched: Watched, state: str, reason: str) -> None:
+    def _note(watched: Watched, state: str, reason: str, error: BridgeError | None = None) -> None:
         if watched.state != state:
-            log.info("connection.state", connection=watched.name, state=state, reason=reason)
+            told = harmless(error) if error is not None else {}
+            log.info("connection.state", connection=watched.name, state=state, **told)
             watched.since = clock.now()
         watched.state, watched.reason = state, reason
 

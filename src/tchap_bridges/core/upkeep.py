@@ -2,13 +2,14 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 
 import structlog
 
 from tchap_bridges.core import clock
 from tchap_bridges.core.inbox import Inbox
 from tchap_bridges.core.ports import Database
-from tchap_bridges.errors import BridgeError
+from tchap_bridges.logs import harmless
 
 EVERY = 60.0  # seconds
 EMPTY_EVERY = 3600.0  # seconds: retention reads whole tables
@@ -20,11 +21,15 @@ log = structlog.get_logger(__name__)
 
 
 class Upkeep:
-    """``content_days``: for how many days bodies are kept once they are final everywhere."""
+    """``review`` looks after links whose check was forgotten.
 
-    def __init__(self, db: Database, inbox: Inbox, *, content_days: int) -> None:
+    ``content_days``: for how many days bodies are kept once they are final everywhere.
+    """
+
+    def __init__(self, db: Database, inbox: Inbox, review: Callable[[], Awaitable[None]], *, content_days: int) -> None:
         self._db = db
         self._inbox = inbox
+        self._review = review
         self._days = content_days
 
     async def run(self) -> None:
@@ -33,13 +38,14 @@ class Upkeep:
             await asyncio.sleep(EVERY)
             try:
                 await self._inbox.give_up()
+                await self._review()
                 if time.monotonic() - emptied >= EMPTY_EVERY:
                     await self.empty()
                     emptied = time.monotonic()
                 else:
                     await self._run("upkeep_pieces_empty")  # of what was refused or given up since
-            except BridgeError as error:
-                log.warning("upkeep.later", reason=str(error))
+            except Exception as error:  # noqa: BLE001 - whatever one turn met, the next one comes
+                log.warning("upkeep.later", **harmless(error))
 
     async def empty(self) -> dict[str, int]:
         """Returns how many rows were closed undecided, and how many lost their content, by table.
@@ -50,6 +56,7 @@ class Upkeep:
         late = before - UNDECIDED_DAYS * DAY
         removed = {
             "closed_in": await self._run("upkeep_inbox_close", late=late),
+            "strangers": await self._run("upkeep_senders_forget"),
             "closed_out": await self._run("upkeep_outbox_close", late=late),
             "inbox": await self._run("upkeep_inbox_empty", before=before),
             "message": await self._run("upkeep_message_empty", before=before),

@@ -19,6 +19,7 @@ from weakref import WeakSet
 import structlog
 from aiohttp import web
 
+from tchap_bridges.logs import harmless
 from tchap_bridges.matrix.arrivals import Arrivals
 
 LARGEST = 32 << 20  # bytes: a hundred events of 64 kB with their previous contents, and as many to-device messages
@@ -97,7 +98,7 @@ class Endpoint:
             await self._arrivals.take(body["events"])
         except Exception as error:  # noqa: BLE001  whatever it was, they are not on disk: never a 2xx
             self._current.clear()  # they come again, perhaps after newer ones
-            log.warning("endpoint.not_kept", error=type(error).__name__, events=len(body["events"]))
+            log.warning("endpoint.not_kept", events=len(body["events"]), **harmless(error))
             return _error(503, "M_UNKNOWN", "not kept, try again")
         self._arrivals.pass_on(_ephemeral(body))
         return web.json_response({})

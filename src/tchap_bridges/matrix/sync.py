@@ -18,6 +18,7 @@ import structlog
 from tchap_bridges.core.ports import Database
 from tchap_bridges.errors import BadCredentials, NotReady
 from tchap_bridges.ids import UserId
+from tchap_bridges.logs import harmless
 from tchap_bridges.matrix.arrivals import Arrivals
 from tchap_bridges.matrix.client import MatrixClient, MatrixRefused, path_of, text_of
 
@@ -27,6 +28,7 @@ SWEEP = 15.0  # seconds
 _PROBE: Final = (0.25, 5.0)  # seconds between two looks at a homeserver that is away: the first, the longest
 _APART: Final = 1.0  # seconds between two sweeps, however often somebody cannot reach it
 _AT_ONCE: Final = 0.5  # seconds in which no homeserver can die and be back
+_TELL_EVERY: Final = 180.0  # seconds between two lines in the log about one absence
 _CATCH_UP: Final = 5.0  # seconds that a transaction waits for its past; then it is kept without
 _PAGE: Final = 200
 _TIMELINE: Final = 20
@@ -44,7 +46,8 @@ def _filter(timeline: int) -> str:
 class Sweeper:
     """``greet`` is awaited whenever the homeserver answers after an absence, before anything else is asked of it.
 
-    ``on_alive`` is called after the first sweep, and after each that ends an absence; ``on_lost`` when one is noticed.
+    ``on_alive`` is called after the first sweep, and after each that ends an absence; ``on_lost`` when one is noticed,
+    and at each failure until it ends.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class Sweeper:
         self._filters = (_filter(1), _filter(_TIMELINE))
         self._sweeping = asyncio.Lock()
         self._swept = -math.inf  # when the last sweep that came to its end began
+        self._told = -math.inf  # when the log last heard that the homeserver is away; never, while it is not
 
     async def run(self) -> None:
         """Sweep for ever. Raises BadCredentials."""
@@ -85,9 +89,8 @@ class Sweeper:
                     self._client.lost.clear()
                 await self.sweep()
             except NotReady as error:
-                log.warning("sync.not_ready", reason=str(error))
                 away = True
-                self._on_lost()
+                self._missed(error)
                 await asyncio.sleep(error.retry_after or _APART)
                 continue
             except BadCredentials:
@@ -98,7 +101,7 @@ class Sweeper:
                 continue
             if away:
                 away = False
-                self._on_alive()
+                self._found()
             await asyncio.sleep(_APART)
             away = await self._lost(self._every - _APART)
             if away:
@@ -110,7 +113,7 @@ class Sweeper:
         try:
             await self._client.call("POST", path, {}, name="ping", user=self._bot)
         except (MatrixRefused, NotReady) as error:  # the sweep brings everything all the same, only later
-            log.warning("sync.ping_failed", reason=str(error))
+            log.warning("sync.ping_failed", **harmless(error))
             return False
         return True
 
@@ -125,7 +128,7 @@ class Sweeper:
                     except NotReady as error:  # it speaks to us, but is not ready for us yet
                         await asyncio.sleep(error.retry_after or _PROBE[0])
         except Exception as error:  # noqa: BLE001  `run` meets it too, and says what it means
-            log.warning("sync.not_caught_up", error=type(error).__name__)
+            log.warning("sync.not_caught_up", **harmless(error))
 
     async def sweep(self, *, since: float = math.inf) -> None:
         """One /sync, and for each room with a gap its missing pages. On disk when it returns, the token too.
@@ -189,11 +192,26 @@ class Sweeper:
             self._client.lost.clear()
             try:
                 await self._client.call("GET", "/_matrix/client/versions", name="versions")
-            except NotReady:
+            except NotReady as error:
+                self._missed(error)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, longest)
             else:
                 return
+
+    def _missed(self, error: NotReady) -> None:
+        """Say that it is away: at once, and then now and again, for whoever looks only at the end of the log."""
+        self._on_lost()
+        now = time.monotonic()
+        if now - self._told >= _TELL_EVERY:
+            self._told = now
+            log.warning("sync.not_ready", **harmless(error))
+
+    def _found(self) -> None:
+        if self._told > -math.inf:
+            self._told = -math.inf
+            log.info("sync.found")
+        self._on_alive()
 
     async def _lost(self, patience: float) -> bool:
         """Wait until the next sweep is due; True at once when somebody could not reach the homeserver."""

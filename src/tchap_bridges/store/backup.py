@@ -27,6 +27,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, TypeVar
 
+from tchap_bridges import system
+from tchap_bridges.i18n import _
+
 from .dump import Progress, check_free, dump, folder_of, install, load
 from .engine import settle
 from .errors import BackupRefused, StoreUnavailable
@@ -76,7 +79,14 @@ async def restore(source: Path, url: str, *, overwrite: bool = False, extra: Map
     manifest = await _in_thread(partial(read_manifest, source))
     engine = dialect_of(url)
     if manifest.engine != engine:
-        raise BackupRefused(f"{source} is a backup of {manifest.engine}, which cannot be restored to {engine}")
+        raise BackupRefused(
+            _(
+                "{source} est une sauvegarde de {there}, qui ne se restaure pas dans {here}",
+                source=source,
+                there=manifest.engine,
+                here=engine,
+            )
+        )
     await check_free(url, overwrite=overwrite)
     if not overwrite:
         for path in extra.values():
@@ -95,16 +105,21 @@ def read_manifest(source: Path) -> Manifest:
         member = archive.extractfile("manifest.json")
         found = json.load(member) if member else {}
         if found["version"] != VERSION:
-            raise BackupRefused(f"{source} was written by a newer tchap-bridges ({found.get('program')})")
+            program = found.get("program")
+            raise BackupRefused(
+                _("{source} a été écrite par un tchap-bridges plus récent ({program})", source=source, program=program)
+            )
         return Manifest(**found)
 
 
 def _check_new(target: Path, extra: Mapping[str, Path]) -> None:
     if target.exists():
-        raise BackupRefused(f"{target} exists already: move it away, or choose another name")
+        raise BackupRefused(_("{target} existe déjà : déplacez-le, ou choisissez un autre nom", target=target))
     for name, path in extra.items():
         if Path(name).name != name or not path.is_file():
-            raise BackupRefused(f"cannot add {path} as {name!r}: it must be a file, and its name a plain one")
+            raise BackupRefused(
+                _("{path} ne peut pas être ajouté sous le nom {name} : ce doit être un fichier", path=path, name=name)
+            )
 
 
 def _pack(target: Path, workshop: Path, engine: Dialect, extra: Mapping[str, Path]) -> Manifest:
@@ -133,11 +148,13 @@ def _unpack(source: Path, workshop: Path, manifest: Manifest, members: Iterable[
     with _readable(source) as archive:
         for name in members:
             if name not in manifest.files or (member := archive.extractfile(name)) is None:
-                raise BackupRefused(f"{source} does not hold {name}")
+                raise BackupRefused(_("{name} manque à la sauvegarde {source}", source=source, name=name))
             with member, (workshop / name).open("wb") as copy:
                 shutil.copyfileobj(member, copy)
             if _checksum(workshop / name) != manifest.files[name]:
-                raise BackupRefused(f"{source} is damaged: {name} is not what was backed up")
+                raise BackupRefused(
+                    _("{source} est abîmée : {name} n'est pas ce qui a été sauvegardé", source=source, name=name)
+                )
 
 
 @contextmanager
@@ -146,7 +163,12 @@ def _readable(source: Path) -> Iterator[tarfile.TarFile]:
         with tarfile.open(source) as archive:
             yield archive
     except (OSError, EOFError, zlib.error, tarfile.TarError, KeyError, TypeError, ValueError) as error:
-        raise BackupRefused(f"the backup {source} cannot be unpacked: {error}") from error
+        if isinstance(error, OSError) and error.errno is not None:
+            why = system.reason(error)
+            refusal = _("la sauvegarde {source} ne peut pas être lue ({reason})", source=source, reason=why)
+        else:
+            refusal = _("{source} n'est pas une sauvegarde de tchap-bridges, ou elle est abîmée", source=source)
+        raise BackupRefused(refusal) from error
 
 
 @contextmanager
@@ -156,7 +178,13 @@ def _workshop(folder: Path | None) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix=".tchap-bridges-", dir=folder) as name:
             yield Path(name)
     except OSError as error:
-        raise StoreUnavailable(f"cannot write to {error.filename or folder}: {error.strerror or error}") from error
+        raise StoreUnavailable(
+            _(
+                "impossible d'écrire dans {folder} ({reason})",
+                folder=error.filename or folder,
+                reason=system.reason(error),
+            )
+        ) from error
 
 
 async def _in_thread(work: Callable[[], T]) -> T:

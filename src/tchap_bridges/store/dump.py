@@ -16,6 +16,8 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import asyncpg
 
+from tchap_bridges.i18n import _
+
 from .engine import settle
 from .errors import BackupRefused, StoreCorrupt, StoreUnavailable
 from .postgres import APPLICATION
@@ -61,7 +63,7 @@ async def check_free(url: str, *, overwrite: bool) -> None:
     """
     if dialect_of(url) == "sqlite":
         if path_of(url).exists() and not overwrite:
-            raise BackupRefused(f"{path_of(url)} exists already: move it away, or ask to overwrite it")
+            raise BackupRefused(_("{path} existe déjà : déplacez-la, ou demandez à l'écraser", path=path_of(url)))
         return
     with translated_postgres():
         connection = await asyncpg.connect(url)
@@ -71,9 +73,9 @@ async def check_free(url: str, *, overwrite: bool) -> None:
         finally:
             await connection.close()
     if has_tables and not overwrite:
-        raise BackupRefused("the database holds tables already: use an empty one, or ask to overwrite it")
+        raise BackupRefused(_("la base a déjà des tables : prenez-en une vide, ou demandez à l'écraser"))
     if in_use:
-        raise StoreUnavailable("the database is in use: stop the bridge first")
+        raise StoreUnavailable(_("la base est en cours d'emploi : arrêtez d'abord le pont"))
 
 
 async def load(made: Path, url: str) -> None:
@@ -115,7 +117,7 @@ def _sync(path: Path) -> None:
 
 def _dump_sqlite(path: Path, target: Path, report: Callable[[int, int, int], None]) -> None:
     if not path.is_file():
-        raise BackupRefused(f"there is no database at {path}")
+        raise BackupRefused(_("il n'y a pas de base à {path}", path=path))
     with translated_sqlite(), closing(_connect(path)) as source, closing(_connect(target)) as copy:
         source.execute("BEGIN")
         source.execute("SELECT count(*) FROM sqlite_master").fetchone()  # the snapshot is taken by the first read
@@ -127,7 +129,7 @@ def _load_sqlite(made: Path, target: Path) -> None:
     with translated_sqlite(), closing(_connect(made)) as connection:
         (verdict,) = connection.execute("PRAGMA integrity_check").fetchone()
     if verdict != "ok":
-        raise StoreCorrupt(f"the database in the backup is damaged: {verdict}")
+        raise StoreCorrupt(_("la base de la sauvegarde est abîmée : {verdict}", verdict=verdict))
     if target.exists():
         _retire(target)
     install(made, target)
@@ -139,7 +141,9 @@ def _retire(path: Path) -> None:
         try:
             connection.execute("PRAGMA journal_mode = DELETE").fetchone()
         except sqlite3.OperationalError as error:
-            raise StoreUnavailable(f"{path} is in use: stop the bridge first ({error})") from error
+            raise StoreUnavailable(
+                _("{path} est en cours d'emploi : arrêtez d'abord le pont ({reason})", path=path, reason=error)
+            ) from error
         except sqlite3.DatabaseError:
             pass  # it is damaged, which may be why it is replaced
     for suffix in ("-wal", "-shm"):
@@ -153,10 +157,12 @@ def _connect(path: Path) -> sqlite3.Connection:
 async def _run(program: str, url: str, *arguments: str) -> None:
     """Run one of PostgreSQL's own programs on the database. Raises BackupRefused when it is missing or fails."""
     if (found := shutil.which(program)) is None:
-        raise BackupRefused(f"{program} is not installed; on Debian: apt-get install postgresql-client")
+        raise BackupRefused(
+            _("{program} n'est pas installé ; sur Debian : apt-get install postgresql-client", program=program)
+        )
     parts = urlsplit(url)
     user, at, host = parts.netloc.rpartition("@")
-    name, _, password = user.partition(":")
+    name, _colon, password = user.partition(":")
     bare = urlunsplit(parts._replace(netloc=f"{name}{at}{host}"))
     process = await asyncio.create_subprocess_exec(
         found,
@@ -168,6 +174,7 @@ async def _run(program: str, url: str, *arguments: str) -> None:
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
     )
-    _, complaint = await settle(process.communicate())
+    _out, complaint = await settle(process.communicate())
     if process.returncode:
-        raise BackupRefused(f"{program} failed, nothing was changed: {complaint.decode(errors='replace').strip()}")
+        why = complaint.decode(errors="replace").strip()
+        raise BackupRefused(_("{program} a échoué, rien n'a été changé : {reason}", program=program, reason=why))

@@ -22,6 +22,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 
+from tchap_bridges.i18n import _
+
 from . import sql
 from .engine import Engine, Session
 from .errors import MigrationRefused
@@ -112,8 +114,11 @@ async def _next(session: Session, migrations: Sequence[Migration]) -> Migration 
         number, name = row["number"], row["name"]
         if number not in known:
             raise MigrationRefused(
-                f"the database was written by a newer tchap-bridges (migration {number:04}_{name}): "
-                "install that version again, or restore the backup made before the upgrade"
+                _(
+                    "la base a été écrite par un tchap-bridges plus récent (migration {name}) : réinstallez cette "
+                    "version, ou restaurez la sauvegarde d'avant la mise à jour",
+                    name=f"{number:04}_{name}",
+                )
             )
         if row["checksum"] != known[number].checksum:
             raise MigrationRefused(

@@ -10,6 +10,8 @@ from typing import Any
 
 import asyncpg
 
+from tchap_bridges.i18n import _
+
 from .engine import Row, settle
 from .errors import IntegrityViolation, StoreCorrupt, StoreError, StoreUnavailable
 from .sql import Dialect, Query
@@ -187,14 +189,16 @@ def translated() -> Iterator[None]:
         # The bare classes are said of connections that are gone; their children, of what was asked of them.
         bare = type(error) in {asyncpg.InterfaceError, asyncpg.InternalClientError}
         gone = bare and "another operation is in progress" not in str(error)
-        raise (StoreUnavailable if gone else StoreError)(f"PostgreSQL: {error}") from error
+        raise (StoreUnavailable if gone else StoreError)(_("PostgreSQL : {reason}", reason=error)) from error
     except ValueError as error:  # the URL cannot be read, or a text holds half a surrogate pair
-        raise StoreError(f"PostgreSQL: {error}") from error
+        raise StoreError(_("PostgreSQL : {reason}", reason=error)) from error
     except OSError as error:  # TimeoutError is one
-        raise StoreUnavailable(f"PostgreSQL does not answer: {error!r}") from error
+        raise StoreUnavailable(
+            _("PostgreSQL ne répond pas ({kind} : {reason})", kind=type(error).__name__, reason=error)
+        ) from error
 
 
 def _translation(error: asyncpg.PostgresError) -> StoreError:
     state = error.sqlstate or ""
     kind = _BY_SQLSTATE.get(state) or _BY_SQLSTATE.get(state[:2], StoreError)
-    return kind(f"PostgreSQL: {error} ({state})")
+    return kind(_("PostgreSQL : {reason} ({state})", reason=error, state=state))

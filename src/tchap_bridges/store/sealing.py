@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from tchap_bridges.i18n import _
+
 from .errors import SealBroken, SealError, UnknownKey
 
 KEY_BYTES = 32
@@ -49,18 +51,25 @@ class Sealer:
     def open(self, sealed: bytes, *, place: str) -> bytes:
         """What was sealed for this place. Raises UnknownKey or SealBroken."""
         if len(sealed) < _PREFIX_BYTES + _NONCE_BYTES + _TAG_BYTES or not sealed.startswith(_VERSION):
-            raise SealBroken(f"{place}: this is not sealed content, or was sealed by a newer version")
+            raise SealBroken(
+                _("{place} : ce n'est pas un contenu scellé, ou une version plus récente l'a scellé", place=place)
+            )
         prefix, nonce = sealed[:_PREFIX_BYTES], sealed[_PREFIX_BYTES : _PREFIX_BYTES + _NONCE_BYTES]
         cipher = self._ciphers.get(prefix[len(_VERSION) :])
         if cipher is None:
             raise UnknownKey(
-                f"{place}: sealed with a key that is not in the configuration; "
-                "put the former key back, behind the present one, until its content has expired"
+                _(
+                    "{place} : scellé par une clé qui n'est pas dans la configuration ; remettez l'ancienne dans "
+                    "storage.old_keys jusqu'à ce que son contenu soit effacé",
+                    place=place,
+                )
             )
         try:
             return cipher.decrypt(nonce, sealed[_PREFIX_BYTES + _NONCE_BYTES :], prefix + place.encode())
         except InvalidTag:
-            raise SealBroken(f"{place}: the content was altered, or was sealed for another place") from None
+            raise SealBroken(
+                _("{place} : le contenu a été altéré, ou scellé pour un autre endroit", place=place)
+            ) from None
 
 
 def _check(key: bytes) -> None:

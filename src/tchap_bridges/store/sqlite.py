@@ -22,6 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tchap_bridges import system
+from tchap_bridges.i18n import _
+
 from .engine import Row, settle
 from .errors import IntegrityViolation, StoreError, StoreUnavailable
 from .sql import Dialect, Query
@@ -185,7 +188,9 @@ class SQLiteEngine:
                 batch.connection.execute("ROLLBACK TO SAVEPOINT member")
                 batch.connection.execute("RELEASE SAVEPOINT member")
             except sqlite3.Error as error:  # the disk is full or broken, and SQLite has undone all of the batch
-                batch.failure = StoreUnavailable(f"SQLite: a transaction in the same commit failed: {error}")
+                batch.failure = StoreUnavailable(
+                    _("SQLite : une autre transaction de la même écriture a échoué ({reason})", reason=error)
+                )
             else:
                 return
         self._batch = None
@@ -211,13 +216,16 @@ class SQLiteEngine:
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         except OSError as error:
             raise StoreUnavailable(
-                f"cannot open the database {self._path}: {error.strerror}; "
-                "its folder must exist and belong to the bridge's user"
+                _(
+                    "la base {path} ne s'ouvre pas ({reason}) : son dossier doit exister et être au compte du pont",
+                    path=self._path,
+                    reason=system.reason(error),
+                )
             ) from error
 
     async def _in_worker(self, work: Callable[[], T]) -> T:
         if self._closed:
-            raise StoreUnavailable(f"the database {self._path} has been closed")
+            raise StoreUnavailable(_("la base {path} est fermée", path=self._path))
         with translated():
             return await settle(asyncio.get_running_loop().run_in_executor(self._worker, work))
 
@@ -262,7 +270,7 @@ class SQLiteSession:
     async def _do(self, work: Callable[[str, Sequence[Any]], T], text: str, values: Sequence[Any], *, slow: bool) -> T:
         # Some errors (disk full, I/O) roll the whole transaction back; what followed would commit by itself.
         if not self._connection.in_transaction:
-            raise StoreUnavailable("SQLite has rolled this transaction back")
+            raise StoreUnavailable(_("SQLite a annulé cette transaction"))
         try:  # as `translated`, which costs a tenth of a statement
             if slow or self._slow:
                 loop = asyncio.get_running_loop()

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote
 
+from tchap_bridges.i18n import _
+
 from .errors import IntegrityViolation, StoreCorrupt, StoreError, StoreUnavailable
 
 BUSY_SECONDS = 10.0
@@ -32,7 +34,7 @@ def path_of(url: str) -> Path:
     """The file that `sqlite:////absolute/path` (or `sqlite:///relative/path`) names. Raises StoreError."""
     path = unquote(url.removeprefix("sqlite:///"))
     if not url.startswith("sqlite:///") or path in {"", ":memory:"}:
-        raise StoreError(f"{url}: write sqlite:////absolute/path/of/the/file.db (four slashes)")
+        raise StoreError(_("{url} : écrivez sqlite:////chemin/absolu/du/fichier.db (quatre barres)", url=url))
     return Path(path)
 
 
@@ -45,7 +47,11 @@ def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
     try:
         if (mode := _write_ahead(connection)) != "wal":
             raise StoreError(  # noqa: TRY301
-                f"{path} cannot have a write-ahead log (mode {mode}): put it on a local disk"
+                _(
+                    "{path} ne peut pas avoir de journal WAL (mode {mode}) : mettez-la sur un disque local",
+                    path=path,
+                    mode=mode,
+                )
             )
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
@@ -83,10 +89,12 @@ def translated() -> Iterator[None]:
 def translation(error: Exception) -> StoreError:
     """The store's name for an error of sqlite3."""
     code = getattr(error, "sqlite_errorcode", -1) & 0xFF
+    kind = getattr(error, "sqlite_errorname", type(error).__name__)
+    said = _("SQLite : {reason} ({kind})", reason=error, kind=kind)
     if code in _UNAVAILABLE:
-        return StoreUnavailable(f"SQLite: {error}")
+        return StoreUnavailable(said)
     if code in _CORRUPT:
-        return StoreCorrupt(f"SQLite: {error}; keep the file for an inquiry and restore a backup")
+        return StoreCorrupt(_("{said} ; gardez le fichier pour l'examiner, et restaurez une sauvegarde", said=said))
     if code == sqlite3.SQLITE_CONSTRAINT:
-        return IntegrityViolation(f"SQLite: {error}")
-    return StoreError(f"SQLite: {error}")
+        return IntegrityViolation(said)
+    return StoreError(said)

@@ -20,7 +20,7 @@ SERVER = "agent.essai.test"
 
 def init(folder: Path, *flags: str) -> Path:
     with pytest.raises(SystemExit) as end:
-        main(["init", str(folder), "--yes", "--server-name", SERVER, *flags])
+        main(["init", str(folder), "--yes", "--no-tchap", "--server-name", SERVER, *flags])
     assert not end.value.code
     return folder / "config.yaml"
 

@@ -91,15 +91,15 @@ async def test_nothing_is_overwritten_unless_asked(place, tmp_path: Path) -> Non
     async with db.transaction() as tx:
         await tx.run("put", name="first", size=0)
     await backup(place.url, target, extra={"config": config})
-    with pytest.raises(BackupRefused, match="exists already"):
+    with pytest.raises(BackupRefused, match="existe déjà"):
         await backup(place.url, target)
     async with db.transaction() as tx:
         await tx.run("put", name="second", size=0)
     config.write_text("second")
 
-    with pytest.raises(BackupRefused, match="already"):
+    with pytest.raises(BackupRefused, match="déjà"):
         await restore(target, place.url, extra={"config": config})
-    with pytest.raises(StoreUnavailable, match="in use: stop the bridge"):
+    with pytest.raises(StoreUnavailable, match="en cours d'emploi : arrêtez d'abord le pont"):
         await restore(target, place.url, extra={"config": config}, overwrite=True)
     assert await names(db) == {"first", "second"}
     assert config.read_text() == "second"
@@ -128,7 +128,7 @@ async def test_the_other_engine_is_refused(place, tmp_path: Path) -> None:
     await (await place.open()).close()
     await backup(place.url, tmp_path / "backup.tar")
     other = "postgresql://nobody@127.0.0.1:1/x" if place.url.startswith("sqlite") else f"sqlite:///{tmp_path}/x.db"
-    with pytest.raises(BackupRefused, match="is a backup of"):
+    with pytest.raises(BackupRefused, match="est une sauvegarde de"):
         await restore(tmp_path / "backup.tar", other)
 
 
@@ -148,7 +148,7 @@ async def test_a_damaged_archive_is_refused(place, another, opened: Opened, tmp_
     with pytest.raises(BackupRefused):
         await restore(tmp_path / "missing.tar", another.url)
     target.write_bytes(whole)
-    with pytest.raises(BackupRefused, match="does not hold extra/config"):
+    with pytest.raises(BackupRefused, match="extra/config manque"):
         await restore(target, another.url, extra={"config": tmp_path / "config.yaml"})
     await restore(target, another.url)
 
@@ -165,12 +165,12 @@ async def test_a_damaged_database_can_be_replaced(sqlite_place, tmp_path: Path) 
 
 
 async def test_missing_things_are_named(place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(BackupRefused, match=r"cannot add /nowhere as 'config'"):
+    with pytest.raises(BackupRefused, match="/nowhere ne peut pas être ajouté sous le nom config"):
         await backup(place.url, tmp_path / "backup.tar", extra={"config": Path("/nowhere")})
     with pytest.raises(StoreUnavailable, match="/nowhere"):
         await backup(place.url, Path("/nowhere/backup.tar"))
     if place.url.startswith("sqlite"):
-        with pytest.raises(BackupRefused, match="no database"):
+        with pytest.raises(BackupRefused, match="pas de base"):
             await backup(place.url, tmp_path / "backup.tar")
     else:
         monkeypatch.setenv("PATH", "/nowhere")

@@ -111,7 +111,7 @@ async def test_a_database_from_the_future_is_refused(place, opened: Opened) -> N
     place.migrate("0002_more.sql", MORE)
     await opened(place)
     (place.migrations / "0002_more.sql").unlink()
-    with pytest.raises(MigrationRefused, match=r"newer tchap-bridges \(migration 0002_more\).*restore the backup"):
+    with pytest.raises(MigrationRefused, match=r"plus récent \(migration 0002_more\).*restaurez la sauvegarde"):
         await place.open()
 
 

@@ -113,7 +113,7 @@ async def test_a_busy_pool_is_waited_for_and_not_for_ever(
         for _ in range(engine.CONNECTIONS):
             group.create_task(hold())
         await asyncio.sleep(0.05)
-        with pytest.raises(StoreUnavailable, match="does not answer"):
+        with pytest.raises(StoreUnavailable, match="ne répond pas"):
             await put(db, "late")
         release.set()
     await put(db, "after")

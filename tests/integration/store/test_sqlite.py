@@ -176,18 +176,18 @@ async def test_closing_folds_the_log_into_the_file(sqlite_place) -> None:
     assert await names(db) == ["a"]
     await db.close()
     assert [file.name for file in path_of(sqlite_place).parent.glob("store.db*")] == ["store.db"]
-    with pytest.raises(StoreUnavailable, match="has been closed"):
+    with pytest.raises(StoreUnavailable, match="est fermée"):
         await add(db, "b")
 
 
 async def test_a_damaged_file_is_recognised(sqlite_place, opened: Opened) -> None:
     path_of(sqlite_place).write_bytes(b"not a database" * 1000)
-    with pytest.raises(StoreCorrupt, match="restore a backup"):
+    with pytest.raises(StoreCorrupt, match="restaurez une sauvegarde"):
         await sqlite_place.open()
 
 
 async def test_a_missing_folder_is_named(sqlite_place) -> None:
-    with pytest.raises(StoreUnavailable, match="its folder must exist"):
+    with pytest.raises(StoreUnavailable, match="son dossier doit exister"):
         await Database.open("sqlite:////nowhere/at/all/store.db")
 
 

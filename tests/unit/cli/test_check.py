@@ -1,8 +1,10 @@
 """``check`` as a command: the table, its remedies, its exit code, and what it sees on this machine."""
 
 import re
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -75,6 +77,16 @@ def test_a_damaged_database(config: Path, capsys: pytest.CaptureFixture[str]) ->
     (config.parent / "data" / "bridge.db").write_bytes(b"pas une base" * 1000)
     assert run(config) == 1
     assert "tchap-bridges restore" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("homeserver_is_well")
+def test_a_database_by_its_absolute_path(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    database = tmp_path / "var lib" / "bridge.db"
+    database.parent.mkdir()
+    config.write_text(config.read_text().replace("sqlite:///data/bridge.db", f"sqlite:///{quote(str(database))}"))
+    sqlite3.connect(database).close()
+    assert run(config) == 0
+    assert f"{database} s'ouvre et est saine" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("homeserver_is_well")

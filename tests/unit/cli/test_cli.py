@@ -69,11 +69,19 @@ def test_unless_asked_for() -> None:
         main(["plugins", "--debug"])
 
 
-def test_plugins_lists_ours(capsys: pytest.CaptureFixture[str]) -> None:
+def test_plugins_lists_ours(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     assert run("plugins") == 0
     said = capsys.readouterr().out
-    assert "email" in said
-    assert "echo" in said
+    for words in (
+        "!pont courriel liste@exemple.fr — relie une liste",
+        "!pont écho #general — ",
+        "Répète ce qu'on lui dit.",
+    ):
+        assert words in said
+    assert "!echo — Répète les mots" in said
+    for words in ("SMTP, LMTP and IMAP in", "entry point"):  # what developers read
+        assert words not in said
 
 
 def test_mail_show_gives_one_object_per_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

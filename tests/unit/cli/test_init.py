@@ -9,7 +9,7 @@ import pytest
 from tchap_bridges.cli import main
 from tchap_bridges.config import Settings, load
 
-FLAGS = ("--yes", "--server-name", "agent.essai.test", "--mail-domain", "pont.essai.test")
+FLAGS = ("--yes", "--no-tchap", "--server-name", "agent.essai.test", "--mail-domain", "pont.essai.test")
 
 
 def run(*words: str) -> int:
@@ -64,10 +64,20 @@ def test_it_overwrites_nothing(present: str, tmp_path: Path, capsys: pytest.Capt
     assert f"{present} existe déjà" in capsys.readouterr().err
 
 
-def test_a_tchap_server_is_recognised(tmp_path: Path) -> None:
-    settings = made(tmp_path / "pont", "--yes", "--server-name", "agent.finances.tchap.gouv.fr")
-    assert settings.homeserver.tchap
+@pytest.mark.parametrize("tchap", [True, False])
+def test_whether_it_is_a_tchap_server_is_said(tchap: bool, tmp_path: Path) -> None:
+    settings = made(tmp_path / "pont", "--yes", "--server-name", "essai.test", "--tchap" if tchap else "--no-tchap")
+    assert settings.homeserver.tchap is tchap
     assert not settings.bridges
+
+
+@pytest.mark.parametrize("server", ["agent.finances.tchap.gouv.fr", "essai.test"])
+def test_it_is_not_guessed(server: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("init", str(tmp_path / "pont"), "--yes", "--server-name", server) == 2
+    said = capsys.readouterr().err
+    assert "--tchap" in said
+    assert "--no-tchap" in said
+    assert not (tmp_path / "pont").exists()
 
 
 @pytest.mark.parametrize(
@@ -109,13 +119,42 @@ def test_a_database_elsewhere(tmp_path: Path) -> None:
     assert not (tmp_path / "pont" / "data").exists()
 
 
-def test_it_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    answers = iter(["pas un nom", "agent.essai.test", "http://127.0.0.1:8008", ""])
-    monkeypatch.setattr("typer.prompt", lambda *_words, **_options: next(answers))
-    monkeypatch.setattr("typer.confirm", lambda *_words, **_options: True)
+@pytest.mark.parametrize(
+    ("server", "answers", "tchap"),
+    [
+        ("essai.test", ["oui"], True),
+        ("essai.test", ["O"], True),
+        ("essai.test", ["y"], True),
+        ("essai.test", ["peut-être", "n"], False),
+        ("essai.test", [""], False),
+        ("agent.finances.tchap.gouv.fr", [""], True),
+        ("agent.finances.tchap.gouv.fr", ["Non"], False),
+    ],
+)
+def test_it_asks(server: str, answers: list[str], tchap: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    typed = "\n".join(["pas un nom", server, "http://127.0.0.1:8008", *answers, "", ""])
+    monkeypatch.setattr("sys.stdin", io.StringIO(typed))
     settings = made(tmp_path / "pont")
-    assert settings.homeserver.tchap
-    assert settings.homeserver.server_name == "agent.essai.test"
+    assert settings.homeserver.tchap is tchap
+    assert settings.homeserver.server_name == server
+
+
+@pytest.mark.parametrize(
+    ("flags", "question", "again"), [((), "[o/N]", "o ou n"), (("--language", "en"), "[y/N]", "y or n")]
+)
+def test_it_asks_in_one_s_language(
+    flags: tuple[str, ...],
+    question: str,
+    again: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("essai.test\n\n?\nn\n\n"))
+    made(tmp_path / "pont", *flags)
+    said = capsys.readouterr()
+    assert question in said.out
+    assert again in said.err
 
 
 def test_nobody_to_ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -61,6 +61,23 @@ def test_nothing_is_wrong_to_begin_with(folder: Path) -> None:
     assert settings.database == f"sqlite:///{folder}/data/bridge.db"
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("sqlite:///data/bridge.db", "sqlite:///{folder}/data/bridge.db"),
+        ("sqlite:///donn%C3%A9es/pont.db", "sqlite:///{folder}/donn%C3%A9es/pont.db"),
+        ("sqlite:////var/lib/x.db", "sqlite:////var/lib/x.db"),
+        ("sqlite:////var/lib/a%20b.db", "sqlite:////var/lib/a%20b.db"),
+        ("postgresql://pont:p%40:w@h/pont?sslmode=require", "postgresql://pont:p%40:w@h/pont?sslmode=require"),
+        ("postgresql:///pont?host=/run/postgresql", "postgresql:///pont?host=/run/postgresql"),
+    ],
+)
+def test_where_the_database_is(written: str, read: str, folder: Path) -> None:
+    config = folder / "config.yaml"
+    config.write_text(config.read_text().replace("sqlite:///data/bridge.db", written))
+    assert load(config).database == read.format(folder=folder)
+
+
 def test_all_are_told_at_once_in_the_order_of_the_lines(folder: Path) -> None:
     for name in ("unknown language", "wrong type, a word for a number", "unknown plugin", "one token for both ways"):
         spoil(folder, next(case for case in CASES if case["name"] == name))

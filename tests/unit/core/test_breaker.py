@@ -25,14 +25,14 @@ from .stage import WHEN, stage
 )
 def test_what_trips(texts: list[str], apart: float, trips: bool) -> None:
     breaker = Breaker()
-    told = [breaker.trips(1, "bob", text, WHEN + timedelta(seconds=n * apart)) for n, text in enumerate(texts)]
+    told = [breaker.trips(1, "bob", text, WHEN + timedelta(seconds=n * apart), str(n)) for n, text in enumerate(texts)]
     assert told == [False] * (len(texts) - 1) + [trips]
 
 
 def test_everybody_may_say_good_morning() -> None:
     breaker = Breaker()
-    assert not any(breaker.trips(1, f"personne {n}", "bonjour", WHEN) for n in range(3 * SAME))
-    assert not any(breaker.trips(n, "bob", "bonjour", WHEN) for n in range(3 * SAME))
+    assert not any(breaker.trips(1, f"personne {n}", "bonjour", WHEN, str(n)) for n in range(3 * SAME))
+    assert not any(breaker.trips(n, "bob", "bonjour", WHEN, str(n)) for n in range(3 * SAME))
 
 
 async def test_who_loops_waits_alone_and_a_member_decides(tmp_path: Path) -> None:
@@ -69,3 +69,8 @@ async def test_who_loops_on_is_held_again(tmp_path: Path) -> None:
             await s.net.say("ping")
         await s.shown.until(2 * SAME + 1)
         assert s.shown.texts[-1].startswith("⛔")
+
+
+def test_what_is_looked_at_again_counts_once() -> None:
+    breaker = Breaker()
+    assert not any(breaker.trips(1, "bob", "bonjour", WHEN, "le même") for _ in range(3 * SAME))

@@ -98,7 +98,7 @@ class Store:
                 await tx.run("outbox_dead", **place, error="refused")
 
     async def empty(self) -> None:
-        await Upkeep(self.db, None, content_days=DAYS).empty()  # type: ignore[arg-type]
+        await Upkeep(self.db, None, None, content_days=DAYS).empty()  # type: ignore[arg-type]
 
     async def row(self, id_: int) -> dict[str, Any]:
         async with self.db.snapshot() as tx:

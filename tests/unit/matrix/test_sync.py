@@ -6,22 +6,31 @@ import time
 from contextlib import asynccontextmanager
 
 import pytest
+from structlog.testing import capture_logs
 
 from tchap_bridges.errors import NotReady
+from tchap_bridges.i18n import _
 from tchap_bridges.matrix import sync
 from tchap_bridges.matrix.sync import Sweeper
 
 
 class Client:
-    """Answers each sync with the next of ``answers``, an exception or a dict; the last again and again."""
+    """Answers each sync with the next of ``answers``, an exception or a dict; the last again and again.
 
-    def __init__(self, *answers) -> None:
+    To its first ``away`` looks nobody answers at all.
+    """
+
+    def __init__(self, *answers, away=0) -> None:
+        self.away = away
         self.answers = list(answers)
         self.lost = asyncio.Event()
         self.asked: list[str] = []
 
     async def call(self, method, path, body=None, *, name, user=None, params=None):
         self.asked.append(name)
+        if name == "versions" and self.away:
+            self.away -= 1
+            raise NotReady(_("le serveur Matrix est injoignable ({kind})", kind="TimeoutError"))
         if name != "sync":
             return {}
         await asyncio.sleep(0)
@@ -61,7 +70,7 @@ def told(*bodies, token="s1") -> dict:
     return {"next_batch": token, "rooms": {"join": {"!r:x": {"timeline": {"events": events}}}}}
 
 
-def sweeper(client, store=None, arrivals=None) -> Sweeper:
+def sweeper(client, store=None, arrivals=None, *, on_alive=lambda: None) -> Sweeper:
     async def greet():
         return None
 
@@ -72,7 +81,7 @@ def sweeper(client, store=None, arrivals=None) -> Sweeper:
         "@bot:x",
         appservice="pont",
         greet=greet,
-        on_alive=lambda: None,
+        on_alive=on_alive,
     )
 
 
@@ -103,6 +112,34 @@ async def test_nobody_waits_for_the_past_without_end(monkeypatch):
     await sweeper(Client(NotReady("away"))).catch_up()
     await sweeper(Client(RuntimeError("a bug"))).catch_up()
     assert time.monotonic() - started < 1
+
+
+@pytest.mark.parametrize(("every", "warnings"), [(60.0, 1), (0.0, 4)])
+async def test_a_homeserver_that_is_away_is_told_of_until_it_is_found(every, warnings, monkeypatch):
+    monkeypatch.setattr(sync, "_PROBE", (0.01, 0.01))
+    monkeypatch.setattr(sync, "_APART", 0.01)
+    monkeypatch.setattr(sync, "_TELL_EVERY", every)
+    found = asyncio.Event()
+    client = Client(NotReady("starting", retry_after=0.01), told(), away=3)
+    with capture_logs() as logs:
+        task = asyncio.create_task(sweeper(client, on_alive=found.set).run())
+        await asyncio.wait_for(found.wait(), 5)
+        task.cancel()
+        await asyncio.wait([task])
+    said = [(line["log_level"], line["event"], line.get("reason")) for line in logs]
+    assert said[0] == ("warning", "sync.not_ready", "le serveur Matrix est injoignable (TimeoutError)")
+    assert said[-1] == ("info", "sync.found", None)
+    assert len(said) == warnings + 1
+
+
+async def test_nothing_is_told_of_a_homeserver_that_is_there():
+    found = asyncio.Event()
+    with capture_logs() as logs:
+        task = asyncio.create_task(sweeper(Client(told()), on_alive=found.set).run())
+        await asyncio.wait_for(found.wait(), 5)
+        task.cancel()
+        await asyncio.wait([task])
+    assert logs == []
 
 
 def test_the_filters_are_json():

@@ -24,7 +24,7 @@ def test_what_is_sealed_opens_in_its_place(data: bytes, place: str) -> None:
 def test_it_opens_nowhere_else(data: bytes, place: str, other: str) -> None:
     sealed = Sealer([OLD]).seal(data, place=place)
     if place != other:
-        with pytest.raises(SealBroken, match="sealed for another place"):
+        with pytest.raises(SealBroken, match="scellé pour un autre endroit"):
             Sealer([OLD]).open(sealed, place=other)
 
 
@@ -53,7 +53,7 @@ def test_keys_rotate() -> None:
     assert rotated.open(before, place="p") == b"before"
     after = rotated.seal(b"after", place="p")
     assert Sealer([NEW]).open(after, place="p") == b"after"
-    with pytest.raises(UnknownKey, match="put the former key back"):
+    with pytest.raises(UnknownKey, match="remettez l'ancienne"):
         Sealer([NEW]).open(before, place="p")
 
 

@@ -20,7 +20,9 @@ CREATE TABLE inbox (
 );
 CREATE INDEX inbox_new ON inbox (source, id) WHERE state = 0;
 CREATE INDEX inbox_awaits ON inbox (awaits) WHERE state IN (2, 3);
+CREATE INDEX inbox_due ON inbox (due_at) WHERE state = 2;
 CREATE INDEX inbox_dead ON inbox (id) WHERE state = 4;
+CREATE INDEX inbox_dead_source ON inbox (source) WHERE state = 4;
 CREATE INDEX inbox_age ON inbox (received_at);
 
 CREATE TABLE inbox_piece (

@@ -33,6 +33,9 @@ RETURNING id
 -- name: inbox_branch_pieces
 INSERT INTO inbox_piece (inbox, n, data) SELECT :branch, n, data FROM inbox_piece WHERE inbox = :id
 
+-- name: inbox_older
+SELECT 1 FROM inbox WHERE source = :source AND state = 0 AND id < :id LIMIT 1
+
 -- name: inbox_done
 UPDATE inbox SET state = 1, awaits = NULL, error = NULL WHERE id = :id
 
@@ -54,14 +57,32 @@ RETURNING source
 
 -- name: inbox_drop
 UPDATE inbox SET state = 1, awaits = NULL, raw = NULL, meta = NULL, error = 'refused'
-WHERE awaits = :what AND state = 3
+WHERE awaits = :what AND state IN (2, 3) AND state = 3
 
 -- name: inbox_give_up
 UPDATE inbox SET state = 0, awaits = NULL WHERE state = 2 AND due_at < :now
 RETURNING source
 
+-- What waits for a link that may carry by now: on PostgreSQL a release and a decision to wait can cross.
+
+-- name: inbox_strayed [slow]
+UPDATE inbox SET state = 0, awaits = NULL, due_at = NULL
+WHERE state = 2 AND awaits LIKE 'standing by %' AND EXISTS (
+    SELECT 1 FROM link
+    WHERE link.id = CAST(substr(inbox.awaits, 13) AS BIGINT) AND link.held = '' AND link.state = 'active'
+)
+RETURNING source
+
 -- name: inbox_dead_list
 SELECT id, source, kind, received_at, error FROM inbox WHERE state = 4 ORDER BY id LIMIT :limit
+
+-- What is not over yet: to be read, waiting for another message or for a link, held for a decision.
+
+-- name: inbox_open_list [slow]
+SELECT id, source, received_at, state, awaits, due_at FROM inbox WHERE state IN (0, 2, 3) ORDER BY id LIMIT :limit
+
+-- name: inbox_open_count [slow]
+SELECT (SELECT count(*) FROM inbox WHERE state = 0) + (SELECT count(*) FROM inbox WHERE state IN (2, 3))
 
 -- name: inbox_retry
 UPDATE inbox SET state = 0, error = NULL WHERE id = :id AND state = 4

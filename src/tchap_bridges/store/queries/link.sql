@@ -81,9 +81,17 @@ SELECT person, name, state FROM sender WHERE link = :link
 -- name: senders_held
 SELECT link, person, name FROM sender WHERE link = :link AND state = 0
 
+-- name: links_known [slow]
+SELECT id, name, connection, CASE WHEN state = 'active' AND held <> '' THEN held ELSE state END AS state FROM link
+
+-- What waits: to leave for it, or, come while it could carry nothing, for itself (core.links.standing_by).
+
 -- name: links_health [slow]
-SELECT link.id, link.room, link.connection, link.state, link.held, link.last_in, link.last_out,
-       sum(CASE WHEN outbox.state = 0 THEN 1 ELSE 0 END) AS waiting,
+SELECT link.id, link.room, link.connection,
+       CASE WHEN link.state = 'active' AND link.held <> '' THEN link.held ELSE link.state END AS state, link.last_in, link.last_out,
+       sum(CASE WHEN outbox.state = 0 THEN 1 ELSE 0 END)
+         + (SELECT count(*) FROM inbox
+            WHERE inbox.state IN (2, 3) AND inbox.awaits = 'standing by ' || CAST(link.id AS TEXT)) AS waiting,
        sum(CASE WHEN outbox.state = 2 THEN 1 ELSE 0 END) AS failed
 FROM link
 LEFT JOIN lane ON lane.target = 'link:' || CAST(link.id AS TEXT)

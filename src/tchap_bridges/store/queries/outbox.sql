@@ -40,11 +40,22 @@ ORDER BY copy.part LIMIT 1
 -- name: copy_state
 UPDATE copy SET state = :state WHERE message = :message AND target = :target
 
+-- name: copy_given_up
+UPDATE copy SET state = 3
+WHERE state = 0 AND (message, target) IN (
+    SELECT outbox.message, lane.target FROM outbox JOIN lane ON lane.id = outbox.lane
+    WHERE outbox.lane = :lane AND outbox.seq = :seq AND outbox.action IN ('send', 'react')
+)
+
 -- name: copy_on
 SELECT remote, state FROM copy WHERE message = :message AND target = :target AND part = 0
 
 -- name: copies_on
 SELECT part, remote FROM copy WHERE message = :message AND target = :target AND remote IS NOT NULL ORDER BY part
+
+-- name: copies_on_their_way
+SELECT count(*) FROM outbox JOIN lane ON lane.id = outbox.lane
+WHERE lane.target = :target AND outbox.state = 0 AND outbox.action = 'send'
 
 -- name: copies_elsewhere
 SELECT target, state FROM copy WHERE message = :message AND part = 0 AND target <> :target AND state IN (0, 1)
@@ -109,6 +120,15 @@ WHERE outbox.state = 0 AND outbox.told = 0 AND outbox.action = 'send' AND outbox
   AND outbox.due_at < :now AND lane.target LIKE 'link:%'
 LIMIT 100
 
+-- A link that is being checked, and nobody who checks it.
+
+-- name: rooms_unchecked
+SELECT DISTINCT link.room FROM link
+WHERE link.state <> 'gone' AND link.held = 'checking' AND NOT EXISTS (
+    SELECT 1 FROM lane JOIN outbox ON outbox.lane = lane.id
+    WHERE lane.room = link.room AND lane.target = 'review' AND outbox.state = 0
+)
+
 -- name: lanes_pending
 SELECT DISTINCT lane.id, lane.room, lane.target FROM lane JOIN outbox ON outbox.lane = lane.id WHERE outbox.state = 0
 
@@ -131,7 +151,7 @@ UPDATE outbox SET state = 1, steps = NULL, error = NULL WHERE lane = :lane AND s
 UPDATE outbox SET attempts = attempts + 1, due_at = :due_at, error = :error WHERE lane = :lane AND seq = :seq
 
 -- name: outbox_told
-UPDATE outbox SET told = 1 WHERE lane = :lane AND seq = :seq
+UPDATE outbox SET told = 1 WHERE lane = :lane AND seq = :seq AND told = 0
 
 -- name: outbox_steps
 SELECT steps FROM outbox WHERE lane = :lane AND seq = :seq

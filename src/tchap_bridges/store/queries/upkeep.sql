@@ -6,6 +6,14 @@
 UPDATE inbox SET state = 1, awaits = NULL, error = coalesce(error, 'nobody decided in time')
 WHERE received_at < :late AND state IN (3, 4)
 
+-- Whoever was never decided about, and of whom nothing waits any more.
+
+-- name: upkeep_senders_forget [slow]
+DELETE FROM sender WHERE state = 0 AND NOT EXISTS (
+    SELECT 1 FROM inbox
+    WHERE inbox.awaits = 'sender ' || CAST(sender.link AS TEXT) || ' ' || sender.person AND inbox.state IN (2, 3)
+)
+
 -- name: upkeep_outbox_close [slow]
 UPDATE outbox SET state = 3 WHERE state = 2 AND created_at < :late
 
