@@ -78,9 +78,10 @@ class IrcConnection(Connection, Edits, Deletes, Reacts, ShowsTyping, NamesChats,
         lines = tuple(item.lines()) if isinstance(item, Batch) and item.kind != "draft/multiline" else (item,)
         split = item.params[:2] if isinstance(item, Batch) and item.kind in {"netsplit", "netjoin"} else ()
         servers = (split[0], split[1]) if len(split) == 2 else None
+        past = isinstance(item, Batch) and item.kind == "chathistory"  # says nothing of who is there now
         for line in lines:
             await self._hear(session, line)
-            for change in session.channels.receive(line) if isinstance(line, Line) else ():
+            for change in session.channels.receive(line) if isinstance(line, Line) and not past else ():
                 for passed in splits.take(change, time.monotonic(), servers):
                     await self._changed(session, passed)
         for told in splits.ended(time.monotonic()) if servers else splits.told(time.monotonic()):

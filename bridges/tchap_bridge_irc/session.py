@@ -133,7 +133,7 @@ class Session:
         try:
             self._writer.write(encode(line, limit=self.support.linelen))
         except Unsendable as error:  # whoever made it did not use what makes sound lines: it must not end the session
-            self._log.error("irc.unsendable", command=line.command, reason=str(error))
+            self._log.error("irc.unsendable", command=line.command, error=type(error).__name__)
 
     async def _drain(self) -> None:
         try:
@@ -192,11 +192,11 @@ class Session:
         return step.outcome
 
     def _answered(self, item: Line | Batch) -> bool:
-        """Whether it is the answer to a question of ours, and nobody else's business."""
+        """Settle the question of ours that it answers; whether it is nobody else's business."""
         answer: Answer[Question] | None = self._labels.take(item)
         if answer is not None:
             self._settle(answer.question, answer.lines)
-            return True
+            return False  # our joining, say, tells who else is there
         if not isinstance(item, Line):
             return False
         if item.command == "PONG":

@@ -4,12 +4,14 @@
 your own: `async with Ngircd(irc_folder()) as server`.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest_asyncio
 
 from tchap_bridges.testing.inspircd import Inspircd
+from tchap_bridges.testing.irc_client import IrcClient
 from tchap_bridges.testing.ngircd import Ngircd
 
 
@@ -26,3 +28,14 @@ async def inspircd(irc_folder: Callable[[], Path]) -> AsyncIterator[Inspircd]:
     async with Inspircd(irc_folder()) as server:
         await server.register("pont", "secret")
         yield server
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def irc_client() -> AsyncIterator[Callable[..., Awaitable[IrcClient]]]:
+    """As the one of all tests, in the loop of the servers above."""
+    async with AsyncExitStack() as stack:
+
+        async def connect(server: Ngircd | Inspircd, nick: str, **options) -> IrcClient:
+            return await stack.enter_async_context(await server.client(nick, **options))
+
+        yield connect
