@@ -171,7 +171,7 @@ class Session:
             self._heard = self._now()
             for line in self._lines.feed(data):
                 if isinstance(line, Nonsense):
-                    self._log.warning("irc.nonsense", reason=line.reason, size=line.size)
+                    self._log.warning("irc.nonsense", size=line.size)
                     continue
                 outcome = self._own(line)
                 if isinstance(outcome, Ended):

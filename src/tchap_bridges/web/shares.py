@@ -18,6 +18,7 @@ from aiohttp.typedefs import Handler
 from tchap_bridges.core.shares import Shared, Unknown, Withdrawn
 from tchap_bridges.errors import BridgeError, Undeliverable
 from tchap_bridges.i18n import Language, Phrase, Translator, _
+from tchap_bridges.logs import harmless
 from tchap_bridges.web.gate import Gate, who_asks
 
 STALLED = 60.0  # seconds after which somebody who takes no byte is given up …
@@ -70,7 +71,7 @@ def shares_site(shares: Found, *, language: Language, gate: Gate | None = None) 
                 _("Le lien a expiré, ou le message a été retiré. Demandez-le à la personne qui vous l'a donné."),
             )
         except BridgeError as error:
-            log.info("share.later", reason=str(error))
+            log.info("share.later", **harmless(error))
         except Exception:
             log.exception("share.failed")
         return _page(

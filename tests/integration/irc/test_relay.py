@@ -148,7 +148,8 @@ async def test_an_edit_is_told_by_what_changed(server: Any, irc_client: Person) 
     await zoe.join("#essai5")
     async with relay(server, "#essai5", "pont5") as r:
         edit = OutgoingEdit(
-            key="e", chat=ChatId(r.channel), author=JEANNE, network="Tchap", at=datetime.now(UTC), target=MessageId("x"),
+            key="e", chat=ChatId(r.channel), author=JEANNE, network="Tchap", at=datetime.now(UTC),
+            target=MessageId("x"),
             before=Text(plain="La réunion est mardi à 15 h, salle Condorcet"),
             text=Text(plain="La réunion est jeudi à 15 h, salle Condorcet"),
             link_to_text=no_public_address,
