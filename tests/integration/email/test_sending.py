@@ -95,6 +95,9 @@ async def test_a_return_address_is_the_chats_own(open_bridge: Opener, mail_sink:
         ("421 4.3.2 Fermeture", NotReady, None),
         ("550 5.7.1 Contenu refuse", Undeliverable, None),
         ("552 5.3.4 Trop gros", Undeliverable, None),
+        ("535 5.7.8 Expediteur non autorise", Undeliverable, None),
+        ("530 5.7.1 Domaine refuse", Undeliverable, None),
+        ("432 4.7.12 Plus tard", NotReady, 900.0),
     ],
 )
 async def test_refusals_after_the_mail(
@@ -111,7 +114,17 @@ async def test_refusals_after_the_mail(
         assert bridge.connection.retransmissions == 0
 
 
-@pytest.mark.parametrize(("reply", "error"), [("550 5.1.1 Inconnue", Undeliverable), ("450 4.2.1 Occupee", NotReady)])
+@pytest.mark.parametrize(
+    ("reply", "error"),
+    [
+        ("550 5.1.1 Inconnue", Undeliverable),
+        ("450 4.2.1 Occupee", NotReady),
+        ("530 5.7.1 Relais refuse", Undeliverable),
+        ("534 5.7.9 Relais refuse", Undeliverable),
+        ("535 5.7.8 Relais refuse", Undeliverable),
+        ("538 5.7.11 Relais refuse", Undeliverable),
+    ],
+)
 async def test_refusals_of_the_recipient(
     open_bridge: Opener, mail_sink: MailSink, reply: str, error: type[Exception]
 ) -> None:
@@ -120,6 +133,25 @@ async def test_refusals_of_the_recipient(
         with pytest.raises(error):
             await bridge.connection.send(outgoing())
     assert mail_sink.sent == []
+
+
+@pytest.mark.parametrize(
+    ("reply", "error", "words"),
+    [
+        ("530 5.7.0 Authentication required", BadCredentials, "la configuration ne prévoit pas"),
+        ("550 5.7.1 Expediteur refuse", Undeliverable, "a refusé le courriel"),
+        ("535 5.7.8 Expediteur refuse", Undeliverable, "a refusé le courriel"),
+        ("451 4.7.1 Plus tard", NotReady, "demande d'attendre"),
+    ],
+)
+async def test_refusals_of_the_sender(mail_sink: MailSink, reply: str, error: type[Exception], words: str) -> None:
+    mail_sink.refused_senders[LETTER.sender] = reply
+    relay = Relay(host="127.0.0.1", port=mail_sink.port, security="none", name="essai")
+    with pytest.raises(error, match=words) as raised:
+        await submit(LETTER, [LIST], relay, handing=nothing)
+    assert reply in str(raised.value)
+    if isinstance(raised.value, BadCredentials):
+        assert "submission.user" in raised.value.remedy
 
 
 async def test_a_server_that_dies_before_its_answer_gets_the_same_mail_again(
