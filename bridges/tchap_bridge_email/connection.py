@@ -43,7 +43,7 @@ class EmailConnection(Connection, NamesChats, Proves):
         self._origin = Origin(address=self._address, domain=self._domain, secret=host.secret, returns=self._receives)
         self._tls = ssl.create_default_context()
         self._relay = _relay(config, self._domain, self._tls)
-        self._space = Space(self.limits.file_bytes or 0)
+        self._space = Space(self._size)
         self._mixing = asyncio.Lock()
         self.retransmissions = 0
 
