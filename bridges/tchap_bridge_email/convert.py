@@ -58,7 +58,7 @@ def events(mail: Mail, item: Item, home: Home) -> Iterator[Event]:
     own = own_id(mail, home)
     if mail.received_count > _HOPS or (own is None and home.address in map(addresses.normalise, mail.x_loop)):
         return
-    if not _is_report(mail, item, home):
+    if "unfetched" in item.meta or not _is_report(mail, item, home):
         yield _message(mail, item, chat, home, own)
     elif _takes_reports(item, home):
         yield from _deliveries(mail, chat, home)
@@ -79,10 +79,11 @@ def own_id(mail: Mail, home: Home) -> MessageId | None:
 def _message(mail: Mail, item: Item, chat: ChatId, home: Home, own: MessageId | None) -> Message:
     thread = tuple(MessageId(one) for one in ancestors(mail))
     cut = int(item.meta.get("cut", "0"))
-    files = () if cut else tuple(_shown(mail))
+    left_in = item.meta.get("unfetched")
+    files = () if cut or left_in else tuple(_shown(mail))
     author = _author(mail, item, home, own=own is not None)
-    text = _text(mail, cut=cut, has_files=bool(files))
-    machine = mail.automatic == "auto-reply"
+    text = _unfetched(left_in) if left_in else _text(mail, cut=cut, has_files=bool(files))
+    machine = mail.automatic == "auto-reply" and not left_in
     if machine:
         text = away.notice(author.name, mail.subject, text, answers=bool(thread))
     return Message(
@@ -146,6 +147,14 @@ def _text(mail: Mail, *, cut: int, has_files: bool) -> Text:
     if not plain.strip() and not has_files:
         plain, html = "(courriel sans texte)", None
     return Text(plain=_visible(plain), html=_visible(place_images(html, {})) if html else None)
+
+
+def _unfetched(mailbox: str) -> Text:
+    """All that can be said of a mail whose server gave its header, at most."""
+    return Text(
+        plain=f"[Ce courriel est resté dans la boîte {mailbox} : son serveur refuse de le donner."
+        " Demandez-le à qui gère cette boîte]"
+    )
 
 
 def _visible(text: str) -> str:
