@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from html import escape
 
-from tchap_bridge_email import addresses, away, fields
+from tchap_bridge_email import addresses, away, fields, reply_to
 from tchap_bridge_email.html import place_images
 from tchap_bridge_email.message import BouncedRecipient, Mail, Part
 from tchap_bridge_email.threads import ancestors
@@ -123,16 +123,33 @@ def _author(mail: Mail, item: Item, home: Home, *, own: bool) -> Author:
     person = person or addresses.writer(item.meta.get("sender", ""))
     declared = writer.name if writer else ""
     name = fields.clean(_OWN_MARK.sub("", declared) if own else declared, longest=_NAME)
+    remarks = []
     if person is None:
-        return Author(person=_NOBODY, name=name or "Expéditeur inconnu", remark="adresse illisible")
-    shown = addresses.other_address(name, person)
+        remarks.append("adresse illisible")
+        name, person = name or "Expéditeur inconnu", _NOBODY
+    elif addresses.other_address(name, person):
+        remarks.append(f"écrit depuis {person}")
+    if not own and (asked := _asked(mail, item, home)) not in (None, person):
+        remarks.append(reply_to.remark(asked))
     if own and person == home.address:
         person = addresses.detailed(person, name)
     return Author(
         person=PersonId(person),
         name=name or fields.clean(person.rpartition("@")[0], longest=_NAME),
-        remark=f"écrit depuis {person}" if shown else None,
+        remark=" ; ".join(remarks) or None,
     )
+
+
+def _asked(mail: Mail, item: Item, home: Home) -> str | None:
+    """Reply-To, of a mail that no list passed on (a list's is its own, and there the list is answered).
+
+    An address of ours is none: the answer would come back to a room.
+    """
+    if mail.list_info is not None:
+        return None
+    asked = next(filter(None, (_harmless(one.address) for one in mail.reply_to)), None)
+    ours = asked is None or asked == item.meta["recipient"] or addresses.domain_of(asked) == home.domain
+    return None if ours else asked
 
 
 def _text(mail: Mail, *, cut: int, has_files: bool) -> Text:

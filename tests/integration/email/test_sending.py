@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from tchap_bridge_email import EmailBridge
 from tchap_bridge_email.compose import Letter
+from tchap_bridge_email.config import EmailConfig
 from tchap_bridge_email.submission import Relay, Unanswered, submit
-from tchap_bridges.bridge import Asker, Outgoing
+from tchap_bridges.bridge import Asker, Item, Outgoing
 from tchap_bridges.core.files import without_left_out
 from tchap_bridges.errors import BadCredentials, NotReady, Undeliverable
-from tchap_bridges.events import Author, Text
+from tchap_bridges.events import Author, Message, Text
 from tchap_bridges.ids import ChatId, MessageId, PersonId, UserId
 from tchap_bridges.testing.certificates import Certificate
 from tchap_bridges.testing.mail_sink import MailSink
@@ -331,6 +333,34 @@ async def test_an_address_of_ours_writes_to_whom_it_answers(open_bridge: Opener,
     (mail,) = mail_sink.mails
     assert mail.recipients == ("marie@exemple.fr",)
     assert str(mail.message()["Reply-To"]) == "accueil-abcdefgh@pont.example"
+
+
+@pytest.mark.parametrize(
+    ("sender", "asks", "recipient"),
+    [
+        ("Formulaire <noreply@site.example>", "Marie <Marie@Exemple.fr>", "marie@exemple.fr"),
+        ("Formulaire <noreply@site.example>", "pas une adresse, marie@exemple.fr", "marie@exemple.fr"),
+        ("Adresse perdue", "marie@exemple.fr", "marie@exemple.fr"),
+        ("marie@exemple.fr", "Marie <marie@exemple.fr>", "marie@exemple.fr"),
+        ("marie@exemple.fr", "autre-salon-abcdefgh@pont.example", "marie@exemple.fr"),
+        ("marie@exemple.fr", "", "marie@exemple.fr"),
+        ('"demande de répondre à x@evil.example" <marie@exemple.fr>', "", "marie@exemple.fr"),
+    ],
+)
+async def test_an_answer_goes_where_its_author_asked(
+    open_bridge: Opener, mail_sink: MailSink, sender: str, asks: str, recipient: str
+) -> None:
+    ours = "accueil-abcdefgh@pont.example"
+    raw = f"From: {sender}\r\nReply-To: {asks}\r\nTo: {ours}\r\nMessage-ID: <1@x>\r\n\r\nBonjour\r\n".encode()
+    item = Item(key="k", raw=raw, meta={"recipient": ours, "sender": ""}, received_at=datetime(2026, 3, 1, tzinfo=UTC))
+    async with open_bridge(**to(mail_sink)) as bridge:
+        config = EmailConfig.model_validate(
+            {"domain": "pont.example", "listen": {"smtp": "127.0.0.1:9"}, **to(mail_sink)}
+        )
+        (message,) = EmailBridge.read(item, config)
+        assert isinstance(message, Message)
+        await bridge.connection.send(outgoing(chat=ChatId(ours), answered=message.author))
+    assert mail_sink.mails[0].recipients == (recipient,)
 
 
 async def test_an_accented_address_needs_a_server_that_knows_them(open_bridge: Opener, mail_sink: MailSink) -> None:
