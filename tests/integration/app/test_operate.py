@@ -18,10 +18,11 @@ def log_of(world: World) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines if line.startswith("{")]
 
 
-async def test_the_log_says_ready(world: World) -> None:
-    said = [line for line in log_of(world) if line["event"] == "ready"]
-    assert said, "once for each start"
-    assert all(line["connections"] == ["email"] for line in said)
+async def test_the_log_says_that_it_is_ready(world: World) -> None:
+    """Others of this session may have started the bridge again."""
+    ready = [line for line in log_of(world) if line["event"] == "ready"]
+    assert ready
+    assert all(line["connections"] == ["email"] for line in ready)
 
 
 async def test_the_log_keeps_a_refusal_s_code_and_not_its_words(world: World) -> None:
