@@ -178,9 +178,8 @@ class MatrixHomeserver:
         return user in self._ours
 
     async def facts(self, room: RoomId) -> RoomFacts:
-        path = path_of("rooms", room, "state")
-        state = await self._client.call("GET", path, name="state", user=self._bot)
-        return facts(room, state if isinstance(state, list) else (), tchap=self._settings.tchap)
+        state = await self._client.listed(path_of("rooms", room, "state"), name="state", user=self._bot)
+        return facts(room, state, tchap=self._settings.tchap)
 
     async def display_name(self, room: RoomId, user: UserId) -> str:
         return await self._members.name(room, user)
