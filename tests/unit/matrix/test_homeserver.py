@@ -1,6 +1,7 @@
 """What the core asks of a homeserver that answers as the test likes."""
 
 from contextlib import asynccontextmanager
+from zoneinfo import ZoneInfo
 
 import pytest
 from aiohttp import web
@@ -29,7 +30,7 @@ class World:
 
 
 @asynccontextmanager
-async def world():
+async def world(**options):
     here = World()
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", here.serve)
@@ -47,6 +48,7 @@ async def world():
         prefix="_pont_",
         secret=b"s" * 32,
         listen=None,
+        **options,
     )
     here.homeserver = MatrixHomeserver(
         settings,
@@ -85,3 +87,8 @@ async def test_an_answer_of_another_shape_is_asked_for_again(ask, found):
         here.found = found
         with pytest.raises(NotReady):
             await getattr(here.homeserver, ask)(ROOM, AGENT)
+
+
+async def test_the_zone_of_the_settings_is_the_one_of_the_rooms():
+    async with world(zone=ZoneInfo("Indian/Reunion")) as here:
+        assert here.homeserver.rooms._zone == ZoneInfo("Indian/Reunion")
