@@ -238,6 +238,7 @@ def matrix_settings(settings: Settings) -> matrix.Settings:
         tchap=settings.homeserver.tchap,
         devices=registration.msc4190,
         sends=settings.limits.sends,
+        zone=settings.timezone,
     )
 
 
