@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
-from tchap_bridge_email import addresses, naming
+from tchap_bridge_email import addresses, naming, reply_to
 from tchap_bridge_email.challenge import challenge
 from tchap_bridge_email.compose import Enclosure, Letter, Origin, compose
 from tchap_bridge_email.config import EmailConfig
@@ -43,7 +43,7 @@ class EmailConnection(Connection, NamesChats, Proves):
         self._origin = Origin(address=self._address, domain=self._domain, secret=host.secret, returns=self._receives)
         self._tls = ssl.create_default_context()
         self._relay = _relay(config, self._domain, self._tls)
-        self._space = Space(self.limits.file_bytes or 0)
+        self._space = Space(self._size)
         self._mixing = asyncio.Lock()
         self.retransmissions = 0
 
@@ -103,7 +103,7 @@ class EmailConnection(Connection, NamesChats, Proves):
         return (letter.message_id,)
 
     def _recipient(self, message: Outgoing) -> str:
-        """The list; or whoever wrote what is answered, where the chat is an address of ours."""
+        """The list; or whoever wrote what is answered, at the address they asked for, where the chat is ours."""
         chat = str(message.chat)
         if chat not in self._mailboxes and addresses.domain_of(chat) != self._domain:
             return chat
@@ -112,7 +112,8 @@ class EmailConnection(Connection, NamesChats, Proves):
                 _("cette adresse n'a pas de destinataire propre : il faut répondre à un courriel"),
                 remedy=_("Répondez, dans son fil, au courriel dont l'auteur doit vous lire."),
             )
-        answered = addresses.normalise(message.answered.person)
+        asked = reply_to.address_in(message.answered.remark)
+        answered = asked or addresses.normalise(message.answered.person)
         if answered is None:
             raise Undeliverable(
                 _("l'adresse d'où vient ce courriel n'en est pas une à laquelle écrire"),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from html import escape
 
-from tchap_bridge_email import addresses, away, fields
+from tchap_bridge_email import addresses, away, fields, reply_to
 from tchap_bridge_email.html import place_images
 from tchap_bridge_email.message import BouncedRecipient, Mail, Part
 from tchap_bridge_email.threads import ancestors
@@ -58,7 +58,7 @@ def events(mail: Mail, item: Item, home: Home) -> Iterator[Event]:
     own = own_id(mail, home)
     if mail.received_count > _HOPS or (own is None and home.address in map(addresses.normalise, mail.x_loop)):
         return
-    if not _is_report(mail, item, home):
+    if "unfetched" in item.meta or not _is_report(mail, item, home):
         yield _message(mail, item, chat, home, own)
     elif _takes_reports(item, home):
         yield from _deliveries(mail, chat, home)
@@ -79,10 +79,11 @@ def own_id(mail: Mail, home: Home) -> MessageId | None:
 def _message(mail: Mail, item: Item, chat: ChatId, home: Home, own: MessageId | None) -> Message:
     thread = tuple(MessageId(one) for one in ancestors(mail))
     cut = int(item.meta.get("cut", "0"))
-    files = () if cut else tuple(_shown(mail))
+    left_in = item.meta.get("unfetched")
+    files = () if cut or left_in else tuple(_shown(mail))
     author = _author(mail, item, home, own=own is not None)
-    text = _text(mail, cut=cut, has_files=bool(files))
-    machine = mail.automatic == "auto-reply"
+    text = _unfetched(left_in) if left_in else _text(mail, cut=cut, has_files=bool(files))
+    machine = mail.automatic == "auto-reply" and not left_in
     if machine:
         text = away.notice(author.name, mail.subject, text, answers=bool(thread))
     return Message(
@@ -122,16 +123,33 @@ def _author(mail: Mail, item: Item, home: Home, *, own: bool) -> Author:
     person = person or addresses.writer(item.meta.get("sender", ""))
     declared = writer.name if writer else ""
     name = fields.clean(_OWN_MARK.sub("", declared) if own else declared, longest=_NAME)
+    remarks = []
     if person is None:
-        return Author(person=_NOBODY, name=name or "Expéditeur inconnu", remark="adresse illisible")
-    shown = addresses.other_address(name, person)
+        remarks.append("adresse illisible")
+        name, person = name or "Expéditeur inconnu", _NOBODY
+    elif addresses.other_address(name, person):
+        remarks.append(f"écrit depuis {person}")
+    if not own and (asked := _asked(mail, item, home)) not in (None, person):
+        remarks.append(reply_to.remark(asked))
     if own and person == home.address:
         person = addresses.detailed(person, name)
     return Author(
         person=PersonId(person),
         name=name or fields.clean(person.rpartition("@")[0], longest=_NAME),
-        remark=f"écrit depuis {person}" if shown else None,
+        remark=" ; ".join(remarks) or None,
     )
+
+
+def _asked(mail: Mail, item: Item, home: Home) -> str | None:
+    """Reply-To, of a mail that no list passed on (a list's is its own, and there the list is answered).
+
+    An address of ours is none: the answer would come back to a room.
+    """
+    if mail.list_info is not None:
+        return None
+    asked = next(filter(None, (_harmless(one.address) for one in mail.reply_to)), None)
+    ours = asked is None or asked == item.meta["recipient"] or addresses.domain_of(asked) == home.domain
+    return None if ours else asked
 
 
 def _text(mail: Mail, *, cut: int, has_files: bool) -> Text:
@@ -146,6 +164,14 @@ def _text(mail: Mail, *, cut: int, has_files: bool) -> Text:
     if not plain.strip() and not has_files:
         plain, html = "(courriel sans texte)", None
     return Text(plain=_visible(plain), html=_visible(place_images(html, {})) if html else None)
+
+
+def _unfetched(mailbox: str) -> Text:
+    """All that can be said of a mail whose server gave its header, at most."""
+    return Text(
+        plain=f"[Ce courriel est resté dans la boîte {mailbox} : son serveur refuse de le donner."
+        " Demandez-le à qui gère cette boîte]"
+    )
 
 
 def _visible(text: str) -> str:

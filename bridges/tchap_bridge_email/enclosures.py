@@ -44,7 +44,11 @@ def missing(message: Outgoing) -> list[str]:
 
 
 class Space:
-    """Memory for the files of all mails that are leaving: that of two as large as may be, in the order of asking."""
+    """Memory for the mails with files that are leaving: that of two as large as may be, in the order of asking.
+
+    How large a file is nobody knows before it is read: `Attachment.size` is its sender's word. So each mail is given
+    room for the largest, one after the other, and gives back what it does not need (`Held.keep`) once it is made.
+    """
 
     def __init__(self, largest: int) -> None:
         self._largest = largest
@@ -54,9 +58,8 @@ class Space:
 
     @asynccontextmanager
     async def of(self, files: Sequence[Attachment]) -> AsyncIterator["Held"]:
-        """Wait until there is room for these, and hold it. A size that is not told counts as the largest."""
-        sizes = [self._largest if file.size is None else file.size for file in files]
-        wanted = min(sum(sizes), self._largest)
+        """Wait until there is room for these, and hold it: for a mail as large as may be, if there are any at all."""
+        wanted = self._largest if files else 0
         async with self._turn:  # a large one is not passed by small ones for ever
             while self._free < wanted:
                 self._freed.clear()

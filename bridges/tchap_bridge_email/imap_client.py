@@ -10,7 +10,7 @@ import re
 import ssl
 from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -26,8 +26,12 @@ _T = TypeVar("_T")
 _CODE = re.compile(rb"\[(UIDVALIDITY|UIDNEXT) (\d+)\]", re.IGNORECASE)
 _SIZE = re.compile(rb"RFC822\.SIZE (\d+)", re.IGNORECASE)
 _DATE = re.compile(rb'INTERNALDATE "([ 0-9]\d-[A-Za-z]{3}-\d{4} \d\d:\d\d:\d\d [+-]\d{4})"', re.IGNORECASE)
-_LATER = (b"[UNAVAILABLE]", b"[INUSE]", b"[LIMIT]", b"[SERVERBUG]", b"[CONTACTADMIN]")
-"""Refusals that speak of the server and not of the password (RFC 5530)."""
+_SAID_WHY = re.compile(rb"\s*\[([A-Z]{1,30})[ \]]", re.IGNORECASE)
+_LATER = frozenset({
+    "UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG", "CONTACTADMIN", "EXPUNGEISSUED",  # RFC 5530
+    "OVERQUOTA", "THROTTLED",  # said by large providers to whoever reads too much in a day
+})  # fmt: skip
+"""Refusals that speak of the server and not of the password, nor of the mail."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +65,11 @@ class Described:
 
 
 class Refused(NotReady):
-    """The server is there, and says no to this one command."""
+    """The server is there, and says no to this one command. ``later``: for reasons of its own, that should pass."""
+
+    def __init__(self, reason: str, *, later: bool) -> None:
+        super().__init__(reason)
+        self.later = later
 
 
 class Session:
@@ -98,7 +106,13 @@ class Session:
 
     async def fetch(self, uid: int, *, most: int | None = None) -> bytes | None:
         """The mail, or its first ``most`` bytes; None when it is gone."""
-        part = "BODY.PEEK[]" if most is None else f"BODY.PEEK[]<0.{most}>"
+        return await self._part(uid, "BODY.PEEK[]" if most is None else f"BODY.PEEK[]<0.{most}>")
+
+    async def header(self, uid: int) -> bytes | None:
+        """The mail's header and the blank line after it; None when it is gone."""
+        return await self._part(uid, "BODY.PEEK[HEADER]")
+
+    async def _part(self, uid: int, part: str) -> bytes | None:
         answer = await self._ask(self._client.uid("FETCH", str(uid), f"({part})"))
         return next((bytes(line) for line in answer if isinstance(line, bytearray)), None)
 
@@ -126,10 +140,14 @@ class Session:
 
     async def _ask(self, command: Awaitable[Any]) -> Sequence[Any]:
         answer = await self._bounded(command)
-        if answer.result != "OK":
-            raise Refused(_("le serveur IMAP répond {said}", said=answer.result))
-        lines: Sequence[Any] = answer.lines
-        return lines
+        if answer.result == "OK":
+            lines: Sequence[Any] = answer.lines
+            return lines
+        why = _why(answer)
+        raise Refused(
+            _("le serveur IMAP répond {said}", said=f"{answer.result} [{why}]" if why else answer.result),
+            later=why in _LATER,
+        )
 
     async def _bounded(self, wait: Awaitable[_T]) -> _T:
         return await _bounded(wait, self._seconds)
@@ -138,11 +156,20 @@ class Session:
 async def _bounded(wait: Awaitable[_T], seconds: float) -> _T:
     try:
         async with asyncio.timeout(seconds):
-            return await wait
+            answer = await wait
     except (TimeoutError, aioimaplib.CommandTimeout) as error:
         raise NotReady(_("le serveur IMAP ne répond plus")) from error
     except (aioimaplib.AioImapException, OSError) as error:
         raise NotReady(_("la connexion IMAP a échoué : {why}", why=type(error).__name__)) from error
+    if isinstance(answer, aioimaplib.Response) and answer.result == "BYE":  # what `connection_lost` closes a wait with
+        raise NotReady(_("la connexion IMAP est perdue"))
+    return answer
+
+
+def _why(answer: Any) -> str:
+    """The response code of a refusal (RFC 3501 section 7.1), "" where there is none."""
+    found = _SAID_WHY.match(bytes(answer.lines[-1])) if answer.lines else None
+    return found[1].decode("ascii").upper() if found else ""
 
 
 @asynccontextmanager
@@ -156,7 +183,8 @@ async def signed_in(account: Account, *, seconds: float = 60) -> AsyncIterator[S
             await _bounded(client.start_tls(), seconds)
         await _sign_in(client, account, seconds)
         yield Session(client, seconds=seconds)
-        await _bounded(client.logout(), 5)
+        with suppress(NotReady):  # some hang up at once
+            await _bounded(client.logout(), 5)
     finally:
         await client.end()
 
@@ -165,8 +193,7 @@ async def _sign_in(client: "_Client", account: Account, seconds: float) -> None:
     answer = await _bounded(client.login(_quoted(account.user), account.password), seconds)
     if answer.result == "OK":
         return
-    said = b" ".join(bytes(line) for line in answer.lines).upper()
-    if any(code in said for code in _LATER):
+    if _why(answer) in _LATER:
         raise NotReady(_("le serveur IMAP ne peut pas ouvrir la boîte maintenant"))
     raise BadCredentials(
         _("le serveur IMAP refuse l'identification de la boîte {address}", address=account.address),

@@ -1,8 +1,9 @@
 """Mail out: one letter to the operator's submission server, one connection for each. Nothing is kept or retried here.
 
 What went wrong is said in the words of `tchap_bridges.errors`: no answer or a 4xx is `NotReady` (tried again after 15
-minutes: MAIL.md point 13), a 5xx is `Undeliverable`, a refused password `BadCredentials`. When the server falls silent
-after the final dot nobody can know the end: that is `Unanswered`, and the same Message-ID will be sent again.
+minutes: MAIL.md point 13), a 5xx is `Undeliverable`; a refused password, or one that nobody gave us, `BadCredentials`.
+When the server falls silent after the final dot nobody can know the end: that is `Unanswered`, and the same Message-ID
+will be sent again.
 """
 
 import asyncio
@@ -20,7 +21,8 @@ from tchap_bridges.errors import BadCredentials, BridgeError, NotReady, Undelive
 from tchap_bridges.i18n import _
 
 _AGAIN = 15 * 60.0
-_BAD_PASSWORD = frozenset({432, 530, 534, 535, 538})
+_WANTS_MORE = 530
+"""Said to MAIL: authenticate first (RFC 4954 section 6), or STARTTLS (RFC 3207 section 4)."""
 _TOO_BIG = frozenset({552, 523})
 
 
@@ -114,8 +116,6 @@ async def _envelope(
                     refused[recipient] = refusal
                 case NotReady() as delay:
                     later[recipient] = delay
-                case other:
-                    raise other from error
         else:
             accepted.append(recipient)
     return accepted, refused, later
@@ -142,7 +142,9 @@ async def _session(relay: Relay) -> AsyncIterator[aiosmtplib.SMTP]:
         yield server
         _leave(server)
     except aiosmtplib.SMTPAuthenticationError as error:
-        raise _meaning(535 if error.code >= 500 else error.code, error.message) from error
+        raise _unauthenticated(error) from error
+    except aiosmtplib.SMTPSenderRefused as error:
+        raise (_unconfigured(error) if error.code == _WANTS_MORE else _meaning(error.code, error.message)) from error
     except aiosmtplib.SMTPResponseException as error:
         raise _meaning(error.code, error.message) from error
     except aiosmtplib.SMTPNotSupported as error:
@@ -179,14 +181,34 @@ def _untrusted(error: ssl.SSLError) -> NotReady:
     return NotReady(_("la connexion chiffrée au serveur d'envoi a échoué : {why}", why=_said(why or "")))
 
 
-def _meaning(code: int, words: str) -> BridgeError:
-    """A reply as the core understands it. RFC 5321 section 4.2.1: the first digit decides."""
-    said = f"{code} {_said(words)}".strip()
-    if code in _BAD_PASSWORD:
-        return BadCredentials(
-            _("le serveur d'envoi refuse notre identification : {said}", said=said),
-            remedy=_("Vérifiez « submission.user » et « submission.password »."),
-        )
+def _unauthenticated(error: aiosmtplib.SMTPAuthenticationError) -> BridgeError:
+    """Only AUTH speaks of the password. Of its 4xx one does too: a password that has to be renewed (RFC 4954)."""
+    if error.code < 500 and error.code != 432:
+        return _meaning(error.code, error.message)
+    return BadCredentials(
+        _("le serveur d'envoi refuse notre identification : {said}", said=_reply(error.code, error.message)),
+        remedy=_("Vérifiez « submission.user » et « submission.password »."),
+    )
+
+
+def _unconfigured(error: aiosmtplib.SMTPSenderRefused) -> BadCredentials:
+    return BadCredentials(
+        _(
+            "le serveur d'envoi demande une identification ou un chiffrement que la configuration ne prévoit pas :"
+            " {said}",
+            said=_reply(error.code, error.message),
+        ),
+        remedy=_("Vérifiez « submission.user », « submission.password » et « submission.security »."),
+    )
+
+
+def _meaning(code: int, words: str) -> Undeliverable | NotReady:
+    """A reply as the core understands it. RFC 5321 section 4.2.1: the first digit decides.
+
+    One that has the code of a refused password but answers something else than AUTH is a refusal like any other: of
+    this recipient, or of this mail. The password was taken.
+    """
+    said = _reply(code, words)
     if code in _TOO_BIG and not words.startswith("5.2"):  # 5.2.2 is a full mailbox (RFC 3463)
         return TooBig(
             _("le courriel est trop gros pour le serveur d'envoi : {said}", said=said),
@@ -200,6 +222,10 @@ def _meaning(code: int, words: str) -> BridgeError:
     return NotReady(
         _("le serveur d'envoi demande d'attendre : {said}", said=said), retry_after=None if code == 421 else _AGAIN
     )
+
+
+def _reply(code: int, words: str) -> str:
+    return f"{code} {_said(words)}".strip()
 
 
 def _said(words: str) -> str:

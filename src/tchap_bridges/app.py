@@ -10,7 +10,7 @@ import structlog
 from aiohttp import web
 
 from tchap_bridges import __version__
-from tchap_bridges.config import Settings, probe_storage
+from tchap_bridges.config import Settings
 from tchap_bridges.core import clock, policy
 from tchap_bridges.core.inbox import MATRIX
 from tchap_bridges.core.kernel import Edge, Kernel, Options
@@ -244,13 +244,13 @@ def matrix_settings(settings: Settings) -> matrix.Settings:
         tchap=settings.homeserver.tchap,
         devices=registration.msc4190,
         sends=settings.limits.sends,
+        zone=settings.timezone,
     )
 
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Application]:
-    """The application on its store, not yet running. Raises `ConfigError` when the store's folder cannot be had."""
-    await asyncio.to_thread(probe_storage, settings, make=True)
+    """The application on its store, not yet running. Whoever opens it has seen to the folder (`probe_storage`)."""
     db = await Database.open(settings.database)
     try:
         yield Application(settings, db)

@@ -36,7 +36,7 @@ def backup(
     from tchap_bridges.store.backup import backup as write  # noqa: PLC0415
 
     settings = load(config)
-    probe_storage(settings)
+    probe_storage(settings, write=False)
     target = target or Path(f"tchap-bridges-{datetime.now(settings.timezone):%Y-%m-%d-%H%M%S}.tar.gz")
     extra = {CONFIG: settings.path, REGISTRATION: settings.appservice.registration}
     with telling(settings.language):

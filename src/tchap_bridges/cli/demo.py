@@ -1,22 +1,24 @@
 """``tchap-bridges demo``: a mailing list lives in a room, on a real homeserver, before one's eyes."""
 
 import asyncio
-import email.policy
+import os
 import re
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
-from email import message_from_bytes
+from collections.abc import Awaitable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
 from rich.panel import Panel
 from rich.rule import Rule
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from tchap_bridges.testing.mail_sink import Transmission
 
 app = typer.Typer()
 T = TypeVar("T")
@@ -179,11 +181,8 @@ class Story:
             camille.send_text(room, ANSWER, thread=root, reply_to=event["event_id"]),
         )
         left = await self.demo.step("le courriel part vers la liste", world.sink.wait_for(lambda _: True, timeout=30))
-        mail = message_from_bytes(left.data, policy=email.policy.default)
-        headers = "\n".join(f"{name}: {mail[name]}" for name in SHOWN_HEADERS if mail[name])
-        body = mail.get_body(("plain",))
-        text = body.get_content() if body is not None else ""
-        self.console.print(Panel(Text(f"{headers}\n\n{text}"), title=f"courriel sorti vers {left.recipients[0]}"))
+        mail = left.message()
+        self.console.print(shown(left))
         self.demo.check(
             "il répond au bon message, références comprises",
             mail["In-Reply-To"] and mail["In-Reply-To"] in mail["References"],
@@ -193,6 +192,25 @@ class Story:
             camille.wait_for_receipt(room, world.bot, sent, timeout=30),
         )
         self.demo.check("ce qui n'était pas dans le fil n'est pas parti", len(world.sink.mails) == 1)
+
+
+def shown(sent: "Transmission") -> Panel:
+    """A mail that left, as whoever gets it sees it."""
+    mail = sent.message()
+    headers = "\n".join(f"{name}: {mail[name]}" for name in SHOWN_HEADERS if mail[name])
+    body = mail.get_body(("plain",))
+    text = body.get_content() if body is not None else ""
+    return Panel(Text(f"{headers}\n\n{text}"), title=f"courriel sorti vers {sent.recipients[0]}")
+
+
+def latest_thread(events: Sequence[Mapping[str, Any]], ghosts: str) -> tuple[str, str] | None:
+    """(root, last message) of the thread in which a correspondent spoke last; ``ghosts`` is how their ids begin."""
+    for event in reversed(events):
+        if event["sender"].startswith(ghosts) and event["content"].get("msgtype") == "m.text":
+            relation = event["content"].get("m.relates_to", {})
+            in_thread = relation.get("rel_type") == "m.thread"
+            return (relation["event_id"] if in_thread else event["event_id"]), event["event_id"]
+    return None
 
 
 class Stay:
@@ -216,15 +234,21 @@ class Stay:
             "Envoyer un autre courriel à la liste, dans un autre terminal :",
             f'    {script} "Un autre sujet" "Bonjour à tous !"',
             "",
-            "Ici, tapez une ligne puis Entrée : Camille la dit dans le salon (!aide, !pont etat…). Ctrl-C arrête tout.",
+            "Ici, tapez une ligne puis Entrée : Camille répond dans le fil du dernier courriel, et ce qui part à",
+            "la liste s'affiche. Une commande (!aide, !pont etat…) se dit hors du fil. Ctrl-C arrête tout.",
         ):
             console.print(line, markup=False)
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
+        await self.live(sys.stdin.fileno(), stop)
+
+    async def live(self, typed: int, stop: asyncio.Event) -> None:
+        """``typed`` is the descriptor that lines come from."""
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._follow()), group.create_task(self._type(loop))]
+            doing = (self._follow(), self._mails(), self._type(typed))
+            tasks = [group.create_task(each) for each in doing]
             await stop.wait()
             for task in tasks:
                 task.cancel()
@@ -242,19 +266,41 @@ class Stay:
             name = (await self.camille.members(self.room)).get(event["sender"], {}).get("displayname", event["sender"])
             self.demo.console.print(f"  {name} : {event['content'].get('body', '')}", markup=False)
 
-    async def _type(self, loop: asyncio.AbstractEventLoop) -> None:
-        lines: asyncio.Queue[str] = asyncio.Queue()
-        receive: Callable[[], None] = lambda: lines.put_nowait(sys.stdin.readline())  # noqa: E731
+    async def _mails(self) -> None:
+        """Print what leaves from now on."""
+        sink = self.world.sink
+        known = {id(mail) for mail in sink.mails}
+        while True:
+            sent = await sink.wait_for(lambda mail: id(mail) not in known, timeout=3600 * 24)
+            known.add(id(sent))
+            self.demo.console.print(shown(sent))
+
+    async def _type(self, typed: int) -> None:
+        loop = asyncio.get_running_loop()
+        chunks: asyncio.Queue[bytes] = asyncio.Queue()
         try:
-            loop.add_reader(sys.stdin.fileno(), receive)
+            loop.add_reader(typed, lambda: chunks.put_nowait(os.read(typed, 1 << 16)))
         except (OSError, ValueError):  # no terminal: nothing to type
             return
+        rest = b""
         try:
-            while line := await lines.get():
-                if line.strip():
-                    await self.camille.send_text(self.room, line.strip())
+            while chunk := await chunks.get():
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    await self._say(line.decode("utf-8", "replace").strip())
         finally:
-            loop.remove_reader(sys.stdin.fileno())
+            loop.remove_reader(typed)
+
+    async def _say(self, line: str) -> None:
+        """In the thread of the last mail, for what is said elsewhere stays in the room; commands stand alone."""
+        if not line:
+            return
+        thread = latest_thread(await self.camille.timeline(self.room), f"{self.world.bot.partition(':')[0]}_")
+        if thread is None or line.startswith("!"):
+            await self.camille.send_text(self.room, line)
+        else:
+            root, last = thread
+            await self.camille.send_text(self.room, line, thread=root, reply_to=last)
 
     def _script(self) -> Path:
         """A one-line way to write to the list again."""

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from tchap_bridges import system
+
 app = typer.Typer(no_args_is_help=True, help="Montre comment le pont lit un courriel.")
 
 SHOWN = ("author", "date", "subject", "to", "cc", "list", "automatic", "bounce", "calendar", "problems", "error")
@@ -28,21 +30,26 @@ def show(
 ) -> None:
     """Montre l'auteur, le fil, le texte nouveau et ce qui en a été retiré, les pièces jointes.
 
+    Code de sortie : 1 si un fichier n'a pas pu être lu ; les autres sont montrés.
+
     Exemple : tchap-bridges mail show message.eml
     """
     from tchap_bridge_email.show import show_text, unreadable  # noqa: PLC0415  --help needs no mail reader
 
+    missed = False
     for file in files:
         try:
             raw = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
         except OSError as error:
-            found = unreadable(str(file), error.strerror or str(error))
+            found = unreadable(str(file), system.reason(error))
+            missed = True
         else:
             found = show_text(raw, as_, str(file))
         if json_:
             sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
         else:
             _print(found)
+    raise typer.Exit(1 if missed else 0)
 
 
 def _print(found: dict[str, Any]) -> None:

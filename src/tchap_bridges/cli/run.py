@@ -20,11 +20,12 @@ def run(config: Config = DEFAULT) -> None:
     """
     from tchap_bridges import app as application  # noqa: PLC0415
     from tchap_bridges.cli.failures import telling  # noqa: PLC0415
-    from tchap_bridges.config import load, probe_ports  # noqa: PLC0415
+    from tchap_bridges.config import load, probe_ports, probe_storage  # noqa: PLC0415
     from tchap_bridges.logs import set_up  # noqa: PLC0415
 
     settings = load(config)
     probe_ports(settings)
+    probe_storage(settings, make=True)
     set_up(settings.operate.log.level, settings.operate.log.format)
     with telling(settings.language):
         asyncio.run(application.run(settings))

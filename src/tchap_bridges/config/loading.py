@@ -92,12 +92,13 @@ def probe_ports(settings: Settings) -> None:
         raise ConfigError(problems, settings.language)
 
 
-def probe_storage(settings: Settings, *, make: bool = False) -> None:
+def probe_storage(settings: Settings, *, make: bool = False, write: bool = True) -> None:
     """Raises `ConfigError` when the database cannot be where ``storage.url`` says: for whatever opens it.
 
-    ``make`` its folder when that is not there.
+    ``make`` its folder when that is not there; without ``write`` it is only read.
     """
-    problems = tuple(places.unusable(settings.database, settings.document, "make" if make else "refuse"))
+    folder: places.Lacking = "make" if make else "refuse"
+    problems = tuple(places.unusable(settings.database, settings.document, folder, write=write))
     if problems:
         raise ConfigError(problems, settings.language)
 

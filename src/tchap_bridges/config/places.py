@@ -16,15 +16,15 @@ Lacking = Literal["refuse", "make", "allow"]
 """What becomes of a folder that is not there: ``allow`` says whether it could be made, and makes nothing."""
 
 
-def unusable(url: str, config: Document, folder: Lacking) -> Iterator[Problem]:
-    """A problem at ``storage.url`` when the database cannot be opened there."""
+def unusable(url: str, config: Document, folder: Lacking, *, write: bool = True) -> Iterator[Problem]:
+    """A problem at ``storage.url`` when the database cannot be opened there, to ``write`` in it or only to read."""
     if not url.startswith("sqlite:"):
         return
     file = Path(unquote(url.removeprefix("sqlite:///")))
     try:
         if folder == "make" and not file.parent.exists():
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _try(file, lacking=folder == "allow")
+        _try(file, lacking=folder == "allow", need=os.R_OK | (os.W_OK if write else 0))
     except OSError as error:
         what = _("la base ne peut pas être à {path} ({reason})", path=file, reason=system.reason(error))
         match error:
@@ -37,8 +37,8 @@ def unusable(url: str, config: Document, folder: Lacking) -> Iterator[Problem]:
         yield config.problem(("storage", "url"), what, remedy)
 
 
-def _try(file: Path, *, lacking: bool) -> None:
-    """Raises OSError when the file could be neither made nor read and written. ``lacking``: its folder may be."""
+def _try(file: Path, *, lacking: bool, need: int) -> None:
+    """Raises OSError when the file can be neither made nor opened as ``need`` says. ``lacking``: its folder may be."""
     folder = file.parent
     while lacking and not folder.exists():
         folder = folder.parent
@@ -46,8 +46,8 @@ def _try(file: Path, *, lacking: bool) -> None:
         (not folder.exists(), errno.ENOENT),
         (not folder.is_dir(), errno.ENOTDIR),
         (file.is_dir(), errno.EISDIR),
-        (not os.access(folder, os.W_OK | os.X_OK), errno.EACCES),
-        (file.exists() and not os.access(file, os.R_OK | os.W_OK), errno.EACCES),
+        (not os.access(folder, os.X_OK | (need & os.W_OK)), errno.EACCES),
+        (file.exists() and not os.access(file, need), errno.EACCES),
     ):
         if wrong:
             raise OSError(number, os.strerror(number))

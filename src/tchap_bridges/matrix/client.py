@@ -9,7 +9,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 import aiohttp
@@ -21,6 +21,7 @@ from tchap_bridges.i18n import _
 from tchap_bridges.ids import UserId
 
 Json = dict[str, Any]
+Answer = TypeVar("Answer", dict[str, Any], list[Any])
 Observe = Callable[[str, float, bool], None]
 """Told after each request: what was asked (``send``, ``join`` …), the seconds it took, whether it succeeded."""
 Before = Callable[[], None]
@@ -107,12 +108,29 @@ class MatrixClient(HTTPAPI):
         device: str = "",
         params: Mapping[str, str] | None = None,
         before: Before | None = None,
-    ) -> Any:
-        """One request. ``path`` starts with ``/_matrix`` and is quoted already (`path_of`).
+    ) -> Json:
+        """One request, answered by an object. ``path`` starts with ``/_matrix`` and is quoted already (`path_of`).
 
         ``name`` is what metrics call it; ``send`` counts among the sends in flight. ``user`` and ``device``: as whom.
         ``before`` is asked when all waiting is over.
         """
+        return _answer(await self._call(method, path, body, name, user, device, params, before), dict)
+
+    async def listed(self, path: str, *, name: str, user: UserId) -> list[Any]:
+        """A GET that is answered by a list."""
+        return _answer(await self._call("GET", path, None, name, user, "", None, None), list)
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        body: Json | None,
+        name: str,
+        user: UserId | None,
+        device: str,
+        params: Mapping[str, str] | None,
+        before: Before | None,
+    ) -> Any:
         query = {**(params or {})}
         if user is not None:
             query["user_id"] = user
@@ -288,6 +306,13 @@ class _Measured:
 def path_of(*parts: str, prefix: str = "/_matrix/client/v3") -> str:
     """A path with every part quoted."""
     return "/".join((prefix, *(quote(part, safe="") for part in parts)))
+
+
+def _answer(found: Any, kind: type[Answer]) -> Answer:
+    """JSON that is no answer to what was asked says nothing: whatever gave it, it may do better later."""
+    if not isinstance(found, kind):
+        raise NotReady(_("le serveur Matrix a répondu sans {key}", key="{…}" if kind is dict else "[…]"))
+    return found
 
 
 def text_of(found: Any, key: str) -> str:

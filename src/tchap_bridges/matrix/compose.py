@@ -6,7 +6,8 @@ Contents are plain dicts: encryption and unknown keys want them so (MATRIX.md, "
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from contextlib import suppress
+from datetime import UTC, datetime, tzinfo
 from html import escape
 from typing import Any, Final
 
@@ -59,9 +60,11 @@ def shortened(text: Text, notice: str, largest: int = LARGEST) -> Text:
     return Text(plain=f"{line if found and len(line) > len(kept) // 2 else kept}\n{notice}")
 
 
-def words(message: Outgoing, text: Text, translate: Translate, profile: Profile | None) -> Content:
-    """The content of a message's words: what is to be known first, its title, the text."""
-    heads = _heads(message, translate)
+def words(
+    message: Outgoing, text: Text, translate: Translate, profile: Profile | None, *, zone: tzinfo = UTC
+) -> Content:
+    """The content of a message's words: what is to be known first, its title, the text. Times are told in ``zone``."""
+    heads = _heads(message, translate, zone)
     if not (text or heads or message.title):
         text = Text(plain=translate(_("(message vide)")))
     return _spoken(_body(text, heads, message.title, message.form), profile)
@@ -135,10 +138,10 @@ def answer_only(content: Content) -> Content:
     return {**content, "m.relates_to": {"m.in_reply_to": related["m.in_reply_to"]}}
 
 
-def _heads(message: Outgoing, translate: Translate) -> tuple[str, ...]:
+def _heads(message: Outgoing, translate: Translate, zone: tzinfo) -> tuple[str, ...]:
     heads: list[str] = []
     if message.late:
-        heads.append(translate(_("(message arrivé en retard, daté du {when})", when=_moment(message.at))))
+        heads.append(translate(_("(message arrivé en retard, daté du {when})", when=_moment(message.at, zone))))
     if message.author is not None and (remark := _remark(message.author)):
         heads.append(f"⚠ {remark}")
     return tuple(heads)
@@ -148,8 +151,10 @@ def _remark(author: Author) -> str:
     return clean_text(author.remark or "").replace("\n", " ").strip()[:200]
 
 
-def _moment(at: datetime) -> str:
-    return at.astimezone().strftime("%d/%m/%Y %H:%M")
+def _moment(at: datetime, zone: tzinfo) -> str:
+    with suppress(OverflowError):  # a network may date its messages in the first year of all, or the last
+        at = at.astimezone(zone)
+    return at.strftime("%d/%m/%Y %H:%M")
 
 
 def _body(text: Text, heads: tuple[str, ...], title: str | None, form: Form) -> Content:

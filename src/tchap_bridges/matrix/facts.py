@@ -1,9 +1,14 @@
-"""What policy must know of a room, from its state events. Pure; what is missing or malformed is read strictly."""
+"""What policy must know of a room, from its state events. Pure; what is missing or malformed is read strictly.
+
+An answer that cannot be a room's state is none: what it leaves out must not pass for what the room has not.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from tchap_bridges.core.ports import RoomFacts
+from tchap_bridges.errors import NotReady
+from tchap_bridges.i18n import _
 from tchap_bridges.ids import RoomId, UserId
 from tchap_bridges.matrix.text import clean_text
 
@@ -15,9 +20,11 @@ Content = Mapping[str, Any]
 
 
 def facts(room: RoomId, state: Iterable[Any], *, tchap: bool) -> RoomFacts:
-    """``state`` as ``GET /rooms/{id}/state`` gives it."""
+    """``state`` as ``GET /rooms/{id}/state`` gives it. Raises NotReady when it is not all of it."""
     events = _by_kind(state)
-    create, creator = events.get("m.room.create", ({}, ""))
+    if "m.room.create" not in events:
+        raise _incomplete("m.room.create")
+    create, creator = events["m.room.create"]
     powers = events["m.room.power_levels"][0] if "m.room.power_levels" in events else None
     version = create.get("room_version")
     version = version if isinstance(version, str) else "1"
@@ -28,7 +35,7 @@ def facts(room: RoomId, state: Iterable[Any], *, tchap: bool) -> RoomFacts:
         encrypted="m.room.encryption" in events,
         tchap=tchap,
         rule=_rule(events[_RULES][0] if _RULES in events else None, tchap=tchap),
-        public=_content(events, "m.room.join_rules").get("join_rule") == "public",
+        public="m.room.join_rules" in events and _lets_in(events["m.room.join_rules"][0]),
         users_default=_level((powers or {}).get("users_default"), 0),
         levels=_levels(powers, creators, first=UserId(creator), version=version),
         invite_level=_level((powers or {}).get("invite"), 0),
@@ -39,18 +46,36 @@ def facts(room: RoomId, state: Iterable[Any], *, tchap: bool) -> RoomFacts:
 
 
 def _by_kind(state: Iterable[Any]) -> dict[str, tuple[Content, str]]:
-    """Content and sender of each kind of state that there is once in a room."""
+    """Content and sender of each kind of state that there is once in a room.
+
+    A content may be anything, and each fact knows what to make of it. An event whose kind or key cannot be told could
+    be any, the room's encryption too; and no homeserver gives one kind twice.
+    """
     found: dict[str, tuple[Content, str]] = {}
     for event in state:
-        if isinstance(event, dict) and event.get("state_key") == "":
-            kind, content = event.get("type"), event.get("content")
-            if isinstance(kind, str):
-                found[kind] = (content if isinstance(content, dict) else {}, _text(event.get("sender")))
+        kind, key = (event.get("type"), event.get("state_key")) if isinstance(event, dict) else (None, None)
+        if not isinstance(kind, str) or not isinstance(key, str):
+            raise _incomplete("state_key")
+        if key == "":
+            if kind in found:
+                raise _incomplete(kind)
+            content = event.get("content")
+            found[kind] = (content if isinstance(content, dict) else {}, _text(event.get("sender")))
     return found
+
+
+def _incomplete(key: str) -> NotReady:
+    return NotReady(_("le serveur Matrix a répondu sans {key}", key=key))
 
 
 def _content(events: Mapping[str, tuple[Content, str]], kind: str) -> Content:
     return events[kind][0] if kind in events else {}
+
+
+def _lets_in(join_rules: Content) -> bool:
+    """Anybody may come in, or nobody can tell."""
+    rule = join_rules.get("join_rule")
+    return rule == "public" or not isinstance(rule, str)
 
 
 def _rule(content: Content | None, *, tchap: bool) -> str:

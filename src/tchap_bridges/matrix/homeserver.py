@@ -6,6 +6,7 @@ Made where a loop runs; `start` listens, `run` keeps it alive until cancelled, `
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from typing import Any
 
 import structlog
@@ -40,7 +41,8 @@ class Settings:
     """``appservice`` is the registration's id; ``bot`` a localpart, in the namespace that starts with ``prefix``.
 
     ``listen`` is where the homeserver finds us, None when somebody else serves `MatrixHomeserver.endpoint`.
-    ``devices``: the registration has ``io.element.msc4190``. ``secret``: 32 bytes that never change.
+    ``devices``: the registration has ``io.element.msc4190``. ``secret``: 32 bytes that never change. ``zone``: in which
+    people read the few times that we write.
     """
 
     url: str
@@ -57,6 +59,7 @@ class Settings:
     devices: bool = True
     sweep: float = SWEEP
     sends: int = SENDS
+    zone: tzinfo = UTC
 
 
 class MatrixHomeserver:
@@ -95,6 +98,7 @@ class MatrixHomeserver:
             Media(self._client, bot),
             is_encrypted=is_encrypted,
             translate=translate,
+            zone=settings.zone,
         )
         self._members = _Members(self._client, self._bot)
         self._arrivals = Arrivals(take, on_passing, self._ours, watches=(self._rooms, self._voices, self._members))
@@ -178,9 +182,8 @@ class MatrixHomeserver:
         return user in self._ours
 
     async def facts(self, room: RoomId) -> RoomFacts:
-        path = path_of("rooms", room, "state")
-        state = await self._client.call("GET", path, name="state", user=self._bot)
-        return facts(room, state if isinstance(state, list) else (), tchap=self._settings.tchap)
+        state = await self._client.listed(path_of("rooms", room, "state"), name="state", user=self._bot)
+        return facts(room, state, tchap=self._settings.tchap)
 
     async def display_name(self, room: RoomId, user: UserId) -> str:
         return await self._members.name(room, user)

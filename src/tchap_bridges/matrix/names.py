@@ -10,6 +10,7 @@ import hmac
 import re
 import unicodedata
 from dataclasses import dataclass, field
+from typing import TypeGuard
 
 from tchap_bridges.ids import PersonId, UserId
 
@@ -23,6 +24,8 @@ _KEPT_OPEN_CLOSE = frozenset(("(", ")", "‘", "’", "“", "”", "«", "»", 
 _DROPPED = frozenset(
     ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 )  # control, format (bidi, zero width), surrogates, private use
+_USER_ID = re.compile(r"@[!-9;-~]+:(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9.-]{1,230})(?::[0-9]{1,5})?", re.ASCII)
+_LONGEST_USER_ID = 255
 _MARKS = re.compile(r"(?P<keep>[̀-ͯ]{0,3})[̀-ͯ]*")
 
 
@@ -61,6 +64,14 @@ class Namespace:
     def _keyed(self, name: str) -> str:
         digest = hmac.digest(self.secret, name.encode("utf-8", "surrogatepass"), hashlib.sha256)
         return base64.b32encode(digest).decode()
+
+
+def is_user_id(user: object) -> TypeGuard[UserId]:
+    """One localpart and one server, the historical characters included: what a pattern of users can be asked about.
+
+    https://spec.matrix.org/v1.17/appendices/#user-identifiers
+    """
+    return isinstance(user, str) and len(user) <= _LONGEST_USER_ID and _USER_ID.fullmatch(user) is not None
 
 
 def localpart(user: UserId) -> str:

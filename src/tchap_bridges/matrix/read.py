@@ -16,7 +16,7 @@ from tchap_bridges.errors import RemoteViolation
 from tchap_bridges.events import Author, Deletion, Edit, Event, File, Form, Membership, Message, Reaction, Text
 from tchap_bridges.ids import ChatId, FileRef, MessageId, PersonId, RoomId, UserId
 from tchap_bridges.matrix.html import safe_html
-from tchap_bridges.matrix.names import Namespace
+from tchap_bridges.matrix.names import Namespace, is_user_id
 from tchap_bridges.matrix.text import clean_text, without_quote
 
 ORIGIN = "org.tchap_bridges.origin"
@@ -221,7 +221,7 @@ def _member(event: _Envelope, ours: Namespace) -> Iterator[Event | RoomFact]:
     if not user:
         return
     if user == ours.bot:
-        if membership == "invite":
+        if membership == "invite" and is_user_id(event.sender):
             yield Invited(room=event.room, by=event.sender, encrypted=_invited_encrypted(event))
         elif membership in {"leave", "ban"}:
             yield Gone(room=event.room, by=event.sender)

@@ -10,6 +10,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
+from datetime import UTC, tzinfo
 from typing import Any, Final
 
 import structlog
@@ -65,7 +66,9 @@ class _Event:
 
 
 class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
-    """``is_encrypted`` says what is known of a room; ``translate`` is for the few words that are ours."""
+    """``is_encrypted`` says what is known of a room; ``translate`` is for the few words that are ours, ``zone`` for the
+    times in them.
+    """
 
     limits = Limits(repeatable=True)
 
@@ -77,12 +80,14 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
         *,
         is_encrypted: Callable[[RoomId], bool],
         translate: Translate = str,
+        zone: tzinfo = UTC,
     ) -> None:
         self._client = client
         self._voices = voices
         self._media = media
         self._is_encrypted = is_encrypted
         self._translate = translate
+        self._zone = zone
         self._senders: Recent[MessageId, UserId] = Recent(10_000)
         self._just_encrypted: Recent[RoomId, bool] = Recent(10_000)
 
@@ -117,7 +122,9 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
             )
         ids: list[MessageId] = []
         if text or compose.has_heads(message) or not files:
-            said: Said = lambda profile: compose.words(message, text, self._translate, profile)  # noqa: E731
+            said: Said = lambda profile: compose.words(  # noqa: E731
+                message, text, self._translate, profile, zone=self._zone
+            )
             ids.append(await self._part(message, 0, said, alone=not files))
         for part, attachment in enumerate(files, 1):
             ids.append(await self._file(message, room, part, attachment, first=not ids))

@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import structlog
@@ -21,6 +21,7 @@ from tchap_bridges.ids import UserId
 from tchap_bridges.logs import harmless
 from tchap_bridges.matrix.arrivals import Arrivals
 from tchap_bridges.matrix.client import MatrixClient, MatrixRefused, path_of, text_of
+from tchap_bridges.matrix.names import is_user_id
 
 Json = Mapping[str, Any]
 
@@ -147,7 +148,7 @@ class Sweeper:
             params["since"] = since
         found = await self._client.call("GET", path_of("sync"), name="sync", user=self._bot, params=params)
         rooms = found.get("rooms", {})
-        events = list(_invites(rooms.get("invite", {}), since or ""))
+        events = list(_invites(rooms.get("invite", {}), since or "", self._bot))
         if since is not None:  # the first sync of all starts now: no history
             for room, part in (*rooms.get("join", {}).items(), *rooms.get("leave", {}).items()):
                 timeline = part.get("timeline", {})
@@ -238,27 +239,45 @@ def _joins(event: Json) -> bool:
     return event["content"].get("membership") == "join" and before.get("membership") != "join"
 
 
-def _invites(rooms: Json, since: str) -> Iterator[Json]:
-    """Invites as the events that transactions bring.
+def _invites(rooms: Json, since: str, bot: UserId) -> Iterator[Json]:
+    """The bot's invites, as the events that transactions bring.
 
-    A sync tells them as stripped state, without event ids. The key is then made of the room, who invited, and the sync
-    in which it was told: a sync that is repeated says the same, and a new invite after a refusal another. The same
-    invite may so arrive twice, by its transaction and by a sweep; joining is idempotent.
+    A sync tells them as stripped state, without event ids. All of it but the invite itself was written by the inviting
+    server, as it liked; the invite stands last, from our own homeserver, which has checked its sender. So of the bot's
+    memberships the last one counts, and of its fields those that an invite needs.
+
+    The key is made of the room, who invited, and the sync in which it was told: a sync that is repeated says the same,
+    and a new invite after a refusal another. The same invite may so arrive twice, by its transaction and by a sweep;
+    joining is idempotent.
     """
     for room, part in rooms.items():
-        stripped = [state for state in part.get("invite_state", {}).get("events", ()) if isinstance(state, dict)]
-        for event in stripped:
-            content = event.get("content")
-            if event.get("type") != "m.room.member" or not isinstance(content, dict):
-                continue  # written by another server, perhaps
-            if content.get("membership") != "invite":
-                continue
-            told = json.dumps([room, event.get("sender"), event.get("state_key"), since])
-            made_up = f"$invite-{hashlib.sha256(told.encode()).hexdigest()[:40]}"
-            yield {
-                "event_id": made_up,
-                "origin_server_ts": None,
-                **event,
-                "room_id": room,
-                "unsigned": {"invite_room_state": [state for state in stripped if state is not event]},
-            }
+        stripped = [state for state in _list(_map(_map(part).get("invite_state")).get("events")) if _map(state)]
+        ours = [state for state in stripped if state.get("type") == "m.room.member" and state.get("state_key") == bot]
+        if not ours:
+            continue
+        invite = ours[-1]
+        sender, content = invite.get("sender"), _map(invite.get("content"))
+        if content.get("membership") != "invite" or not is_user_id(sender):
+            continue
+        told = json.dumps([room, sender, bot, since])
+        yield {
+            "event_id": f"$invite-{hashlib.sha256(told.encode()).hexdigest()[:40]}",
+            "type": "m.room.member",
+            "state_key": bot,
+            "sender": sender,
+            "content": content,
+            "origin_server_ts": None,
+            "room_id": room,
+            "unsigned": {"invite_room_state": [state for state in stripped if state is not invite]},
+        }
+
+
+# Fields that may be anything
+
+
+def _map(value: Any) -> Json:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list) else ()

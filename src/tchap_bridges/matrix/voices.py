@@ -175,7 +175,7 @@ class Voices:
             found = await self._client.call("GET", path, name="state", user=self._bot.user)
         except MatrixRefused:
             return False
-        return isinstance(found, dict) and found.get("membership") == "ban"
+        return found.get("membership") == "ban"
 
     # What is remembered
 

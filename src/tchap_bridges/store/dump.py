@@ -142,7 +142,7 @@ def _retire(path: Path) -> None:
             connection.execute("PRAGMA journal_mode = DELETE").fetchone()
         except sqlite3.OperationalError as error:
             raise StoreUnavailable(
-                _("{path} est en cours d'emploi : arrêtez d'abord le pont ({reason})", path=path, reason=error)
+                _("{path} est en cours d'emploi : arrêtez d'abord le pont ({reason})", path=path, reason=str(error))
             ) from error
         except sqlite3.DatabaseError:
             pass  # it is damaged, which may be why it is replaced

@@ -189,16 +189,16 @@ def translated() -> Iterator[None]:
         # The bare classes are said of connections that are gone; their children, of what was asked of them.
         bare = type(error) in {asyncpg.InterfaceError, asyncpg.InternalClientError}
         gone = bare and "another operation is in progress" not in str(error)
-        raise (StoreUnavailable if gone else StoreError)(_("PostgreSQL : {reason}", reason=error)) from error
+        raise (StoreUnavailable if gone else StoreError)(_("PostgreSQL : {reason}", reason=str(error))) from error
     except ValueError as error:  # the URL cannot be read, or a text holds half a surrogate pair
-        raise StoreError(_("PostgreSQL : {reason}", reason=error)) from error
+        raise StoreError(_("PostgreSQL : {reason}", reason=str(error))) from error
     except OSError as error:  # TimeoutError is one
         raise StoreUnavailable(
-            _("PostgreSQL ne répond pas ({kind} : {reason})", kind=type(error).__name__, reason=error)
+            _("PostgreSQL ne répond pas ({kind} : {reason})", kind=type(error).__name__, reason=str(error))
         ) from error
 
 
 def _translation(error: asyncpg.PostgresError) -> StoreError:
     state = error.sqlstate or ""
     kind = _BY_SQLSTATE.get(state) or _BY_SQLSTATE.get(state[:2], StoreError)
-    return kind(_("PostgreSQL : {reason} ({state})", reason=error, state=state))
+    return kind(_("PostgreSQL : {reason} ({state})", reason=str(error), state=state))

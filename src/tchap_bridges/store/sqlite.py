@@ -188,8 +188,9 @@ class SQLiteEngine:
                 batch.connection.execute("ROLLBACK TO SAVEPOINT member")
                 batch.connection.execute("RELEASE SAVEPOINT member")
             except sqlite3.Error as error:  # the disk is full or broken, and SQLite has undone all of the batch
+                why = translation(error).args[0]
                 batch.failure = StoreUnavailable(
-                    _("SQLite : une autre transaction de la même écriture a échoué ({reason})", reason=error)
+                    _("une autre transaction de la même écriture a échoué ({said})", said=why)
                 )
             else:
                 return

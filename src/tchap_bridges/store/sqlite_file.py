@@ -90,7 +90,7 @@ def translation(error: Exception) -> StoreError:
     """The store's name for an error of sqlite3."""
     code = getattr(error, "sqlite_errorcode", -1) & 0xFF
     kind = getattr(error, "sqlite_errorname", type(error).__name__)
-    said = _("SQLite : {reason} ({kind})", reason=error, kind=kind)
+    said = _("SQLite : {reason} ({kind})", reason=str(error), kind=kind)
     if code in _UNAVAILABLE:
         return StoreUnavailable(said)
     if code in _CORRUPT:

@@ -3,14 +3,20 @@
 import asyncio
 import imaplib
 import shutil
-from collections.abc import Callable
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
+from tchap_bridge_email import EmailBridge
+from tchap_bridge_email.config import EmailConfig
 from tchap_bridge_email.imap_client import Account
 from tchap_bridge_email.imap_in import Mailboxes, Pace
 from tchap_bridges.errors import NotReady
+from tchap_bridges.events import Message
+from tchap_bridges.testing import process
 from tchap_bridges.testing.dovecot import Dovecot
 from tchap_bridges.testing.host import FakeHost
 
@@ -200,27 +206,39 @@ def _make_folder(dovecot: Dovecot) -> None:
 
 
 class Script:
-    """An IMAP server of one mailbox with two new mails, and faults that no real server shows on demand."""
+    """An IMAP server of one mailbox with two new mails, and faults that no real server shows on demand.
 
-    def __init__(self, *, hangs: bool = False, refuses: int | None = None) -> None:
+    ``refuses``: what a FETCH of these mails' bodies is answered; ``headers_too``: and of their headers. ``cuts``: the
+    command at which the connection is lost.
+    """
+
+    def __init__(self, *, hangs: bool = False, refuses: dict[int, str] | None = None, cuts: str = "") -> None:
         self.connections = 0
-        self._hangs, self._refuses = hangs, refuses
+        self.refuses, self.cuts = refuses or {}, cuts
+        self.headers_too = False
+        self._hangs = hangs
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         writer.write(b"* OK ready\r\n")
         while line := (await reader.readline()).decode():
             tag, command, *words = line.split()
+            if self.cuts in (command, *words[:1]):
+                break
             if command == "IDLE":
                 writer.write(b"+ idling\r\n")
                 line = (await reader.readline()).decode()
                 if self._hangs:
                     await reader.read()
-            elif words[:1] == ["FETCH"] and int(words[1]) == self._refuses:
-                writer.write(f"{tag} NO not this one\r\n".encode())
+            elif words[:1] == ["FETCH"] and self._refused(words):
+                writer.write(f"{tag} {self.refuses[int(words[1])]}\r\n".encode())
                 continue
             writer.write(self._told(command, words) + f"{tag} OK done\r\n".encode())
         writer.close()
+
+    def _refused(self, words: list[str]) -> bool:
+        part = "BODY.PEEK[" if self.headers_too else "BODY.PEEK[]"
+        return int(words[1]) in self.refuses and words[2].startswith(f"({part}")
 
     def _told(self, command: str, words: list[str]) -> bytes:
         match command, words:
@@ -235,31 +253,114 @@ class Script:
                 return b"* %s FETCH (UID %s RFC822.SIZE %d INTERNALDATE %s)\r\n" % (
                     uid.encode(), uid.encode(), len(mail(int(uid))), date,
                 )  # fmt: skip
-            case "UID", ["FETCH", uid, *_]:
-                raw = mail(int(uid))
+            case "UID", ["FETCH", uid, part, *_]:
+                raw = mail(int(uid)).partition(b"n\xc2")[0] if "HEADER" in part else mail(int(uid))
                 return b"* %s FETCH (UID %s BODY[] {%d}\r\n%s)\r\n" % (uid.encode(), uid.encode(), len(raw), raw)
             case _:
                 return b""
 
 
-BRISK = Pace(idle=0.2, poll=1, answer=0.5, first_pause=0.05, last_pause=0.05)
+BRISK = Pace(idle=0.2, poll=1, answer=0.5, first_pause=0.05, last_pause=0.05, patience=0.5, ill_patience=1.5)
+ILL = "NO [SERVERBUG] Internal error occurred"
 
 
-async def test_an_idle_that_hangs_is_noticed(free_port: Callable[[], int], dovecot: Dovecot) -> None:
-    host, port, script = FakeHost(), free_port(), Script(hangs=True)
+@asynccontextmanager
+async def scripted(script: Script, host: FakeHost, pace: Pace = BRISK) -> AsyncIterator[None]:
+    port = process.free_port()
+    box = Account(
+        address=USER, host="127.0.0.1", port=port, security="none", user=USER, password="secret", folder="INBOX",
+        tls=ssl.create_default_context(),
+    )  # fmt: skip
     async with await asyncio.start_server(script.serve, "127.0.0.1", port):
-        async with Watching(host, account(dovecot, host="127.0.0.1", port=port, security="none"), pace=BRISK):
-            await until(lambda: script.connections >= 3)
+        async with Watching(host, box, pace=pace):
+            yield
+
+
+async def test_an_idle_that_hangs_is_noticed() -> None:
+    host, script = FakeHost(), Script(hangs=True)
+    async with scripted(script, host):
+        await until(lambda: script.connections >= 3)
     assert "ne répond plus" in "".join(host.notes)
     assert len(host.items) == 2
 
 
-async def test_one_mail_that_cannot_be_had_does_not_block_the_next(
-    free_port: Callable[[], int], dovecot: Dovecot
+@pytest.mark.parametrize("said", [ILL, "NO [INUSE] Busy", "NO [UNAVAILABLE] Storage away", "NO not now", "BAD what"])
+async def test_an_outage_leaves_no_mail_behind_however_long_it_lasts(said: str) -> None:
+    host, script = FakeHost(), Script(refuses={1: said, 2: said})
+    async with scripted(script, host):
+        await until(lambda: script.connections >= 6)
+        await asyncio.sleep(2 * BRISK.ill_patience)
+        assert host.items == []
+        assert said.split(" ", maxsplit=1)[0] in host.notes[-1]
+        script.refuses = {}
+        await host.wait_for(2)
+        assert host.notes[-1] == ""
+    assert [item.raw for item in host.items] == [mail(1), mail(2)]
+
+
+@pytest.mark.parametrize(("said", "patience"), [("NO not this one", BRISK.patience), (ILL, BRISK.ill_patience)])
+async def test_one_mail_that_alone_cannot_be_had_is_told_and_does_not_block_the_next(
+    said: str, patience: float
 ) -> None:
-    host, port, script = FakeHost(), free_port(), Script(refuses=1)
-    async with await asyncio.start_server(script.serve, "127.0.0.1", port):
-        async with Watching(host, account(dovecot, host="127.0.0.1", port=port, security="none"), pace=BRISK):
-            await host.wait_for(1)
-    assert host.items[0].raw == mail(2)
-    assert script.connections == 5
+    host, script = FakeHost(), Script(refuses={1: said})
+    async with scripted(script, host):
+        await until(lambda: script.connections >= 2)
+        await asyncio.sleep(patience - 0.3)
+        assert host.items == []
+        await host.wait_for(2)
+    told, after = host.items
+    assert (told.raw, told.meta["unfetched"], after.raw) == (mail(1).partition(b"n\xc2")[0], USER, mail(2))
+    config = EmailConfig.model_validate(
+        {"domain": "pont.example", "listen": {"smtp": "127.0.0.1:9"}, "submission": {"host": "localhost"}}
+    )
+    (message,) = EmailBridge.read(told, config)
+    assert isinstance(message, Message)
+    assert (message.id, message.author.person) == ("<1@exemple.fr>", "marie@exemple.fr")
+    assert f"resté dans la boîte {USER}" in message.text.plain
+
+
+async def test_a_mail_that_comes_back_in_time_is_taken_in_its_place() -> None:
+    host, script = FakeHost(), Script(refuses={1: "NO not this one"})
+    async with scripted(script, host):
+        await until(lambda: script.connections >= 3)
+        script.refuses = {}
+        await host.wait_for(2)
+    assert [item.raw for item in host.items] == [mail(1), mail(2)]
+
+
+@pytest.mark.parametrize(
+    ("linked", "told"),
+    [([USER, "liste@exemple.fr"], {USER}), (["a@b.fr", "c@d.fr"], {"a@b.fr", "c@d.fr"}), ([], set())],
+)
+async def test_whoever_may_have_been_meant_hears_of_a_mail_without_even_a_header(
+    linked: list[str], told: set[str]
+) -> None:
+    host, script = FakeHost(), Script(refuses={1: "NO not this one"})
+    for chat in linked:
+        host.link(chat)
+    script.headers_too = True
+    async with scripted(script, host):
+        await host.wait_for(len(told) + 1)
+    *left, after = host.items
+    assert {item.meta["recipient"] for item in left} == {item.meta["chat"] for item in left} == told
+    assert after.raw == mail(2)
+
+
+@pytest.mark.parametrize("command", ["FETCH", "LOGIN", "SEARCH"])
+async def test_a_lost_connection_is_no_refusal(command: str) -> None:
+    host, script = FakeHost(), Script(cuts=command)
+    async with scripted(script, host):
+        await until(lambda: script.connections >= 6)
+        await asyncio.sleep(2 * BRISK.patience)
+        assert host.items == []
+        assert "connexion IMAP est perdue" in host.notes[-1]
+        script.cuts = ""
+        await host.wait_for(2)
+    assert [item.raw for item in host.items] == [mail(1), mail(2)]
+
+
+async def test_who_is_refused_again_and_again_asks_less_and_less_often() -> None:
+    host, script = FakeHost(), Script(refuses={1: ILL, 2: ILL})
+    async with scripted(script, host, Pace(answer=0.5, first_pause=0.05, last_pause=60)):
+        await asyncio.sleep(1.5)
+    assert 2 <= script.connections <= 5

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from tchap_bridge_email import EmailBridge
 from tchap_bridge_email.compose import Letter
+from tchap_bridge_email.config import EmailConfig
 from tchap_bridge_email.submission import Relay, Unanswered, submit
-from tchap_bridges.bridge import Asker, Outgoing, no_public_address
+from tchap_bridges.bridge import Asker, Item, Outgoing, no_public_address
 from tchap_bridges.core.files import without_left_out
 from tchap_bridges.errors import BadCredentials, NotReady, Undeliverable
-from tchap_bridges.events import Author, Text
+from tchap_bridges.events import Author, Message, Text
 from tchap_bridges.ids import ChatId, MessageId, PersonId, UserId
 from tchap_bridges.testing.certificates import Certificate
 from tchap_bridges.testing.mail_sink import MailSink
@@ -98,6 +100,9 @@ async def test_a_return_address_is_the_chats_own(open_bridge: Opener, mail_sink:
         ("421 4.3.2 Fermeture", NotReady, None),
         ("550 5.7.1 Contenu refuse", Undeliverable, None),
         ("552 5.3.4 Trop gros", Undeliverable, None),
+        ("535 5.7.8 Expediteur non autorise", Undeliverable, None),
+        ("530 5.7.1 Domaine refuse", Undeliverable, None),
+        ("432 4.7.12 Plus tard", NotReady, 900.0),
     ],
 )
 async def test_refusals_after_the_mail(
@@ -114,7 +119,17 @@ async def test_refusals_after_the_mail(
         assert bridge.connection.retransmissions == 0
 
 
-@pytest.mark.parametrize(("reply", "error"), [("550 5.1.1 Inconnue", Undeliverable), ("450 4.2.1 Occupee", NotReady)])
+@pytest.mark.parametrize(
+    ("reply", "error"),
+    [
+        ("550 5.1.1 Inconnue", Undeliverable),
+        ("450 4.2.1 Occupee", NotReady),
+        ("530 5.7.1 Relais refuse", Undeliverable),
+        ("534 5.7.9 Relais refuse", Undeliverable),
+        ("535 5.7.8 Relais refuse", Undeliverable),
+        ("538 5.7.11 Relais refuse", Undeliverable),
+    ],
+)
 async def test_refusals_of_the_recipient(
     open_bridge: Opener, mail_sink: MailSink, reply: str, error: type[Exception]
 ) -> None:
@@ -123,6 +138,25 @@ async def test_refusals_of_the_recipient(
         with pytest.raises(error):
             await bridge.connection.send(outgoing())
     assert mail_sink.sent == []
+
+
+@pytest.mark.parametrize(
+    ("reply", "error", "words"),
+    [
+        ("530 5.7.0 Authentication required", BadCredentials, "la configuration ne prévoit pas"),
+        ("550 5.7.1 Expediteur refuse", Undeliverable, "a refusé le courriel"),
+        ("535 5.7.8 Expediteur refuse", Undeliverable, "a refusé le courriel"),
+        ("451 4.7.1 Plus tard", NotReady, "demande d'attendre"),
+    ],
+)
+async def test_refusals_of_the_sender(mail_sink: MailSink, reply: str, error: type[Exception], words: str) -> None:
+    mail_sink.refused_senders[LETTER.sender] = reply
+    relay = Relay(host="127.0.0.1", port=mail_sink.port, security="none", name="essai")
+    with pytest.raises(error, match=words) as raised:
+        await submit(LETTER, [LIST], relay, handing=nothing)
+    assert reply in str(raised.value)
+    if isinstance(raised.value, BadCredentials):
+        assert "submission.user" in raised.value.remedy
 
 
 async def test_a_server_that_dies_before_its_answer_gets_the_same_mail_again(
@@ -302,6 +336,34 @@ async def test_an_address_of_ours_writes_to_whom_it_answers(open_bridge: Opener,
     (mail,) = mail_sink.mails
     assert mail.recipients == ("marie@exemple.fr",)
     assert str(mail.message()["Reply-To"]) == "accueil-abcdefgh@pont.example"
+
+
+@pytest.mark.parametrize(
+    ("sender", "asks", "recipient"),
+    [
+        ("Formulaire <noreply@site.example>", "Marie <Marie@Exemple.fr>", "marie@exemple.fr"),
+        ("Formulaire <noreply@site.example>", "pas une adresse, marie@exemple.fr", "marie@exemple.fr"),
+        ("Adresse perdue", "marie@exemple.fr", "marie@exemple.fr"),
+        ("marie@exemple.fr", "Marie <marie@exemple.fr>", "marie@exemple.fr"),
+        ("marie@exemple.fr", "autre-salon-abcdefgh@pont.example", "marie@exemple.fr"),
+        ("marie@exemple.fr", "", "marie@exemple.fr"),
+        ('"demande de répondre à x@evil.example" <marie@exemple.fr>', "", "marie@exemple.fr"),
+    ],
+)
+async def test_an_answer_goes_where_its_author_asked(
+    open_bridge: Opener, mail_sink: MailSink, sender: str, asks: str, recipient: str
+) -> None:
+    ours = "accueil-abcdefgh@pont.example"
+    raw = f"From: {sender}\r\nReply-To: {asks}\r\nTo: {ours}\r\nMessage-ID: <1@x>\r\n\r\nBonjour\r\n".encode()
+    item = Item(key="k", raw=raw, meta={"recipient": ours, "sender": ""}, received_at=datetime(2026, 3, 1, tzinfo=UTC))
+    async with open_bridge(**to(mail_sink)) as bridge:
+        config = EmailConfig.model_validate(
+            {"domain": "pont.example", "listen": {"smtp": "127.0.0.1:9"}, **to(mail_sink)}
+        )
+        (message,) = EmailBridge.read(item, config)
+        assert isinstance(message, Message)
+        await bridge.connection.send(outgoing(chat=ChatId(ours), answered=message.author))
+    assert mail_sink.mails[0].recipients == (recipient,)
 
 
 async def test_an_accented_address_needs_a_server_that_knows_them(open_bridge: Opener, mail_sink: MailSink) -> None:

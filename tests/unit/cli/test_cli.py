@@ -89,11 +89,15 @@ def test_mail_show_gives_one_object_per_file(tmp_path: Path, capsys: pytest.Capt
     good.write_bytes(b"From: Jean <jean@essai.test>\r\nSubject: Bonjour\r\n\r\nSalut\r\n")
     garbage.write_bytes(bytes(range(256)))
     files = [str(file) for file in (good, garbage, tmp_path / "absent.eml")]
-    assert run("mail", "show", "--json", *files) == 0
+    assert run("mail", "show", "--json", *files) == 1, "one cannot be opened"
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [each["file"] for each in found] == files
     assert found[0]["author"] == {"name": "Jean", "address": "jean@essai.test"}
-    assert "error" in found[2]
+    assert found[2]["error"] == "fichier ou dossier absent"
+    assert run("mail", "show", "--json", *files[:2]) == 0
+    capsys.readouterr()
+    assert run("mail", "show", files[2]) == 1
+    assert "fichier ou dossier absent" in capsys.readouterr().out
 
 
 def test_mail_show_for_eyes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -59,6 +59,29 @@ def test_a_mail_from_a_list() -> None:
     assert (message.thread, message.reply_to) == ((), None)
 
 
+@pytest.mark.parametrize(
+    ("head", "remark"),
+    [
+        ({"Reply_To": "Marie <Marie@b.fr>"}, "demande de répondre à marie@b.fr"),
+        ({"Reply_To": "marie@b.fr, jean@exemple.fr"}, "demande de répondre à marie@b.fr"),
+        ({"From": "a@b.fr <x@evil.example>", "Reply_To": "y@evil.example"},
+         "écrit depuis x@evil.example ; demande de répondre à y@evil.example"),
+        ({"From": "", "Reply_To": "marie@b.fr"}, "adresse illisible ; demande de répondre à marie@b.fr"),
+        ({"Reply_To": "JEAN@exemple.fr"}, None),
+        ({"Reply_To": "abonne@pont.fr"}, None),
+        ({"Reply_To": "salon-abcdefgh@pont.fr"}, None),
+        ({"Reply_To": "https://evil.example/@b.fr"}, None),
+        ({"Reply_To": "liste@exemple.fr", "List_Id": "<liste.exemple.fr>"}, None),
+    ],
+)  # fmt: skip
+def test_who_asks_to_be_answered_elsewhere_says_so_and_stays_who_they_are(
+    head: dict[str, str], remark: str | None
+) -> None:
+    author = one(mail(**head)).author
+    assert author.remark == remark
+    assert author.person != "marie@b.fr"
+
+
 def test_only_in_a_mailbox_a_mail_says_itself_where_it_belongs() -> None:
     raw = mail(List_Id="Une liste <Liste.exemple.fr>", List_Post="<mailto:liste@exemple.fr>", Cc="x@y.fr")
     assert one(raw, via="imap").also == ("liste.exemple.fr", "liste@exemple.fr", "x@y.fr")

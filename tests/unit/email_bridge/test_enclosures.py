@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tchap_bridge_email.enclosures import Space, enclose, missing
-from tchap_bridges.bridge import Outgoing
+from tchap_bridges.bridge import Attachment, Outgoing
 from tchap_bridges.events import Text
 from tchap_bridges.ids import ChatId
 from tchap_bridges.testing.rig import FakeAttachment, FakeSteps
@@ -51,11 +51,12 @@ async def test_no_more_is_held_at_once_than_two_mails_may_carry() -> None:
     assert held == [100, 80, 60, 5]
 
 
-async def test_a_size_that_nobody_knows_counts_as_the_largest() -> None:
+@pytest.mark.parametrize("told", [None, 1, 0])
+async def test_a_size_is_its_senders_word_and_counts_as_the_largest(told: int | None) -> None:
     space, held, end = Space(100), [], asyncio.Event()
-    tasks = [asyncio.create_task(_hold(space, size, held, end)) for size in (None, None, 1)]
+    tasks = [asyncio.create_task(_hold(space, told, held, end)) for _ in range(3)]
     await _settle()
-    assert held == [None, None]
+    assert held == [told, told]
     end.set()
     await asyncio.gather(*tasks)
 
@@ -82,13 +83,36 @@ async def test_who_gives_up_waiting_takes_nothing_along() -> None:
 async def test_what_turned_out_smaller_makes_room_at_once() -> None:
     space = Space(100)
     async with asyncio.timeout(1), space.of([_File(None)]) as first, space.of([_File(None)]):
-        first.keep(1)
+        first.keep(0)
         first.keep(50)  # it never grows again
         async with space.of([_File(99)]):
             pass
 
 
-def _message(*files: FakeAttachment) -> Outgoing:
+async def test_eight_mails_of_one_byte_hold_no_more_than_two_as_large_as_may_be() -> None:
+    space, held, most, end = Space(100), 0, 0, asyncio.Event()
+
+    async def send() -> None:
+        nonlocal held, most
+        message = _message(_File(1, data=b"x" * 90))
+        async with space.of(message.files) as mine:
+            size = sum(len(one.data) for one in (await enclose(message, budget=100)).values())
+            mine.keep(size)
+            held += size
+            most = max(most, held)
+            await end.wait()
+        held -= size
+
+    tasks = [asyncio.create_task(send()) for _ in range(8)]
+    await _settle()
+    assert held == 180
+    end.set()
+    async with asyncio.timeout(1):
+        await asyncio.gather(*tasks)
+    assert most <= 200
+
+
+def _message(*files: Attachment) -> Outgoing:
     return Outgoing(
         key="k",
         chat=ChatId("liste@exemple.fr"),

@@ -2,14 +2,20 @@
 
 import pytest
 
+from tchap_bridges.errors import NotReady
 from tchap_bridges.matrix.facts import INFINITE, facts
 
 ROOM, AGENT, OTHER = "!r:x", "@agent:x", "@autre:x"
 
 
 def of(*events, tchap=True):
-    state = [{"type": kind, "state_key": "", "sender": AGENT, "content": content} for kind, content in events]
-    return facts(ROOM, state, tchap=tchap)
+    if "m.room.create" not in dict(events):
+        events = (("m.room.create", {}), *events)
+    return facts(ROOM, [told(kind, content) for kind, content in events], tchap=tchap)
+
+
+def told(kind, content, key=""):
+    return {"type": kind, "state_key": key, "sender": AGENT, "content": content}
 
 
 RULES = [
@@ -78,5 +84,41 @@ def test_the_rest():
     assert (found.predecessor, found.federates, found.name, found.public) == ("!old:x", False, "Réu nion", True)
     assert (found.encrypted, found.invite_level, found.version) == (True, 50, "1")
     assert of(("m.room.create", {"predecessor": "!old:x"})).predecessor is None
-    assert facts(ROOM, [None, 3, {"type": [], "state_key": ""}, {"type": "m.room.encryption", "state_key": "x"}],
-                 tchap=False).encrypted is False  # fmt: skip
+
+
+CREATE = told("m.room.create", {"room_version": "11"})
+
+NO_STATE = {
+    "nothing": [],
+    "no create event": [told("m.room.name", {"name": "Réunion"})],
+    "a create event under a key": [told("m.room.create", {}, "x")],
+    "no event": [CREATE, None],
+    "an event without a kind": [CREATE, {"state_key": "", "content": {}}],
+    "a kind that is no text": [CREATE, {"type": ["m.room.encryption"], "state_key": ""}],
+    "an event without a key": [CREATE, {"type": "m.room.encryption", "content": {}}],
+    "a key that is no text": [CREATE, told("m.room.encryption", {}, None)],
+    "two rules": [
+        CREATE,
+        *(told("im.vector.room.access_rules", {"rule": rule}) for rule in ("direct", "unrestricted")),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", NO_STATE)
+def test_what_is_no_rooms_state_tells_nothing(name):
+    with pytest.raises(NotReady):
+        facts(ROOM, NO_STATE[name], tchap=False)
+
+
+def test_encryption_counts_whatever_it_says_and_only_where_it_is_the_rooms():
+    for content in ({}, None, "x", ["x"], {"algorithm": 3}):
+        assert of(("m.room.encryption", content)).encrypted is True
+    assert facts(ROOM, [CREATE, told("m.room.encryption", {}, "x")], tchap=False).encrypted is False
+
+
+@pytest.mark.parametrize(
+    ("content", "public"),
+    [({"join_rule": "public"}, True), ({"join_rule": "invite"}, False), ({"join_rule": ["public"]}, True), ("x", True)],
+)
+def test_a_room_of_unreadable_join_rules_counts_as_public(content, public):
+    assert of(("m.room.join_rules", content)).public is public

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tchap_bridges.matrix.names import LONGEST, Namespace, shown_name
+from tchap_bridges.matrix.names import LONGEST, Namespace, is_user_id, shown_name
 
 OURS = Namespace(server="x.fr", prefix="_pont_", bot="@_pont_bot:x.fr", secret=b"s" * 32)
 
@@ -58,3 +58,28 @@ def test_who_is_ours():
     for other in ("@_pont_abc:evil.fr", "@pont_abc:x.fr", "@agent:x.fr", None, 3, ["@_pont_abc:x.fr"]):
         assert other not in OURS
     assert "sss" not in repr(OURS)
+
+
+USERS = [
+    ("@agent:x.fr", True),
+    ("@Agent/ancien=+!:x.fr:8448", True),
+    ("@agent:[2001:db8::1]:8448", True),
+    ("@agent:192.0.2.1", True),
+    ("agent:x.fr", False),
+    ("@agent", False),
+    ("@agent:", False),
+    ("@:x.fr", False),
+    ("@mallory:evil.org:x.fr", False),
+    ("@mallory:evil.org/:x.fr", False),
+    ("@agent x:x.fr", False),
+    ("@agent:x.fr\n", False),
+    ("@agént:x.fr", False),
+    ("@" + "a" * 300 + ":x.fr", False),
+    (None, False),
+    (["@agent:x.fr"], False),
+]
+
+
+@pytest.mark.parametrize(("user", "good"), USERS)
+def test_what_is_a_user(user, good):
+    assert is_user_id(user) is good

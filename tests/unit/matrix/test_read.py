@@ -153,6 +153,18 @@ EVENTS = {
         | {"unsigned": {"invite_room_state": [3, {"type": "m.room.encryption", "state_key": ""}]}},
         (Invited(room=ROOM, by=AGENT, encrypted=True),),
     ),
+    "invite of somebody else": (state("m.room.member", {"membership": "invite"}, OTHER), ()),
+    "invite under no key": (event("m.room.member", {"membership": "invite"}), ()),
+    "invite under a key that is no text": (state("m.room.member", {"membership": "invite"}, [BOT]), ()),
+    "invite whose state names another sender": (
+        state("m.room.member", {"membership": "invite", "sender": AGENT}, BOT, sender=OTHER)
+        | {"unsigned": {"invite_room_state": [state("m.room.member", {"membership": "invite"}, BOT)], "sender": AGENT}},
+        (Invited(room=ROOM, by=OTHER, encrypted=False),),
+    ),
+    "invite by what is no user": (
+        state("m.room.member", {"membership": "invite"}, BOT, sender="@mallory:evil.org:x.fr"),
+        (),
+    ),
     "kick of the bot": (state("m.room.member", {"membership": "leave"}, BOT), (Gone(room=ROOM, by=AGENT),)),
     "ban of the bot": (state("m.room.member", {"membership": "ban"}, BOT), (Gone(room=ROOM, by=AGENT),)),
     "bot joins": (state("m.room.member", {"membership": "join"}, BOT, sender=BOT), ()),

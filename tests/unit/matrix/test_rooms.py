@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from aiohttp import web
@@ -60,6 +61,7 @@ class World:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str, str]] = []
+        self.contents: list[dict] = []
         self.encrypted: set[str] = set()
         self.voices = Voices()
         self.rooms: Rooms
@@ -68,6 +70,8 @@ class World:
         return web.json_response({"event_id": f"${what}-{user}"})
 
     async def serve(self, request) -> web.Response:
+        if request.method == "PUT" and "/send/" in request.path:
+            self.contents.append(await request.json())
         what, user = request.path.split("/")[-2 if "/send/" in request.path else -1], request.query.get("user_id", "")
         self.asked.append((request.method, what, user))
         if what == "config":
@@ -91,7 +95,9 @@ async def world(**options):
     await web.TCPSite(runner, "127.0.0.1", port).start()
     client = MatrixClient(f"http://127.0.0.1:{port}", "as-token", **options)
     media = Media(client, Voices.bot)
-    here.rooms = Rooms(client, here.voices, media, is_encrypted=here.encrypted.__contains__)
+    here.rooms = Rooms(
+        client, here.voices, media, is_encrypted=here.encrypted.__contains__, zone=ZoneInfo("Europe/Paris")
+    )
     try:
         yield here
     finally:
@@ -216,3 +222,9 @@ async def test_who_is_told_to_wait_leaves_no_trace():
         with pytest.raises(NotReady):
             await here.rooms.send(sent)
         assert sent.steps.known == {}
+
+
+async def test_a_late_message_tells_its_time_where_its_readers_are():
+    async with world() as here:
+        await here.rooms.send(message(late=True))
+        assert here.contents[0]["body"] == "(message arrivé en retard, daté du 12/03/2025 01:00)\nbonjour"

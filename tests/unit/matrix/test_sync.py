@@ -144,3 +144,37 @@ async def test_nothing_is_told_of_a_homeserver_that_is_there():
 
 def test_the_filters_are_json():
     assert json.loads(sync._filter(20))["room"]["timeline"]["limit"] == 20
+
+
+BOT, AGENT, MALLORY = "@bot:x", "@agent:x", "@mallory:evil.org"
+REAL = {"type": "m.room.member", "state_key": BOT, "sender": MALLORY, "content": {"membership": "invite"}}
+NAME = {"type": "m.room.name", "state_key": "", "sender": MALLORY, "content": {"name": "Projet"}}
+
+INVITES = {
+    "honest": ([NAME, REAL], [MALLORY]),
+    "by an agent, said the inviting server": ([REAL | {"sender": AGENT}, REAL], [MALLORY]),
+    "of somebody else": ([REAL | {"sender": AGENT, "state_key": AGENT}, REAL], [MALLORY]),
+    "with fields of ours": (
+        [REAL | {"event_id": "$chosen", "room_id": "!chosen:x", "unsigned": {"invite_room_state": 3}}],
+        [MALLORY],
+    ),
+    "forged alone, for somebody else": ([REAL | {"state_key": "@ghost:x"}], []),
+    "taken back": ([REAL, REAL | {"content": {"membership": "leave"}}], []),
+    "by nobody": ([REAL | {"sender": None}], []),
+    "by two servers": ([REAL | {"sender": "@mallory:evil.org:x"}], []),
+    "by a name with a space": ([REAL | {"sender": "@mallory x:evil.org"}], []),
+    "not even a map": ([None, 3, [], REAL | {"content": "invite"}], []),
+    "no list": ({"0": REAL}, []),
+    "nothing": ([], []),
+}
+
+
+@pytest.mark.parametrize("name", INVITES)
+def test_an_invite_is_the_last_one_of_the_bot_and_its_sender_the_one_that_was_checked(name):
+    stripped, senders = INVITES[name]
+    found = list(sync._invites({"!r:evil.org": {"invite_state": {"events": stripped}}}, "s1", BOT))
+    assert [event["sender"] for event in found] == senders
+    for event in found:
+        assert (event["type"], event["state_key"], event["room_id"]) == ("m.room.member", BOT, "!r:evil.org")
+        assert event["event_id"].startswith("$invite-")
+        assert isinstance(event["unsigned"]["invite_room_state"], list)
