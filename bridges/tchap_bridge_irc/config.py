@@ -50,11 +50,7 @@ class Flood(Section):
 
 
 class IrcConfig(Section):
-    """One network. ``lines``: how many a message may take; the rest is behind a link where links can be made.
-
-    ``quiet`` and ``longest``: lines of one author within so many seconds of each other, for at most so long, become one
-    message of the room.
-    """
+    """One network. ``lines``: how many a message may take; what is longer is cut."""
 
     host: str = Field(min_length=1, max_length=253)
     port: Port | None = None
@@ -71,8 +67,6 @@ class IrcConfig(Section):
     destination: Destination = Destination.STATE
     flood: Flood = Flood()
     lines: Annotated[int, Field(ge=1, le=100)] = 8
-    quiet: Annotated[float, Field(ge=0, le=5)] = 0.1
-    longest: Annotated[float, Field(ge=0, le=30)] = 1.0
 
     @property
     def at(self) -> int:
