@@ -50,7 +50,7 @@ class Flood(Section):
 
 
 class IrcConfig(Section):
-    """One network. ``lines``: how many a message may take; what is longer is cut."""
+    """One network. ``lines``: how many a message may take; the last one leads to the rest."""
 
     host: str = Field(min_length=1, max_length=253)
     port: Port | None = None

@@ -154,7 +154,7 @@ class IrcConnection(Connection, Edits, Deletes, Reacts, ShowsTyping, NamesChats,
             message, self._room(session, message.chat), most=self._config.lines, formatted=formatted, notes=notes
         )
         if not whole:
-            lines[-1] = _shortened(lines[-1], self._room(session, message.chat))
+            lines[-1] = await self._rest(message, lines[-1], self._room(session, message.chat))
         tags = {"+draft/reply": message.reply_to} if message.reply_to and session.has("message-tags") else {}
         ids: list[MessageId] = []
         for n, text in enumerate(lines):
@@ -170,6 +170,14 @@ class IrcConnection(Connection, Edits, Deletes, Reacts, ShowsTyping, NamesChats,
         except Undeliverable as why:
             await message.leave_out(n, why)
             return f"📎 {file.name}"
+
+    @staticmethod
+    async def _rest(message: Outgoing, last: str, size: int) -> str:
+        """The last line of a text that is too long: where all of it is, or that there was more."""
+        try:
+            return f"{convert.said_by(message)} … {await message.link_to_text()}".strip()
+        except Undeliverable:  # the operator has given no public address
+            return _cut(f"{last} …", size)
 
     def _room(self, session: Session, chat: str) -> int:
         try:
@@ -251,7 +259,3 @@ class IrcConnection(Connection, Edits, Deletes, Reacts, ShowsTyping, NamesChats,
 def _cut(text: str, size: int) -> str:
     data = text.encode()
     return text if len(data) <= size else data[: size - 4].decode(errors="ignore") + " …"
-
-
-def _shortened(text: str, size: int) -> str:
-    return _cut(f"{text} …", size)

@@ -128,6 +128,24 @@ async def test_a_long_text_arrives_whole_and_in_order(server: Any, irc_client: P
         assert all("�" not in line for line in got)
 
 
+async def test_what_is_too_long_ends_with_where_the_whole_is(server: Any, irc_client: Person) -> None:
+    async def address() -> str:
+        return "https://pont.exemple.fr/f/abc"
+
+    zoe = await irc_client(server, "zoe14")
+    await zoe.join("#essai14")
+    text = "\n".join(f"ligne {n}" for n in range(50))
+    async with relay(server, "#essai14", "pont14", lines=4) as r:
+        await r.connection.send(r.message(text, link_to_text=address))
+        await r.connection.send(r.message(text))  # without a public address
+        await r.connection.send(r.message("fin"))
+        await hears(zoe, "<Jeanne Martin> fin")
+        said = [words for _nick, words in zoe.said("#essai14")]
+        assert said[3] == "<Jeanne Martin> … https://pont.exemple.fr/f/abc"
+        assert said[7] == "<Jeanne Martin> ligne 3 …"
+        assert len(said) == 9
+
+
 async def test_no_words_make_a_second_line(server: Any, irc_client: Person) -> None:
     """CVE-2022-29166, CVE-2023-38690, CVE-2024-52505, CVE-2025-27146."""
     zoe = await irc_client(server, "zoe4")
