@@ -60,17 +60,20 @@ class Arrivals:
         return len(kept)
 
     def pass_on(self, happenings: Iterable[Any]) -> None:
-        """Typing and receipts of now. Never raises for what they look like."""
+        """Typing and receipts of now. Raises nothing."""
         for happening in happenings:
             if not isinstance(happening, dict):
                 continue
             room, content = happening.get("room_id"), happening.get("content")
             if not (isinstance(room, str) and isinstance(content, dict)):
                 continue
-            if happening.get("type") == "m.typing":
-                self._typed(room, content.get("user_ids"))
-            elif happening.get("type") == "m.receipt":
-                self._read(room, content)
+            try:
+                if happening.get("type") == "m.typing":
+                    self._typed(room, content.get("user_ids"))
+                elif happening.get("type") == "m.receipt":
+                    self._read(room, content)
+            except Exception:  # the events beside it are kept: the homeserver must not bring them again for this
+                log.exception("arrivals.not_passed_on")
 
     def _typed(self, room: str, users: Any) -> None:
         """The homeserver says who types; the contract says who began and who stopped."""

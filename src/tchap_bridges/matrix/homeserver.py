@@ -210,8 +210,12 @@ class MatrixHomeserver:
         path = path_of("rooms", room, "state", "m.room.member", self._bot)
         now = await self._client.call("GET", path, name="state", user=self._bot)
         shown = self._settings.name if name is None else names.harmless(name)
+        if now.get("membership") != "join":
+            return  # written by somebody else; and to write ours would be to join
         if now.get("displayname") != shown:
-            await self._client.call("PUT", path, {**now, "displayname": shown}, name="state", user=self._bot)
+            avatar = {"avatar_url": now["avatar_url"]} if isinstance(now.get("avatar_url"), str) else {}
+            content = {"membership": "join", "displayname": shown, **avatar}
+            await self._client.call("PUT", path, content, name="state", user=self._bot)
 
     async def mark_read(self, room: RoomId, event: MessageId) -> None:
         path = path_of("rooms", room, "receipt", "m.read", event)

@@ -14,7 +14,8 @@ from tchap_bridges.matrix.client import Before, MatrixClient, MatrixRefused, Siz
 from tchap_bridges.matrix.ghosts import Speaker
 from tchap_bridges.matrix.text import clean_text
 
-_MXC = re.compile(r"mxc://([A-Za-z0-9.:\[\]-]{1,255})/([A-Za-z0-9_=+.~-]{1,255})")
+# No part is `.` or `..`: what a stranger writes must not lead the request to another path.
+_MXC = re.compile(r"mxc://(?!\.{1,2}/)([A-Za-z0-9.:\[\]-]{1,255})/(?!\.{1,2}\Z)([A-Za-z0-9_=+.~-]{1,255})")
 _MIME = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,60}", re.ASCII)
 _HERE_ALREADY: Final = "M_CANNOT_OVERWRITE_MEDIA"
 

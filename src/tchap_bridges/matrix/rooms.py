@@ -294,13 +294,15 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
                 user=self._voices.bot.user,
                 params=params,
             )
-            for seen in found.get("chunk", ()):
-                origin = seen.get("content", {}).get(ORIGIN)
-                if isinstance(origin, dict) and origin.get("key") == wanted:
+            for seen in _seen(found.get("chunk")):
+                content = seen.get("content")
+                origin = content.get(ORIGIN) if isinstance(content, dict) else None
+                if seen.get("sender") in senders and isinstance(origin, dict) and origin.get("key") == wanted:
                     return MessageId(text_of(seen, "event_id"))
-            if not found.get("end"):
+            end = found.get("end")
+            if not isinstance(end, str) or not end:
                 return None
-            params = {**params, "from": found["end"]}
+            params = {**params, "from": end}
         return None
 
     # How it leaves
@@ -401,6 +403,10 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
         sender = UserId(str(found.get("sender", "")))
         self._senders.put(event, sender)
         return sender
+
+
+def _seen(chunk: Any) -> list[Mapping[str, Any]]:
+    return [event for event in chunk if isinstance(event, dict)] if isinstance(chunk, list) else []
 
 
 def _encrypts(event: Mapping[str, Any]) -> bool:

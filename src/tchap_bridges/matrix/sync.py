@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import structlog
@@ -106,7 +106,7 @@ class Sweeper:
             await asyncio.sleep(_APART)
             away = await self._lost(self._every - _APART)
             if away:
-                self._on_lost()
+                _tell(self._on_lost)
 
     async def ping(self) -> bool:
         """Have the homeserver reach us, so that it sends at once what waits for us. False when it could not."""
@@ -147,22 +147,22 @@ class Sweeper:
         if since is not None:
             params["since"] = since
         found = await self._client.call("GET", path_of("sync"), name="sync", user=self._bot, params=params)
-        rooms = found.get("rooms", {})
-        events = list(_invites(rooms.get("invite", {}), since or "", self._bot))
+        token, rooms = text_of(found, "next_batch"), _map(found.get("rooms"))
+        events = list(_invites(_map(rooms.get("invite")), since or "", self._bot))
         if since is not None:  # the first sync of all starts now: no history
-            for room, part in (*rooms.get("join", {}).items(), *rooms.get("leave", {}).items()):
-                timeline = part.get("timeline", {})
+            for room, part in (*_map(rooms.get("join")).items(), *_map(rooms.get("leave")).items()):
+                timeline = _map(_map(part).get("timeline"))
                 if timeline.get("limited"):
-                    await self._fill(room, since, timeline.get("prev_batch", ""))
-                events += self._heard(room, timeline.get("events", ()))
+                    await self._fill(room, since, timeline.get("prev_batch"))
+                events += self._heard(room, timeline.get("events"))
         await self._arrivals.take(events)
-        await self._store(text_of(found, "next_batch"))
+        await self._store(token)
         self._swept = began
 
-    async def _fill(self, room: str, since: str, until: str) -> None:
+    async def _fill(self, room: str, since: str, until: Any) -> None:
         """What happened between two syncs and is not in the second: oldest first, a page at a time."""
-        start: str | None = since
-        while start is not None and until:
+        start: Any = since
+        while isinstance(start, str) and isinstance(until, str) and until:
             params = {"dir": "f", "from": start, "to": until, "limit": str(_PAGE)}
             path = path_of("rooms", room, "messages")
             try:
@@ -170,17 +170,21 @@ class Sweeper:
             except MatrixRefused as error:  # no longer a member
                 log.warning("sync.gap_refused", errcode=error.errcode)
                 return
-            chunk = found.get("chunk", ())
+            chunk = found.get("chunk")
             await self._arrivals.take(self._heard(room, chunk))
             start = found.get("end") if chunk else None
 
-    def _heard(self, room: str, events: Iterable[Json]) -> list[Json]:
+    def _heard(self, room: str, events: Any) -> list[Json]:
         """The events since the bot is in the room: what was said before it came was not said to it.
 
-        A sync shows a room that was just joined with its last events, whenever those were.
+        A sync shows a room that was just joined with its last events, whenever those were. One that has not the shape
+        of an event would come again with every sweep, and let none come to its end: it is left behind.
         """
         heard: list[Json] = []
-        for event in events:
+        for event in _list(events):
+            if not isinstance(event, dict):
+                log.warning("sync.no_event", room=room)
+                continue
             if event.get("type") == "m.room.member" and event.get("state_key") == self._bot and _joins(event):
                 heard.clear()
             heard.append({**event, "room_id": room})
@@ -202,7 +206,7 @@ class Sweeper:
 
     def _missed(self, error: NotReady) -> None:
         """Say that it is away: at once, and then now and again, for whoever looks only at the end of the log."""
-        self._on_lost()
+        _tell(self._on_lost)
         now = time.monotonic()
         if now - self._told >= _TELL_EVERY:
             self._told = now
@@ -212,7 +216,7 @@ class Sweeper:
         if self._told > -math.inf:
             self._told = -math.inf
             log.info("sync.found")
-        self._on_alive()
+        _tell(self._on_alive)
 
     async def _lost(self, patience: float) -> bool:
         """Wait until the next sweep is due; True at once when somebody could not reach the homeserver."""
@@ -233,10 +237,18 @@ class Sweeper:
             await tx.run("kv_set", space="matrix", key="since", value=token.encode())
 
 
+def _tell(listener: Callable[[], object]) -> None:
+    """Whoever listens cannot end the sweeps."""
+    try:
+        listener()
+    except Exception:
+        log.exception("sync.listener_failed")
+
+
 def _joins(event: Json) -> bool:
     """It was not a member before."""
-    before = event.get("unsigned", {}).get("prev_content") or {}
-    return event["content"].get("membership") == "join" and before.get("membership") != "join"
+    before = _map(_map(event.get("unsigned")).get("prev_content"))
+    return _map(event.get("content")).get("membership") == "join" and before.get("membership") != "join"
 
 
 def _invites(rooms: Json, since: str, bot: UserId) -> Iterator[Json]:

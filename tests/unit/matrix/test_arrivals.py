@@ -63,3 +63,22 @@ async def test_a_room_whose_event_is_not_understood_counts_as_encrypted(monkeypa
     with pytest.raises(Undeliverable, match="chiffré"):
         rooms._refuse_encrypted(RoomId("!r:x.fr"))
     rooms._refuse_encrypted(RoomId("!other:x.fr"))
+
+
+async def test_what_has_meaning_only_now_raises_nothing():
+    told = []
+
+    def on_passing(passing) -> None:
+        told.append(passing.chat)
+        if passing.chat == "!poison:x.fr":
+            raise RuntimeError("a bug")
+
+    async def take(_events) -> None: ...
+
+    way = Arrivals(take, on_passing, OURS)
+    content = {"user_ids": ["@agent:x.fr", 3, None]}
+    rooms = ["!a:x.fr", "!poison:x.fr", "!b:x.fr"]
+    way.pass_on([{"type": "m.typing", "room_id": room, "content": content} for room in rooms])
+    odd = [{"$e": {"m.read": []}}, {"$e": []}, {"$e": {"m.read": {"@agent:x.fr": 3}}}]
+    way.pass_on([{"type": "m.receipt", "room_id": room, "content": each} for room in rooms for each in odd])
+    assert told == rooms * 2

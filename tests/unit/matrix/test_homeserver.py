@@ -92,3 +92,30 @@ async def test_an_answer_of_another_shape_is_asked_for_again(ask, found):
 async def test_the_zone_of_the_settings_is_the_one_of_the_rooms():
     async with world(zone=ZoneInfo("Indian/Reunion")) as here:
         assert here.homeserver.rooms._zone == ZoneInfo("Indian/Reunion")
+
+
+@pytest.mark.parametrize(
+    ("member", "put"),
+    [
+        ({"membership": "join", "displayname": "Pont"}, [{"membership": "join", "displayname": "Autre"}]),
+        (
+            {
+                "membership": "join",
+                "avatar_url": "mxc://x/y",
+                "join_authorised_via_users_server": AGENT,
+                "is_direct": 1,
+            },
+            [{"membership": "join", "displayname": "Autre", "avatar_url": "mxc://x/y"}],
+        ),
+        ({"membership": "join", "displayname": "Autre"}, []),
+        ({"membership": "invite", "displayname": "Pont", "reason": "entrez"}, []),
+        ({"membership": "ban", "reason": "dehors"}, []),
+        ({}, []),
+    ],
+    ids=range(6),
+)
+async def test_a_name_is_worn_by_a_member_and_nothing_else_is_repeated(member, put):
+    async with world() as here:
+        here.found = member
+        await here.homeserver.wear(ROOM, "Autre")
+        assert here.put == put

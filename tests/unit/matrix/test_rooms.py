@@ -198,7 +198,7 @@ async def test_an_attempt_of_unknown_fate_is_not_repeated_in_another_voice(heard
 
         async def refuses_ghosts(request, what, user):
             if what == "messages":
-                found = [{"event_id": "$found", "content": {ORIGIN: {"key": compose.mark("k", "0")}}}]
+                found = [{"event_id": "$found", "sender": GHOST, "content": {ORIGIN: {"key": compose.mark("k", "0")}}}]
                 return web.json_response({"chunk": found if heard else []})
             if user == GHOST and heard and knows_the_request:
                 return web.json_response({"event_id": "$found"})
@@ -228,3 +228,32 @@ async def test_a_late_message_tells_its_time_where_its_readers_are():
     async with world() as here:
         await here.rooms.send(message(late=True))
         assert here.contents[0]["body"] == "(message arrivé en retard, daté du 12/03/2025 01:00)\nbonjour"
+
+
+KEY = {ORIGIN: {"key": compose.mark("k", "0")}}
+
+
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        None,
+        3,
+        [None, 3, "x", []],
+        [{"event_id": "$x", "sender": GHOST, "content": odd} for odd in (None, 3, [], "x")],
+        [{"event_id": "$x", "sender": GHOST, "content": {ORIGIN: odd}} for odd in (None, 3, [], "x")],
+        [{"event_id": "$x", "sender": "@mallory:evil.org", "content": KEY}],
+        [{"event_id": "$x", "content": KEY}],
+    ],
+    ids=range(7),
+)
+@pytest.mark.parametrize("end", [None, 3, ["x"]])
+async def test_only_an_event_of_ours_is_found_again(chunk, end):
+    async with world() as here:
+
+        async def answer(request, what, user):
+            return web.json_response({"chunk": chunk, "end": end} if what == "messages" else {"event_id": "$said"})
+
+        here.answer = answer
+        steps = Steps()
+        steps.known["suspect"] = "yes"
+        assert await here.rooms.send(message(steps=steps)) == ["$said"]

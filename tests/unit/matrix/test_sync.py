@@ -70,7 +70,7 @@ def told(*bodies, token="s1") -> dict:
     return {"next_batch": token, "rooms": {"join": {"!r:x": {"timeline": {"events": events}}}}}
 
 
-def sweeper(client, store=None, arrivals=None, *, on_alive=lambda: None) -> Sweeper:
+def sweeper(client, store=None, arrivals=None, **options) -> Sweeper:
     async def greet():
         return None
 
@@ -81,7 +81,7 @@ def sweeper(client, store=None, arrivals=None, *, on_alive=lambda: None) -> Swee
         "@bot:x",
         appservice="pont",
         greet=greet,
-        on_alive=on_alive,
+        **{"on_alive": lambda: None, **options},
     )
 
 
@@ -178,3 +178,80 @@ def test_an_invite_is_the_last_one_of_the_bot_and_its_sender_the_one_that_was_ch
         assert (event["type"], event["state_key"], event["room_id"]) == ("m.room.member", BOT, "!r:evil.org")
         assert event["event_id"].startswith("$invite-")
         assert isinstance(event["unsigned"]["invite_room_state"], list)
+
+
+JOIN = {"type": "m.room.member", "state_key": BOT, "event_id": "$join"}
+SHAPES = [
+    *([field] for field in (None, 3, "x", [], {})),
+    *([JOIN | {"content": odd}] for odd in (None, 3, "join", [])),
+    [JOIN],
+    *([JOIN | {"content": {"membership": "join"}, "unsigned": odd}] for odd in (None, 3, [], {"prev_content": 3})),
+]
+
+
+@pytest.mark.parametrize("events", SHAPES, ids=range(len(SHAPES)))
+async def test_no_event_stands_before_all_that_follow(events):
+    store, arrivals = Store(), Arrivals()
+    here = told("après")
+    here["rooms"]["join"]["!r:x"]["timeline"]["events"][:0] = events
+    arrivals.take = keep(kept := [])
+    await sweeper(Client(here), store, arrivals).sweep()
+    assert store.token == b"s1"
+    assert kept[-1]["content"] == {"body": "après"}
+    assert all(isinstance(event, dict) and event["room_id"] == "!r:x" for event in kept)
+
+
+def keep(kept):
+    async def take(events):
+        kept.extend(events)
+
+    return take
+
+
+@pytest.mark.parametrize("odd", [None, 3, "x", [], ["x"]])
+@pytest.mark.parametrize("where", ["rooms", "invite", "join", "leave", "part", "timeline", "events", "invite_state"])
+async def test_an_answer_of_another_shape_tells_nothing(where, odd):
+    part = {"timeline": odd if where == "timeline" else {"events": odd}}
+    rooms = {"join": {"!r:x": odd if where == "part" else part}, "invite": {"!i:x": {"invite_state": odd}}}
+    rooms |= {where: odd} if where in {"invite", "join", "leave"} else {}
+    store, kept = Store(), []
+    arrivals = Arrivals()
+    arrivals.take = keep(kept)
+    await sweeper(Client({"next_batch": "s1", "rooms": odd if where == "rooms" else rooms}), store, arrivals).sweep()
+    assert (store.token, kept) == (b"s1", [])
+
+
+async def test_whoever_is_told_of_the_homeserver_does_not_end_the_sweeps(monkeypatch):
+    monkeypatch.setattr(sync, "_APART", 0.01)
+    calls: list[str] = []
+
+    def failing(name):
+        def told_(*_):
+            calls.append(name)
+            raise RuntimeError("a bug")
+
+        return told_
+
+    client = Client(told(), NotReady("away", retry_after=0.01), told())
+    one = sweeper(client, on_alive=failing("alive"), on_lost=failing("lost"), every=0.02)
+    running = asyncio.create_task(one.run())
+    for _turn in range(200):
+        await asyncio.sleep(0.01)
+        if client.asked.count("sync") > 4 or running.done():
+            break
+    assert not running.done()
+    running.cancel()
+    assert calls[:3] == ["alive", "lost", "alive"]
+
+
+async def test_a_sweep_that_fails_for_no_known_reason_is_tried_again():
+    client, alive = Client(RuntimeError("a bug"), KeyError("x"), told("après")), []
+    arrivals = Arrivals()
+    one = sweeper(client, arrivals=arrivals, on_alive=lambda: alive.append(1), every=0.01)
+    running = asyncio.create_task(one.run())
+    for _turn in range(200):
+        await asyncio.sleep(0.01)
+        if alive or running.done():
+            break
+    running.cancel()
+    assert (alive, arrivals.bodies) == ([1], ["après"])
