@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
-from tchap_bridge_email import addresses, naming, reply_to
+from tchap_bridge_email import addresses, naming
 from tchap_bridge_email.challenge import challenge
 from tchap_bridge_email.compose import Enclosure, Letter, Origin, compose
 from tchap_bridge_email.config import EmailConfig
@@ -112,8 +112,7 @@ class EmailConnection(Connection, NamesChats, Proves):
                 _("cette adresse n'a pas de destinataire propre : il faut répondre à un courriel"),
                 remedy=_("Répondez, dans son fil, au courriel dont l'auteur doit vous lire."),
             )
-        asked = reply_to.address_in(message.answered.remark)
-        answered = asked or addresses.normalise(message.answered.person)
+        answered = addresses.normalise(message.answered.answers or message.answered.person)
         if answered is None:
             raise Undeliverable(
                 _("l'adresse d'où vient ce courriel n'en est pas une à laquelle écrire"),

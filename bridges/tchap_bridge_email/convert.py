@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from html import escape
 
-from tchap_bridge_email import addresses, away, fields, reply_to
+from tchap_bridge_email import addresses, away, fields
 from tchap_bridge_email.html import place_images
 from tchap_bridge_email.message import BouncedRecipient, Mail, Part
 from tchap_bridge_email.threads import ancestors
@@ -129,14 +129,18 @@ def _author(mail: Mail, item: Item, home: Home, *, own: bool) -> Author:
         name, person = name or "Expéditeur inconnu", _NOBODY
     elif addresses.other_address(name, person):
         remarks.append(f"écrit depuis {person}")
-    if not own and (asked := _asked(mail, item, home)) not in (None, person):
-        remarks.append(reply_to.remark(asked))
+    asked = None if own else _asked(mail, item, home)
+    if asked == person:
+        asked = None
+    if asked is not None:  # a form's address that nobody reads, or somebody who borrows a name: whoever answers sees it
+        remarks.append(f"demande de répondre à {asked}")
     if own and person == home.address:
         person = addresses.detailed(person, name)
     return Author(
         person=PersonId(person),
         name=name or fields.clean(person.rpartition("@")[0], longest=_NAME),
         remark=" ; ".join(remarks) or None,
+        answers=PersonId(asked) if asked is not None else None,
     )
 
 

@@ -45,13 +45,15 @@ class File:
 class Author:
     """Who speaks. ``name`` is for eyes only: identity is ``person`` alone.
 
-    ``remark`` is shown beside the name when the identity deserves a doubt.
+    ``remark`` is shown beside the name when the identity deserves a doubt. ``answers`` is where this person asks to be
+    answered, None at ``person`` itself; it identifies nobody.
     """
 
     person: PersonId
     name: str
     avatar: File | None = None
     remark: str | None = None
+    answers: PersonId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
