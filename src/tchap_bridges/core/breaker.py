@@ -46,8 +46,9 @@ class Breaker:
 
 
 def _bare(text: str) -> str:
-    """The words without what grows with each turn of a loop."""
-    words = " ".join(text.split()).casefold()
+    """The words, and before them each mark once: a loop repeats its marks, and other people's brackets differ."""
+    words, marks = " ".join(text.split()).casefold(), set[str]()
     while (mark := _MARKS.match(words)) is not None and mark.end() < len(words):
+        marks.add(mark[0].strip())
         words = words[mark.end() :]
-    return words
+    return "\0".join((*sorted(marks), words)) if words else ""

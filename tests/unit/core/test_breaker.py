@@ -16,8 +16,9 @@ from .stage import WHEN, stage
         (["Je suis absent."] * SAME, 1, True),
         (["Je suis absent."] * (SAME - 1), 1, False),
         (["Tout va bien."] * SAME, WITHIN, False),  # a robot's daily line, however fast it comes
-        ([f"{'<pont> ' * n}salut" for n in range(SAME)], 1, True),  # grows with each turn
-        ([f"{'[irc] ' * n}jean: salut" for n in range(SAME)], 1, True),
+        ([f"{'<pont> ' * n}salut" for n in range(1, SAME + 1)], 1, True),  # grows with each turn
+        ([f"{'[irc] [pont] ' * n}jean: salut" for n in range(1, SAME + 1)], 1, True),
+        ([f"[machine {n}] disque plein" for n in range(SAME)], 1, False),  # a robot that speaks of many things
         ([f"message {n}" for n in range(SAME)], 1, False),
         ([""] * SAME, 1, False),  # files without words
         (["a :  b\n\nc", "A : b c"] * (SAME // 2), 1, True),
