@@ -108,8 +108,12 @@ class Session:
         for line in lines:
             self._queue.put((line, question), self.support.fold(target))
         self._news.set()
-        async with asyncio.timeout(ANSWER_SECONDS + len(lines) * self._config.flood.seconds + len(self._queue)):
-            return await question.answer
+        patience = ANSWER_SECONDS + len(self._queue) * self._config.flood.seconds
+        try:
+            async with asyncio.timeout(patience):
+                return await question.answer
+        except TimeoutError:
+            raise _fate(question) from None
 
     async def _send(self) -> None:
         """All that waits, as fast as is allowed."""
@@ -257,14 +261,10 @@ class Session:
             await self._drain()
         self.channels = Channels(self._registration.nick, self.support)
 
-    def _unknown(self, question: Question) -> None:
-        if question.answer.done():
-            return
-        if question.left:
-            why = _("la connexion au réseau a été coupée pendant l'envoi")
-            question.answer.set_exception(Undeliverable(why, certain=False))
-        else:
-            question.answer.set_exception(lost())
+    @staticmethod
+    def _unknown(question: Question) -> None:
+        if not question.answer.done():
+            question.answer.set_exception(_fate(question))
 
     async def close(self, farewell: str = "") -> None:
         """Say goodbye, hang up, and let nobody wait for an answer that cannot come."""
@@ -360,6 +360,13 @@ def refused(ended: Ended) -> BridgeError:
             )
         case Why.LATER:
             return NotReady(_("le réseau demande d'attendre : {said}", said=said), retry_after=15.0)
+
+
+def _fate(question: Question) -> BridgeError:
+    """What can be said of lines that nobody answered for: some have left, or none has."""
+    if not question.left:
+        return lost()
+    return Undeliverable(_("la connexion au réseau a été coupée pendant l'envoi"), certain=False)
 
 
 def lost() -> NotReady:

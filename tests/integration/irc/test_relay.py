@@ -287,3 +287,27 @@ async def test_a_server_that_dies_leaves_nobody_waiting(irc_folder: Callable[[],
         with pytest.raises((NotReady, Undeliverable)):
             async with asyncio.timeout(10):
                 await r.connection.send(r.message("après"))
+
+
+async def test_a_server_that_falls_silent_leaves_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has left may have been seen: the room is told so, and it is not sent again."""
+    monkeypatch.setattr("tchap_bridge_irc.session.ANSWER_SECONDS", 0.3)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(4096):
+            if b"CAP LS" in data:
+                writer.write(b":s 421 * CAP :Unknown command\r\n:s 001 pont :Welcome\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    host = FakeHost()
+    config = IrcConfig(host="127.0.0.1", port=server.sockets[0].getsockname()[1], security="none", nick="pont")
+    async with IrcBridge().open(config, host) as connection:
+        running = asyncio.create_task(connection.run())
+        await host.is_up.wait()
+        with pytest.raises(Undeliverable) as raised:
+            await connection.send(Relay(connection, host, "#essai").message("dans le vide"))
+        assert not raised.value.certain
+        running.cancel()
+        await asyncio.wait({running})
+    server.close()
