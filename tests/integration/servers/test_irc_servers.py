@@ -167,6 +167,7 @@ async def test_inspircd_cuts_a_line_inside_a_character(inspircd, irc_client):
     zoe, jean = await gather(irc_client(inspircd, "zoe", caps=CAPS), irc_client(inspircd, "jean"))
     await zoe.join("#long")
     await jean.join("#long")
+    await zoe.wait_for(lambda line: line.command == "JOIN" and line.nick == "jean")  # she may hear it later than he
     start = zoe.mark()
     zoe.say("#long", "é" * 600)
     zoe.say("#long", "x" + "é" * 600)  # one of the two has a character where the line ends
