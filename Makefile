@@ -12,8 +12,9 @@ help: ## tell what can be done
 	@echo
 	@echo '  ARGS="…" is handed on, as in: make demo ARGS=--once'
 
-demo: synapse ## see a mailing list live in a room: a real Synapse, a real list conversation
-	@scripts/setup email
+demo: synapse ## see a list, an IRC channel and a Slack channel live in one room: real servers, real conversations
+	@scripts/setup email irc slack
+	@scripts/setup-servers --try ngircd
 	@.venv/bin/tchap-bridges demo $(ARGS)
 
 test: setup synapse servers check ## everything that must pass, against real servers
