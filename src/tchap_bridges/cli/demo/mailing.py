@@ -28,6 +28,7 @@ class Mailing:
         self._console = stage.console
         self.camille = camille
         self.room = self.address = ""
+        self.thread: tuple[str, ...] = ()  # the Message-IDs of the list's conversation, root first
 
     async def tell(self) -> None:
         self.room, self.address = await self._room("Service des moyens", "projet", tchap=False)
@@ -58,6 +59,7 @@ class Mailing:
 
         camille = self.camille
         mails = list(conversation(list_name))
+        self.thread = self.thread or tuple(str(mail["Message-ID"]) for mail in mails)
         for mail in mails:
             title = f"La liste envoie par SMTP le courriel de {str(mail['From']).partition('<')[0].strip()}"
             body = mail.get_body(("plain",))
