@@ -25,6 +25,7 @@ from tchap_bridges.core.inbox import MATRIX, Inbox
 from tchap_bridges.core.lanes import Lanes, Pool
 from tchap_bridges.core.linking import Network
 from tchap_bridges.core.links import Links
+from tchap_bridges.core.mentions import Mentions
 from tchap_bridges.core.outbox import DESK, REVIEW, Outbox
 from tchap_bridges.core.passing import Passing
 from tchap_bridges.core.pieces import Pieces
@@ -198,6 +199,15 @@ class Kernel:
             files=files,
             shares=self.shares,
             avatars=self.avatars,
+            mentions=Mentions(
+                db=db,
+                sealer=sealer,
+                secrets=secrets,
+                homeserver=hs,
+                links=self.links,
+                networks=networks,
+                labels=labels,
+            ),
             labels=labels,
             home=options.home,
         )

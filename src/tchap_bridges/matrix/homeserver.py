@@ -12,7 +12,7 @@ import structlog
 from aiohttp import web
 
 from tchap_bridges.bridge import Item
-from tchap_bridges.core.ports import Database, RoomFact, RoomFacts, Sealer
+from tchap_bridges.core.ports import Database, Ghost, RoomFact, RoomFacts, Sealer
 from tchap_bridges.errors import Misconfigured
 from tchap_bridges.events import Event, Passing
 from tchap_bridges.i18n import _
@@ -179,6 +179,9 @@ class MatrixHomeserver:
 
     def is_ours(self, user: UserId) -> bool:
         return user in self._ours
+
+    async def ghost(self, user: UserId) -> Ghost | None:
+        return await self._ghosts.person(user)
 
     async def facts(self, room: RoomId) -> RoomFacts:
         state = await self._client.listed(path_of("rooms", room, "state"), name="state", user=self._bot)

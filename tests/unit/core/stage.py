@@ -35,7 +35,7 @@ from tchap_bridges.bridge import (
 )
 from tchap_bridges.core import policy
 from tchap_bridges.core.kernel import Edge, Kernel, Options
-from tchap_bridges.core.ports import Invited, RoomChanged, RoomFact, RoomFacts
+from tchap_bridges.core.ports import Ghost, Invited, RoomChanged, RoomFact, RoomFacts
 from tchap_bridges.errors import NotReady
 from tchap_bridges.events import Author, Deletion, Edit, Event, File, Form, Message, Reaction, Text
 from tchap_bridges.i18n import Translator
@@ -129,6 +129,8 @@ class FakeHomeserver:
         self.worn: list[tuple[RoomId, str | None]] = []
         self.joined: list[RoomId] = []
         self.marks: list[str] = []
+        self.ghosts: dict[str, Ghost] = {}
+        self.names: dict[str, str] = {}
         self.pictures: dict[str, str] = {}
         self.facts_of: dict[RoomId, RoomFacts] = {}
 
@@ -144,7 +146,7 @@ class FakeHomeserver:
                         chat=chat,
                         author=author,
                         at=at,
-                        text=Text(plain=data["text"]),
+                        text=Text(plain=data["text"], html=data.get("html")),
                         thread=tuple(data.get("thread", ())),
                         reply_to=data.get("reply_to"),
                         form=Form(data.get("form", "text")),
@@ -158,7 +160,14 @@ class FakeHomeserver:
                 )
             case "edit":
                 return (
-                    Edit(id=id_, chat=chat, author=author, at=at, target=data["target"], text=Text(plain=data["text"])),
+                    Edit(
+                        id=id_,
+                        chat=chat,
+                        author=author,
+                        at=at,
+                        target=data["target"],
+                        text=Text(plain=data["text"], html=data.get("html")),
+                    ),
                 )
             case "deletion":
                 return (Deletion(id=id_, chat=chat, author=author, at=at, target=data["target"]),)
@@ -178,6 +187,9 @@ class FakeHomeserver:
     def is_ours(self, user: UserId) -> bool:
         return user == BOT or user.startswith("@pont_")
 
+    async def ghost(self, user: UserId) -> Ghost | None:
+        return self.ghosts.get(user)
+
     async def facts(self, room: RoomId) -> RoomFacts:
         return self.facts_of.get(
             room,
@@ -196,7 +208,7 @@ class FakeHomeserver:
         )
 
     async def display_name(self, room: RoomId, user: UserId) -> str:
-        return user
+        return self.names.get(user, user)
 
     async def avatar(self, room: RoomId, user: UserId) -> str:
         return self.pictures.get(user, "")
@@ -244,7 +256,16 @@ class Net:
         self.direction = Direction.BOTH
         self.destination = Destination.STATE
 
-    async def say(self, text: str, *, chat: str = "#c", by: str = "bob", id: str | None = None, **more: Any) -> str:
+    async def say(
+        self,
+        text: str,
+        *,
+        chat: str = "#c",
+        by: str = "bob",
+        id: str | None = None,
+        html: str | None = None,
+        **more: Any,
+    ) -> str:
         await self.up.wait()
         assert self.host is not None
         self.count += 1
@@ -255,7 +276,7 @@ class Net:
                 chat=ChatId(chat),
                 author=Author(person=PersonId(by), name=by.title()),
                 at=more.pop("at", WHEN),
-                text=Text(plain=text),
+                text=Text(plain=text, html=html),
                 **more,
             ),
             key=f"{id}/{self.count}",

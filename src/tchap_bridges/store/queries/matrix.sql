@@ -3,6 +3,9 @@
 -- name: ghost_get
 SELECT profile, device FROM ghost WHERE mxid = :mxid
 
+-- name: ghost_person
+SELECT network, person FROM ghost WHERE mxid = :mxid
+
 -- name: ghost_add
 INSERT INTO ghost (mxid, network, person, device) VALUES (:mxid, :network, :person, :device)
 ON CONFLICT (mxid) DO UPDATE SET device = excluded.device
