@@ -505,7 +505,10 @@ class Host(Protocol):
         ...
 
     async def receive(self, event: Event, key: str) -> bool:
-        """The same for an event that has meaning only in this session's state. `Passing` events are not kept."""
+        """The same for an event that has meaning only in this session's state. `Passing` events are not kept.
+
+        Of `Membership` only what concerns people who have spoken is kept; False for everybody else.
+        """
         ...
 
     async def chats(self) -> Sequence[Linked]:

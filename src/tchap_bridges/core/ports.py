@@ -165,6 +165,14 @@ class Homeserver(Protocol):
         """The user is the bot or one of its ghosts."""
         ...
 
+    def ghost_of(self, network: str, person: PersonId) -> UserId:
+        """The user that stands, or would stand, for somebody; ``network`` as in `Ghost`. Pure."""
+        ...
+
+    async def depart(self, room: RoomId, user: UserId) -> None:
+        """A ghost leaves the room; it comes back when it speaks. Idempotent."""
+        ...
+
     async def ghost(self, user: UserId) -> Ghost | None:
         """The person that a ghost stands for; None for anybody else."""
         ...

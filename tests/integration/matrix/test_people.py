@@ -99,3 +99,16 @@ async def test_a_picture_as_the_room_sees_it(side, agent):
     assert await side.homeserver.avatar(room, agent.user_id) == mxc
     async with side.homeserver.thumbnail(mxc) as chunks:
         assert kind_of(b"".join([chunk async for chunk in chunks])) in {"image/png", "image/jpeg"}
+
+
+async def test_whoever_leaves_is_back_with_their_next_word(side, agent):
+    room = await side.enter(agent)
+    sent = await side.say(room, "un", author=person("zoe"))
+    ghost = (await agent.event(room, sent))["sender"]
+    assert side.homeserver.ghost_of("courriel", PersonId("zoe@exemple.fr")) == ghost
+    for _ in range(2):  # a retry changes nothing
+        await side.homeserver.depart(room, ghost)
+    assert ghost not in await agent.members(room)
+    sent = await side.say(room, "deux", author=person("zoe"))
+    assert (await agent.event(room, sent))["sender"] == ghost
+    assert ghost in await agent.members(room)

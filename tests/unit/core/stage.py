@@ -131,6 +131,8 @@ class FakeHomeserver:
         self.marks: list[str] = []
         self.ghosts: dict[str, Ghost] = {}
         self.names: dict[str, str] = {}
+        self.departed: list[tuple[RoomId, UserId]] = []
+        self.db: Database
         self.pictures: dict[str, str] = {}
         self.facts_of: dict[RoomId, RoomFacts] = {}
 
@@ -186,6 +188,14 @@ class FakeHomeserver:
 
     def is_ours(self, user: UserId) -> bool:
         return user == BOT or user.startswith("@pont_")
+
+    def ghost_of(self, network: str, person: PersonId) -> UserId:
+        return UserId(f"@pont_{person}:test")
+
+    async def depart(self, room: RoomId, user: UserId) -> None:
+        self.departed.append((room, user))
+        async with self.db.transaction() as tx:
+            await tx.run("ghost_room_remove", room=room, mxid=user)
 
     async def ghost(self, user: UserId) -> Ghost | None:
         return self.ghosts.get(user)
@@ -382,6 +392,7 @@ class Stage:
             meter=self.meter,
         )
         self.hs = made[0]
+        self.hs.db = db
         self.count = 0
 
     @property
