@@ -120,6 +120,8 @@ class Resolver:
             title=title,
             form=event.form,
             late=bool(message["late"]),
+            in_thread=message["root"] is not None and bool(lineage),
+            foreign=way.link is not None and str(message["origin"]).startswith("link:"),
             options=way.options,
             link_to_text=self.link_to_text(message["id"], way),
             link_to_avatar=self._avatars.linker(message, author, way.link),
