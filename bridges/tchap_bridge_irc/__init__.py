@@ -49,3 +49,9 @@ class IrcBridge(Bridge[IrcConfig]):
         from tchap_bridge_irc.connection import IrcConnection  # noqa: PLC0415  whoever only validates loads no sockets
 
         yield IrcConnection(config, host)
+
+    @classmethod
+    def connection(cls) -> type[Connection]:
+        from tchap_bridge_irc.connection import IrcConnection  # noqa: PLC0415
+
+        return IrcConnection

@@ -156,6 +156,8 @@ def name_of(author: Author | None) -> str:
 def said_by(message: Outgoing) -> str:
     """What stands before the words: who says it, to whom, and that it is late."""
     name = name_of(message.author)
+    if name and message.foreign:
+        name = f"{name} ({formatting.strip(message.network)})"
     heads = [f"* {name}" if message.form is Form.EMOTE else f"<{name}>"] if name else []
     if message.late:
         heads.append(f"[{message.at:%d/%m %H:%M}]")
