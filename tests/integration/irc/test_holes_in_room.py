@@ -1,6 +1,6 @@
 """What other bridges let through, tried on the whole program: a real Synapse, a real ngIRCd, a list's mail.
 
-Each test bears the number of the hole that it attacks; docs/operate/security.md says what each was.
+Each test bears the number of the hole that it attacks; docs/security.md says what each was.
 """
 
 import asyncio
