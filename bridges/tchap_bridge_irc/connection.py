@@ -44,6 +44,8 @@ from tchap_bridges.i18n import _
 from tchap_bridges.ids import ChatId, MessageId, PersonId
 
 _JOIN_SECONDS = 10.0
+_CASEMAPPING = "casemapping"
+"""In a link's options: by which one its chat was named."""
 
 
 class IrcConnection(Connection, Edits, Deletes, Reacts, ShowsTyping, NamesChats, ListsMembers):
@@ -66,13 +68,19 @@ class IrcConnection(Connection, Edits, Deletes, Reacts, ShowsTyping, NamesChats,
             splits = Netsplits(session.support)
             try:
                 for linked in await self._host.chats():
-                    if session.support.is_channel(linked.chat):
+                    if _unsure(session, linked.chat, linked.options):
+                        await self._tell_unsure(linked.chat)
+                    elif session.support.is_channel(linked.chat):
                         session.put(Line("JOIN", (linked.chat,)), target=linked.chat)
                 self._host.up(session.me.nick)
                 async for item in session.items():
                     await self._take(session, splits, item)
             finally:
                 self._session = None
+
+    async def _tell_unsure(self, chat: ChatId) -> None:
+        why = _doubt(chat)
+        await self._say(chat, chat, f"⚠ {why.reason}. {why.remedy}", key=f"casemapping {chat}")
 
     async def _take(self, session: Session, splits: Netsplits, item: Line | Batch) -> None:
         lines = tuple(item.lines()) if isinstance(item, Batch) and item.kind != "draft/multiline" else (item,)
@@ -96,8 +104,9 @@ class IrcConnection(Connection, Edits, Deletes, Reacts, ShowsTyping, NamesChats,
             return
         if isinstance(event, Passing):
             await self._host.receive(event, key="")
-        elif await self._host.linked(event.chat) is not None:
-            await self._host.receive(event, key=f"{type(event).__name__} {key}")
+        elif (linked := await self._host.linked(event.chat)) is not None:
+            if not _unsure(session, event.chat, linked.options):
+                await self._host.receive(event, key=f"{type(event).__name__} {key}")
         elif isinstance(event, Message) and not session.support.is_channel(event.chat) and event.form is Form.TEXT:
             self._say_who_we_are(session, event.author.name)
 
@@ -127,8 +136,10 @@ class IrcConnection(Connection, Edits, Deletes, Reacts, ShowsTyping, NamesChats,
         chat = self._chat(session, channel)
         if await self._host.linked(chat) is None:
             return
-        key = f"{self._began}-{next(self._numbers)}"
-        author = Author(person=PersonId(session.support.fold(channel)), name=channel)
+        await self._say(chat, channel, words, key=f"{self._began}-{next(self._numbers)}")
+
+    async def _say(self, chat: ChatId, name: str, words: str, *, key: str) -> None:
+        author = Author(person=PersonId(chat), name=name)
         message = Message(
             id=MessageId(key), chat=chat, author=author, at=datetime.now(UTC), text=Text(plain=words), form=Form.NOTICE
         )
@@ -144,10 +155,17 @@ class IrcConnection(Connection, Edits, Deletes, Reacts, ShowsTyping, NamesChats,
             raise NotReady(_("la connexion au réseau n'est pas établie"))
         return self._session
 
+    def _sure(self, what: Outgoing | OutgoingEdit | OutgoingDeletion | OutgoingReaction) -> Session:
+        """The session, where the chat is still the one that the room was linked to."""
+        session = self._live
+        if _unsure(session, what.chat, what.options):
+            raise _doubt(what.chat)
+        return session
+
     # Messages
 
     async def send(self, message: Outgoing) -> Sequence[MessageId]:
-        session = self._live
+        session = self._sure(message)
         notes = [await self._note(message, n, file) for n, file in enumerate(message.files)]
         formatted = "c" not in session.channels.modes(message.chat)
         lines, whole = convert.lines_of(
@@ -186,12 +204,12 @@ class IrcConnection(Connection, Edits, Deletes, Reacts, ShowsTyping, NamesChats,
             raise Undeliverable(_("le nom de ce salon est trop long")) from error
 
     async def edit(self, edit: OutgoingEdit) -> None:
-        session = self._live
+        session = self._sure(edit)
         text = _cut(convert.correction(edit), self._room(session, edit.chat))
         await session.ask([Line("PRIVMSG", (edit.chat, text))], edit.chat)
 
     async def delete(self, deletion: OutgoingDeletion) -> None:
-        session = self._live
+        session = self._sure(deletion)
         if not session.has("draft/message-redaction"):
             raise Unsupported(
                 "Deletes",
@@ -202,7 +220,7 @@ class IrcConnection(Connection, Edits, Deletes, Reacts, ShowsTyping, NamesChats,
             await session.ask([Line("REDACT", (deletion.chat, target))], deletion.chat)
 
     async def react(self, reaction: OutgoingReaction) -> MessageId | None:
-        session = self._live
+        session = self._sure(reaction)
         if not session.has("message-tags"):
             return None  # a line for each 👍 would be worse than none
         name = "+draft/unreact" if reaction.removed else "+draft/react"
@@ -237,6 +255,7 @@ class IrcConnection(Connection, Edits, Deletes, Reacts, ShowsTyping, NamesChats,
             name=name,
             destination=self._config.destination,
             direction=Direction.BOTH,
+            options={_CASEMAPPING: session.support.casemapping},
         )
 
     async def _join(self, session: Session, name: str) -> None:
@@ -254,6 +273,18 @@ class IrcConnection(Connection, Edits, Deletes, Reacts, ShowsTyping, NamesChats,
             for member in session.channels.members(chat)
             if not session.support.same(member.who.nick, session.me.nick)
         ]
+
+
+def _unsure(session: Session, chat: ChatId, options: Mapping[str, str]) -> bool:
+    """Whether the network compares names in another way than when the chat was named, and it matters for this one."""
+    return session.support.unsure(chat, options.get(_CASEMAPPING, session.support.casemapping))
+
+
+def _doubt(chat: ChatId) -> Undeliverable:
+    return Undeliverable(
+        _("le réseau a changé sa façon de comparer les noms : {chat} y est peut-être un autre", chat=chat),
+        remedy=_("Retirez ce lien et reliez de nouveau."),
+    )
 
 
 def _cut(text: str, size: int) -> str:
