@@ -96,8 +96,8 @@ class Kernel:
         self.secrets = secrets = Secrets(key)
         self.pieces = Pieces(db, sealer)
         self._readers = {name: Reader(bridge, config) for name, (bridge, config) in bridges.items()}
-        # A nick of one IRC network is somebody else's on another: neither one ghost of two, nor one author. A connection
-        # that is called like its bridge shows the bridge's label; those beside it show their own names.
+        # A nick of one IRC network is somebody else's on another: neither one ghost nor one author. A connection that
+        # is called like its bridge shows the bridge's label; those beside it show their own names.
         alone = {name for name, (bridge, _config) in bridges.items() if bridge.same_people or name == bridge.name}
         labels = {name: bridge.label if name in alone else name for name, (bridge, _config) in bridges.items()}
         networks = {
