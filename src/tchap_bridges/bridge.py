@@ -409,6 +409,7 @@ class Bridge(ABC, Generic[ConfigT]):
     options: ClassVar[frozenset[str]] = (
         frozenset()
     )  # what `NamesChats.find` takes beside the argument; others are refused
+    same_people: ClassVar[bool] = False  # a person's id means that person on every connection, as an address does
     hostile: ClassVar[bool] = False  # read() meets bytes that strangers wrote: it runs in a process that can be killed
 
     @abstractmethod
