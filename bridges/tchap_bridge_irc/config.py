@@ -43,10 +43,14 @@ Nick = Annotated[str, AfterValidator(_one_word), Field(max_length=30)]
 
 
 class Flood(Section):
-    """How fast lines leave: ``burst`` at once, then one every ``seconds``. The server throws off whoever is faster."""
+    """How fast lines leave: ``burst`` at once, then one every ``seconds``. The server throws off whoever is faster.
+
+    ``bytes``: how many may be on their way that the server has not read yet, less than it keeps (InspIRCd: recvq).
+    """
 
     burst: Annotated[int, Field(ge=1, le=1000)] = 5
     seconds: Annotated[float, Field(ge=0, le=60)] = 1.0
+    bytes: Annotated[int, Field(ge=512, le=1_000_000)] = 4096
 
 
 class IrcConfig(Section):
