@@ -54,7 +54,11 @@ class Flood(Section):
 
 
 class IrcConfig(Section):
-    """One network. ``lines``: how many a message may take; the last one leads to the rest."""
+    """One network.
+
+    ``lines``: how many a message may take; the last one leads to the rest. ``language``: of what the bridge itself says
+    there and tells of it, for IRC does not say what its people read.
+    """
 
     host: str = Field(min_length=1, max_length=253)
     port: Port | None = None
@@ -71,6 +75,7 @@ class IrcConfig(Section):
     destination: Destination = Destination.STATE
     flood: Flood = Flood()
     lines: Annotated[int, Field(ge=1, le=100)] = 8
+    language: Literal["fr", "en"] = "fr"
 
     @property
     def at(self) -> int:

@@ -96,8 +96,8 @@ def distrusted(error: ssl.SSLError, config: IrcConfig) -> NotReady:
         )
     elif error.verify_code in _UNTRUSTED:
         said = _(
-            "le certificat de {host} n'est signé par aucune autorité connue ({why}) : rien n'a été envoyé ; si le réseau"
-            " a sa propre autorité, donnez-la par « tls_authority »",
+            "le certificat de {host} n'est signé par aucune autorité connue ({why}) : rien n'a été envoyé ; si le"
+            " réseau a sa propre autorité, donnez-la par « tls_authority »",
             host=config.host,
             why=error.verify_message,
         )

@@ -53,7 +53,7 @@ class Bucket:
         if self._full < min(cost, self._burst) * _ONE:
             return False
         self._full -= cost
-        if 0 > self._full > -1e-6:  # noqa: PLR2004  what floating point lost
+        if 0 > self._full > -1e-6:
             self._full = 0.0
         return True
 

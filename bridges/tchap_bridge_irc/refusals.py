@@ -13,18 +13,23 @@ from tchap_bridges.i18n import Phrase, _
 
 LATER_SECONDS = 15.0
 """How long a network that asks for patience, or whose services are away, is left in peace."""
-NOT_DELIVERED = frozenset(
-    {"401", "402", "403", "404", "405", "407", "411", "412", "413", "414", "415", "417", "421", "437", "442", "447"}
-    | {"461", "470", "471", "473", "474", "475", "476", "477", "480", "482", "489", "500", "520", "531"}
+NOT_JOINED = frozenset({"403", "405", "437", "470", "471", "473", "474", "475", "476", "477", "480", "489", "520"})
+"""Numerics that answer a JOIN. Some may as well answer a message."""
+NOT_DELIVERED = NOT_JOINED | frozenset(
+    {"401", "402", "404", "407", "411", "412", "413", "414", "415", "417", "421", "442", "461", "482", "531"}
 )
-"""Numerics that say that what was sent did not get where it was to go, a JOIN among them."""
-NOT_JOINED = frozenset(
-    {"403", "405", "437", "447", "470", "471", "473", "474", "475", "476", "477", "480", "489", "500", "520"}
-)
-"""Those that answer a JOIN. Some may as well answer a message."""
+"""Those that say that what was sent did not get where it was to go."""
 FORWARDED = "470"
 _NEVER = frozenset({"403", "405", "476", "520"})
 _OPERATORS = _("Demandez-le à un opérateur du canal.")
+
+
+class Refused(Undeliverable):
+    """The server has said that something did not get where it was to go. ``code``: its numeric, or FAIL's own word."""
+
+    def __init__(self, reason: str, *, code: str, remedy: str = "") -> None:
+        super().__init__(reason, remedy=remedy)
+        self.code = code
 
 
 def not_joined(line: Line) -> tuple[Phrase, Phrase, bool]:
@@ -68,31 +73,36 @@ def not_joined(line: Line) -> tuple[Phrase, Phrase, bool]:
     return reason, remedy, line.command not in _NEVER
 
 
-def undelivered(line: Line, modes: Mapping[str, str]) -> Undeliverable:
+def undelivered(line: Line, modes: Mapping[str, str]) -> Refused:
     """Why a message was not passed on. ``modes`` are the channel's, as far as they are known."""
+    code = line.param(1) if line.command == "FAIL" else line.command
     if line.command in NOT_JOINED and line.command not in {"403", "477"}:
         reason, remedy, _again = not_joined(line)
-        return Undeliverable(reason, remedy=remedy)
+        return Refused(reason, remedy=remedy, code=code)
     where, said = line.param(1), line.param(-1)
-    match line.command:
-        case "401" | "406":
-            return Undeliverable(
-                _("{nick} n'est pas connecté à ce réseau", nick=where), remedy=_("Réessayez quand la personne est là.")
-            )
+    reason = _("le réseau n'a pas remis le message : {said}", said=said)
+    remedy = _("Vérifiez que le pont est sur ce canal et peut y parler, ou que la personne est connectée.")
+    match code:
+        case "401":
+            reason = _("{nick} n'est pas connecté à ce réseau", nick=where)
+            remedy = _("Réessayez quand la personne est là.")
         case "403" | "442":
-            return Undeliverable(
-                _("le pont n'est pas sur {channel}", channel=where),
-                remedy=_("Il y revient dès qu'on l'y laisse entrer ; voyez !pont etat."),
-            )
+            reason = _("le pont n'est pas sur {channel}", channel=where)
+            remedy = _("Il y revient dès qu'on l'y laisse entrer ; voyez !pont etat.")
         case "404" | "477" | "531":
-            return Undeliverable(_muted(where, said, modes), remedy=_silence(said, modes))
+            reason, remedy = _muted(where, said, modes), _silence(said, modes)
         case "417":
-            return Undeliverable(_("le réseau trouve ce message trop long"), remedy=_("Écrivez-le en plusieurs."))
+            reason, remedy = _("le réseau trouve ce message trop long"), _("Écrivez-le en plusieurs.")
+        case "REDACT_FORBIDDEN":
+            reason = _("le réseau ne laisse pas le pont supprimer ce message")
+            remedy = _("Un opérateur du canal peut le faire, ou donner au pont le rang qu'il faut.")
+        case "REDACT_WINDOW_EXPIRED":
+            reason, remedy = _("il est trop tard pour supprimer ce message sur IRC"), _OPERATORS
+        case "UNKNOWN_MSGID":
+            reason, remedy = _("le réseau ne connaît plus ce message"), _("Il n'y a rien à faire.")
         case _other:
-            return Undeliverable(
-                _("le réseau n'a pas remis le message : {said}", said=said),
-                remedy=_("Vérifiez que le pont est sur ce canal et peut y parler, ou que la personne est connectée."),
-            )
+            pass
+    return Refused(reason, remedy=remedy, code=code)
 
 
 def _muted(where: str, said: str, modes: Mapping[str, str]) -> Phrase:

@@ -4,8 +4,8 @@ Sources: IRCv3 SASL 3.1 and 3.2, RFC 4616 (PLAIN), RFC 4422 appendix A (EXTERNAL
 """
 
 import base64
-from collections.abc import Iterator, Sequence
 from binascii import Error as Base64Error
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol

@@ -75,16 +75,16 @@ class ScramDialogue:
         except UnicodeDecodeError as error:
             raise ScramError("a challenge that is not UTF-8") from error
         fields = _fields(text)
-        if self._step == 2:  # noqa: PLR2004  the second of three
+        if self._step == 2:
             return self._proof(text, fields)
         given = _base64(fields.get("v", ""))
-        if self._step > 3 or not hmac.compare_digest(given, self._signature):  # noqa: PLR2004
+        if self._step > 3 or not hmac.compare_digest(given, self._signature):
             raise ScramError("the server does not know the password")
         return b""
 
     def _proof(self, first: str, fields: Mapping[str, str]) -> bytes:
         nonce, salt, said = fields.get("r", ""), _base64(fields.get("s", "")), fields.get("i", "")
-        rounds = int(said) if said.isascii() and said.isdigit() and len(said) < 9 else 0  # noqa: PLR2004
+        rounds = int(said) if said.isascii() and said.isdigit() and len(said) < 9 else 0
         if "m" in fields:
             raise ScramError("an extension that is asked for and not known")
         if not nonce.startswith(self._nonce) or nonce == self._nonce:

@@ -44,6 +44,7 @@ class Question:
     """What was sent for one purpose, and the future of what the server says to it."""
 
     target: str
+    command: str
     answer: "asyncio.Future[Sequence[Line]]"
     left: bool = False  # it is out: it may be seen by others
     token: str = ""
@@ -95,6 +96,11 @@ class Session:
         return self.channels.me
 
     @property
+    def nick_wanted(self) -> str:
+        """The nick that we would have, were it nobody else's."""
+        return self._config.nick
+
+    @property
     def account(self) -> str:
         """The account that the server holds us for, '' for none."""
         return self._registration.account
@@ -135,8 +141,8 @@ class Session:
         Raises `NotReady` when the session ends before they have left, `Undeliverable` (not certain) when it ends after
         that, and `Undeliverable` when the server says that they did not arrive, or nothing of the kind can be sent.
         """
-        question = Question(target, asyncio.get_running_loop().create_future())
         first = lines[0]
+        question = Question(target, first.command, asyncio.get_running_loop().create_future())
         try:
             if self.exact and (len(lines) == 1 or first.command == "BATCH"):
                 label = self._labels.ask(question, self._now())
@@ -186,7 +192,9 @@ class Session:
         if found is None or found[1] is Priority.URGENT or self._window.open(len(found[0].data)):
             return False
         if self._probe is None or self._probe.answer.done():
-            self._probe = Question("", asyncio.get_running_loop().create_future(), token=f"w{next(self._tokens)}")
+            self._probe = Question(
+                "", "PING", asyncio.get_running_loop().create_future(), token=f"w{next(self._tokens)}"
+            )
             self._depart(Departure(self._bytes([Line("PING", (self._probe.token,))]), self._probe))
         return True
 
@@ -257,12 +265,17 @@ class Session:
                 question = self._asked.popleft()
                 self._settle(question, question.heard)
             return True
-        if self._asked and (item.command in NOT_DELIVERED or item.command == "FAIL"):
-            for question in self._asked:  # the first that is about this target: answers come in order
-                if question.target and any(self.support.same(question.target, one) for one in item.params[1:-1]):
+        if item.command in NOT_DELIVERED or item.command == "FAIL":
+            for question in self._asked:  # the first that it can be about: answers come in order
+                if self._about(item, question):
                     question.heard.append(item)
                     return True
         return False
+
+    def _about(self, refusal: Line, question: Question) -> bool:
+        if refusal.command == "FAIL":
+            return refusal.param(0) == question.command
+        return question.target != "" and self.support.same(question.target, refusal.param(1))
 
     def _settle(self, question: Question, lines: Sequence[Line]) -> None:
         self._window.read(question.mark)
