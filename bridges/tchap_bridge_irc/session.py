@@ -36,7 +36,14 @@ QUIET_SECONDS = 90.0
 """After so long without a line the server is asked whether it is still there."""
 MOST_WAITING = 20_000
 """Lines that wait for a slow disk, some ten megabytes, before nothing more is read."""
+MOTD_SECONDS = 3.0
+"""How long a server that has welcomed us may be silent before it counts as having introduced itself."""
 _READ = 1 << 16
+_MOTD_ENDS = frozenset({"376", "422"})
+
+
+class _Introduced(Exception):
+    """The server has said what there is to say of itself."""
 
 
 @dataclass(slots=True, eq=False)
@@ -305,26 +312,46 @@ class Session:
     # The ends
 
     async def register(self) -> Ended | None:
-        """Returns why there is no session, None when there is one. Raises `OSError` or `NotReady` when it is cut."""
+        """Returns why there is no session, None when there is one. Raises `OSError` or `NotReady` when it is cut.
+
+        Welcomed, it goes on to the end of the message of the day: until then the server says which names are equal.
+        """
         for first in self._registration.start():
             self._writer.write(encode(first))
-        await self._writer.drain()
-        while not self._registration.welcomed:
-            data = await self._reader.read(_READ)
-            if not data:
-                raise lost()
-            for line in self._lines.feed(data):
-                if isinstance(line, Nonsense):
-                    continue
-                step = self._registration.receive(line)
-                for reply in step.send:
-                    self._writer.write(encode(reply))
-                if isinstance(step.outcome, Ended):
-                    return step.outcome
-                if line.command == "005":
-                    self.support = self.support.updated(line)
-            await self._writer.drain()
-        self.channels = Channels(self._registration.nick, self.support)
+        with suppress(_Introduced):
+            while True:
+                await self._writer.drain()
+                try:
+                    async with asyncio.timeout(MOTD_SECONDS if self._registration.welcomed else None):
+                        data = await self._reader.read(_READ)
+                except TimeoutError:
+                    break
+                if not data:
+                    raise lost()
+                lines = [line for line in self._lines.feed(data) if isinstance(line, Line)]
+                if (end := self._introduce(lines)) is not None:
+                    return end
+        return None
+
+    def _introduce(self, lines: Sequence[Line]) -> Ended | None:
+        """Raises `_Introduced` after the last line that concerns only the session itself."""
+        for n, line in enumerate(lines):
+            step = self._registration.receive(line)
+            for reply in step.send:
+                self._writer.write(encode(reply))
+            if isinstance(step.outcome, Ended):
+                return step.outcome
+            if isinstance(step.outcome, Welcomed):
+                self.channels = Channels(self._registration.nick, self.support)
+            if line.command == "005":
+                self.support = self.support.updated(line)
+                self.channels.use(self.support)
+            elif line.command in _MOTD_ENDS and self._registration.welcomed:
+                for later in lines[n + 1 :]:
+                    self._own(later)
+                    for item in self._batches.take(later, self._now()):
+                        self.inbox.put_nowait(item)
+                raise _Introduced
         return None
 
     @staticmethod
