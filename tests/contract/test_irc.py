@@ -186,6 +186,7 @@ class IrcPeer(Peer):
 
     async def cut(self) -> None:
         """Returns once the bridge has noticed: what is sent into a broken wire before that is uncertain for ever."""
+        await until(lambda: self.wire.connections > 1)
         before = self.ends
         self.wire.cut()
         await until(lambda: self.ends > before)
