@@ -252,8 +252,8 @@ class OutgoingEdit:
     """New words for ``target``, a message that we showed; ``parts`` are all the ids that showing it returned.
 
     ``before`` is what it read until now, for networks that can only say what has changed; None when that is forgotten.
-    ``foreign`` and ``link_to_text`` as in `Outgoing`, the same link. ``text`` may name people as in `Outgoing`; whoever was named
-    before need not be called again.
+    ``foreign`` and ``link_to_text`` as in `Outgoing`, the same link. ``text`` may name people as there;
+    whoever was named before need not be called again.
     """
 
     key: str
