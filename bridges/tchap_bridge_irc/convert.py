@@ -182,9 +182,15 @@ def name_of(author: Author | None) -> str:
     return name if len(data) <= NAME_BYTES else data[:NAME_BYTES].decode(errors="ignore") + "…"
 
 
+def relayed_name(message: Outgoing | OutgoingEdit) -> str:
+    """Who says it, and where, when that is on a third network."""
+    name = name_of(message.author)
+    return f"{name} ({one_line(message.network)})" if name and message.foreign else name
+
+
 def said_by(message: Outgoing, *, named: bool = True) -> str:
     """What stands before the words: who says it, unless that is seen already, to whom, and that it is late."""
-    name = name_of(message.author) if named else ""
+    name = relayed_name(message) if named else ""
     heads = [f"* {name}" if message.form is Form.EMOTE else f"<{name}>"] if name else []
     if message.late:
         heads.append(f"[{message.at:%d/%m %H:%M}]")

@@ -67,7 +67,7 @@ class Voice:
         words = convert.correction(edit, self._t)
         if not words:
             return
-        head, space = f"<{convert.name_of(edit.author)}>" if edit.author else "", self._room(edit.chat)
+        head, space = f"<{convert.relayed_name(edit)}>" if edit.author else "", self._room(edit.chat)
         lines, whole = convert.laid_out(head, words, space, most=self._config.lines)
         if not whole:
             lines[-1] = await self._rest(head, lines[-1], space, edit.link_to_text)
