@@ -63,6 +63,15 @@ def renamed(old: str, new: str) -> Phrase:
     )
 
 
+def renicked(old: str, new: str) -> Phrase:
+    """Somebody who is linked by their nick has another one."""
+    return _(
+        "ℹ {old} s'appelle désormais {new} sur IRC ; ce salon reste relié à {old}. Pour suivre : !pont irc {new}",
+        old=old,
+        new=new,
+    )
+
+
 def duration(seconds: float) -> Phrase:
     """So long, in words."""
     if seconds < 90:
