@@ -14,7 +14,7 @@ from tchap_bridges.core.avatars import Avatars
 from tchap_bridges.core.files import Files
 from tchap_bridges.core.links import Link, Links
 from tchap_bridges.core.mentions import Mentions
-from tchap_bridges.core.outbox import ORIGIN
+from tchap_bridges.core.outbox import ORIGIN, THERE
 from tchap_bridges.core.ports import Database, Homeserver, Row, Sealer, Snapshot
 from tchap_bridges.core.shares import TEXT, Shares
 from tchap_bridges.events import Author, Edit, Event, Message, Text
@@ -102,7 +102,7 @@ class Resolver:
         async with self._db.snapshot() as tx:
             lineage = await self._lineage(tx, message, target) if message["root"] or message["parent"] else ()
             parent = await self.remote(tx, message["parent"], target)
-            title = await self._title(tx, message, event) if way.link else event.title
+            title = await self._title(tx, message, event, target) if way.link else event.title
             answered = await self._answered(tx, message["parent"], target) if way.link else None
         network, author = await self.speaker(message, event.author, event.chat)
         return Outgoing(
@@ -195,14 +195,21 @@ class Resolver:
             chain.append(MessageId(row["remote"]))
         return tuple(dict.fromkeys(chain))
 
-    async def _title(self, tx: Snapshot, message: Row, event: Message) -> str | None:
-        """Its own; else that of the conversation, which a plain answer belongs to as much as one in the thread."""
+    async def _title(self, tx: Snapshot, message: Row, event: Message, target: str) -> str | None:
+        """Its own; else that of the conversation, which a plain answer belongs to as much as one in the thread.
+
+        Not of a conversation that the target's readers were never shown (CVE-2024-32000): what an answer quotes of
+        it is theirs to read only then.
+        """
         first = message["root"]
         if first is None and message["parent"] is not None:
             parent = await tx.one("message_get", id=message["parent"])
             first = (parent["root"] or parent["id"]) if parent is not None else None
         if event.title is not None or first is None:
             return event.title
+        shown = await tx.one("copy_on", message=first, target=target)
+        if shown is None or shown["state"] not in {ORIGIN, THERE}:
+            return None
         root = await self._event(tx, first)
         return root.title if isinstance(root, Message) else None
 
