@@ -17,7 +17,7 @@ from tchap_bridge_irc.batches import Batch
 from tchap_bridge_irc.changes import Change, Renicked
 from tchap_bridge_irc.config import IrcConfig
 from tchap_bridge_irc.flood import Priority
-from tchap_bridge_irc.keeper import Keeper
+from tchap_bridge_irc.keeper import OUR_OWN, Keeper
 from tchap_bridge_irc.netsplit import Netsplits, Parted
 from tchap_bridge_irc.outgoing import Voice
 from tchap_bridge_irc.people import People
@@ -33,7 +33,7 @@ from tchap_bridges.i18n import Phrase, Translator
 from tchap_bridges.ids import ChatId, MessageId, PersonId
 from tchap_bridges.logs import harmless
 
-FAREWELL_SECONDS = 1.5
+FAREWELL_SECONDS = 1.0
 """When we are stopped: what has been read is kept first, for the network does not say it again."""
 _TICK = 1.0
 
@@ -63,6 +63,8 @@ class Incoming:
         self.presence = Presence(session, host, memory.record)
         self._held: dict[ChatId, list[tuple[Event, str]]] = {}
         self._keeper = Keeper(host, session)
+        self._clock = datetime.now(UTC)  # the network's, by the last line; ours where it tells none
+        self._arrived: dict[ChatId, datetime] = {}  # when we came into a channel, by that clock
         self._seen: datetime | None = None  # when we were last known to be there, before this session
 
     # The session
@@ -157,6 +159,7 @@ class Incoming:
 
     async def _hear(self, item: Line | Batch) -> None:
         frame = self._frame()
+        self._clock = convert.moment(item.opening if isinstance(item, Batch) else item, frame.now)
         key = self._keeper.key(item)
         event = convert.event_of(item, frame, key)
         if event is None or isinstance(event, Passing):
@@ -184,7 +187,7 @@ class Incoming:
         at = history.load(item.tags.get("time"))
         if at is None:
             return self.presence.fresh(chat)
-        return at < self.presence.since(chat)
+        return at < self._arrived.get(chat, at)
 
     def _say_who_we_are(self, nick: str) -> None:
         """Somebody wrote to us alone, and no room is there to read it: never silence, and never a storm of answers."""
@@ -275,11 +278,12 @@ class Incoming:
         """We are in a channel: what its modes are, and what was said there before."""
         chat = convert.chat_of(name, self._session.support)
         self._host.log.info("irc.joined", channel=chat)
+        self._arrived[chat] = self._clock
         cursor = await self._keeper.cursor(chat) if await self._keeper.linked(chat) else None
         for line in self._history.joined(name, cursor, time.monotonic()):
             self._session.put(line, target=chat)
         if cursor is None:
-            await self._keeper.begin(chat)
+            await self._keeper.begin(chat, self._clock)
         else:
             self.presence.known.add(chat)
         self._session.put(Line("MODE", (name,)), target=chat, priority=Priority.LATE)
@@ -324,4 +328,4 @@ class Incoming:
             text=Text(plain=plain),
             form=Form.NOTICE,
         )
-        await self._keep(notice, key)
+        await self._keeper.keep(notice, f"{OUR_OWN}{key}")
