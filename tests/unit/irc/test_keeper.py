@@ -22,11 +22,12 @@ AT = datetime(2026, 11, 22, 8, 0, 0, 250_000, tzinfo=UTC)
 class Named:
     """Of a session, only what it says of names."""
 
-    support = Isupport()
+    def __init__(self, **tokens: str) -> None:
+        self.support = Isupport(tokens)
 
 
-def keeper(host: FakeHost | None = None) -> Keeper:
-    session: Any = Named()
+def keeper(host: FakeHost | None = None, **tokens: str) -> Keeper:
+    session: Any = Named(**tokens)
     return Keeper(host or FakeHost(), session)
 
 
@@ -115,7 +116,6 @@ async def test_a_chat_that_the_network_may_take_for_another_is_not_linked():
     host = FakeHost()
     host.link("#a[1]", options={"casemapping": "rfc1459"})
     host.link("#b", options={"casemapping": "ascii"})
-    one = keeper(host)
-    Named.support = Isupport({"CASEMAPPING": "ascii"})
+    one = keeper(host, CASEMAPPING="ascii")
     assert not await one.linked(ChatId("#a[1]"))
     assert await one.linked(ChatId("#b"))
