@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from tchap_bridge_irc import convert, history, notices
 from tchap_bridge_irc.batches import Batch
-from tchap_bridge_irc.changes import Change, Renicked
+from tchap_bridge_irc.changes import Change, Kicked, Left, Renicked
 from tchap_bridge_irc.config import IrcConfig
 from tchap_bridge_irc.flood import Priority
 from tchap_bridge_irc.keeper import OUR_OWN, Keeper
@@ -65,6 +65,8 @@ class Incoming:
         self._keeper = Keeper(host, session)
         self._clock = datetime.now(UTC)  # the network's, by the last line; ours where it tells none
         self._arrived: dict[ChatId, datetime] = {}  # when we came into a channel, by that clock
+        self._left: dict[ChatId, datetime] = {}  # when we were put out of a channel
+        self._absent: dict[ChatId, datetime | None] = {}  # since when we had not been in a channel that we are in
         self._seen: datetime | None = None  # when we were last known to be there, before this session
 
     # The session
@@ -255,7 +257,7 @@ class Incoming:
     async def _missed(self, name: str) -> None:
         """Say once that something may have been said that nobody here will read."""
         chat = convert.chat_of(name, self._session.support)
-        since, now = self._seen, datetime.now(UTC)
+        since, now = self._absent.get(chat), datetime.now(UTC)
         if since is None or chat not in self.presence.known or (now - since).total_seconds() < notices.LEAST_ABSENCE:
             return
         await self._notice(name, notices.absence(since, now), key=f"gap {chat} {history.dump(since)}")
@@ -266,6 +268,8 @@ class Incoming:
         session = self._session
         for told in await self.presence.changed(change):
             await self._notice(*told)
+        if isinstance(change, Kicked | Left) and change.me:
+            self._left[convert.chat_of(change.channel, session.support)] = datetime.now(UTC)
         if isinstance(change, Renicked) and not change.me:  # whoever is written to alone is so under one nick
             await self._notice(change.old.nick, notices.renicked(change.old.nick, change.new))
         if (joined := self.presence.just_joined(change)) is not None:
@@ -278,6 +282,8 @@ class Incoming:
         """We are in a channel: what its modes are, and what was said there before."""
         chat = convert.chat_of(name, self._session.support)
         self._host.log.info("irc.joined", channel=chat)
+        before = None if chat in self._arrived else self._seen
+        self._absent[chat] = self._left.pop(chat, before)
         self._arrived[chat] = self._clock
         cursor = await self._keeper.cursor(chat) if await self._keeper.linked(chat) else None
         for line in self._history.joined(name, cursor, time.monotonic()):
