@@ -252,8 +252,8 @@ class OutgoingEdit:
     """New words for ``target``, a message that we showed; ``parts`` are all the ids that showing it returned.
 
     ``before`` is what it read until now, for networks that can only say what has changed; None when that is forgotten.
-    ``link_to_text`` as in `Outgoing`: the same link. ``text`` may name people as in `Outgoing`; whoever was named
-    before need not be called again.
+    ``foreign`` and ``link_to_text`` as in `Outgoing`, the same link. ``text`` may name people as there;
+    whoever was named before need not be called again.
     """
 
     key: str
@@ -265,6 +265,7 @@ class OutgoingEdit:
     text: Text
     before: Text | None = None
     parts: tuple[MessageId, ...] = ()
+    foreign: bool = False
     options: Mapping[str, str] = field(default_factory=dict)
     link_to_text: Callable[[], Awaitable[str]] = field(default=no_public_address, repr=False, compare=False)
 

@@ -190,6 +190,7 @@ class Courier:
                 target=parts[0],
                 before=await self._resolver.before(message, way),
                 parts=tuple(parts),
+                foreign=self._resolver.is_foreign(message, way),
                 text=await self._resolver.text(event.text, message, way),
                 options=way.options,
                 link_to_text=self._resolver.link_to_text(message["parent"], way),

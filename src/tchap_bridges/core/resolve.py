@@ -121,7 +121,7 @@ class Resolver:
             form=event.form,
             late=bool(message["late"]),
             in_thread=message["root"] is not None and bool(lineage),
-            foreign=way.link is not None and str(message["origin"]).startswith("link:"),
+            foreign=self.is_foreign(message, way),
             options=way.options,
             link_to_text=self.link_to_text(message["id"], way),
             link_to_avatar=self._avatars.linker(message, author, way.link),
@@ -130,6 +130,11 @@ class Resolver:
     async def text(self, text: Text, message: Row, way: Way) -> Text:
         """The words as they are read there: people named in them are those that the place knows."""
         return await self._mentions.told(text, message, way.link)
+
+    @staticmethod
+    def is_foreign(message: Row, way: Way) -> bool:
+        """Whether it comes from one network and goes to another, by way of the room."""
+        return way.link is not None and str(message["origin"]).startswith("link:")
 
     def link_to_text(self, message: int, way: Way) -> Callable[[], Awaitable[str]]:
         return partial(self._shares.link, message, way.link, TEXT, "message.txt")

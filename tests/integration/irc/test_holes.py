@@ -146,9 +146,14 @@ async def test_libera_2023_whoever_is_not_on_the_channel_hears_nothing_of_it(
         await heard(host, "a exclu le pont")
         zoe.say("#ferme", "SECRET entre nous")
         await zoe.sync()
+        with pytest.raises(NotReady):  # it is about to try
+            await connection.send(message(host, chat, "toujours là ?"))
+        await heard(host, "banni")
         with pytest.raises(Undeliverable):
             await connection.send(message(host, chat, "toujours là ?"))
-    assert [e.text.plain for e in host.events if isinstance(e, Message)] == ["⚠ zoeban a exclu le pont de #ferme"]
+    kicked, banned = [e.text.plain for e in host.events if isinstance(e, Message)]
+    assert kicked.startswith("⚠ zoeban a exclu le pont de #ferme (dehors)")
+    assert banned.startswith("⚠ le pont est banni de #ferme")
     assert "toujours là" not in "\n".join(line.text for line in zoe.lines)
 
 
@@ -167,6 +172,6 @@ async def test_cve_2022_45197_irc_under_another_name(irc_folder: Callable[[], Pa
             if certificate is right:
                 async with bridge(host, server, **config):
                     continue
-            with pytest.raises(NotReady, match="chiffrée"):
+            with pytest.raises(NotReady, match="au nom d'un autre"):
                 async with bridge(host, server, **config):
                     pass
