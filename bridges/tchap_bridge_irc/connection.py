@@ -38,7 +38,7 @@ from tchap_bridges.bridge import (
     Reacts,
     ShowsTyping,
 )
-from tchap_bridges.errors import Misconfigured, NotReady, Undeliverable
+from tchap_bridges.errors import BridgeError, Misconfigured, NotReady, Undeliverable
 from tchap_bridges.events import Author
 from tchap_bridges.i18n import _
 from tchap_bridges.ids import ChatId, MessageId
@@ -79,7 +79,7 @@ class IrcConnection(Connection, Edits, Deletes, Reacts, ShowsTyping, NamesChats,
             try:
                 async with asyncio.TaskGroup() as group:
                     serving = group.create_task(session.serve())
-                    end = await incoming.keep()
+                    end = await _end(incoming)
                     serving.cancel()
             finally:
                 self._live = None
@@ -163,6 +163,14 @@ class IrcConnection(Connection, Edits, Deletes, Reacts, ShowsTyping, NamesChats,
             for member in session.channels.members(chat)
             if not session.support.same(member.who.nick, session.me.nick)
         ]
+
+
+async def _end(incoming: Incoming) -> BridgeError:
+    """Why a session is over, as a value: a group of tasks would make another kind of error of what is raised."""
+    try:
+        return await incoming.keep()
+    except BridgeError as error:
+        return error
 
 
 def carried_by(session: Session) -> Mapping[Ability, Carried]:

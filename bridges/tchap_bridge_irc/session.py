@@ -13,7 +13,7 @@ import asyncio
 import itertools
 import ssl
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -23,6 +23,7 @@ from tchap_bridge_irc.config import IrcConfig
 from tchap_bridge_irc.flood import WEIGHTS, Priority, Queue, Window
 from tchap_bridge_irc.isupport import Isupport
 from tchap_bridge_irc.labels import Labels
+from tchap_bridge_irc.multiline import CAP
 from tchap_bridge_irc.refusals import NOT_DELIVERED, refused, undelivered
 from tchap_bridge_irc.registration import Ended, Plan, Registration, Welcomed
 from tchap_bridge_irc.wire import Line, Lines, Nonsense, Source, Unsendable, encode
@@ -263,7 +264,7 @@ class Session:
         """Settle the question of ours that it answers; whether it is nobody else's business."""
         answer = self._labels.take(item)
         if answer is not None:
-            self._settle(answer.question, answer.lines)
+            self._settle(answer.question, tuple(_told(answer.item)))
             return False  # our joining, say, tells who else is there
         if not isinstance(item, Line):
             return False
@@ -371,6 +372,18 @@ class Session:
             async with asyncio.timeout(1):
                 await self._writer.wait_closed()
         self._writer.transport.abort()
+
+
+def _told(item: Line | Batch) -> Iterator[Line]:
+    """What an answer says, line by line; a message of several lines says its id on the line that opens it."""
+    if isinstance(item, Line):
+        if item.command != "ACK":
+            yield item
+    elif item.kind == CAP:
+        yield item.opening
+    else:
+        for one in item.items:
+            yield from _told(one)
 
 
 def _fate(question: Question) -> BridgeError:
