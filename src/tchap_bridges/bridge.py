@@ -202,7 +202,8 @@ class Outgoing:
     already shown. ``answered`` wrote what is answered, when that came from this very chat: where a chat has no members,
     the answer goes to them. ``link_to_text`` makes a URL of the whole text, as `Attachment.link` does of a file and
     with its errors, for a network where it has to be shortened; people read there what it says after the last edit.
-    ``link_to_avatar`` makes a URL of the author's picture, for a network that shows pictures by URL: a small image that
+    ``avatar`` is the author's picture to be read, where their network shows it to us; a reason not to wait for long.
+    ``link_to_avatar`` makes a URL of it, for a network that shows pictures by URL: a small image that
     anybody can fetch; the same for days for one author, another one when the picture changes. None where there is no
     picture, no public address, or the picture is not everybody's to see: never an error.
     ``text.html`` may name people of this very network as `events.mention` does; everybody else's names are plain.
@@ -216,6 +217,7 @@ class Outgoing:
     text: Text
     steps: Steps
     files: tuple[Attachment, ...] = ()
+    avatar: Attachment | None = None
     thread: tuple[MessageId, ...] = ()
     reply_to: MessageId | None = None
     answered: Author | None = None

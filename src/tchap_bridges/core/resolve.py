@@ -115,6 +115,7 @@ class Resolver:
             text=await self.text(event.text, message, way),
             steps=steps,
             files=self._files.of(message, event, partial(self._shares.link, message["id"], way.link)),
+            avatar=self._files.portrait(message, author),
             thread=lineage,
             reply_to=parent,
             answered=answered,
@@ -203,9 +204,10 @@ class Resolver:
         """
         if event.title is not None:
             return event.title
-        row, said = message, None
+        row: Row | None = message
+        said = None
         for _step in range(DEEPEST):
-            above = row["root"] or row["parent"]
+            above = row["root"] or row["parent"] if row is not None else None
             async with self._db.snapshot() as tx:
                 row = await tx.one("message_get", id=above) if above is not None else None
             if row is None:
