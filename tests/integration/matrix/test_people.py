@@ -35,7 +35,9 @@ async def test_a_pill_of_somebody_who_never_spoke_and_back(side, agent):
     assert content["body"] == "demande à Zoé"
     assert content["formatted_body"] == f'demande à <a href="https://matrix.to/#/{ghost}">Zoé</a>'
     assert ghost not in await agent.members(room), "nobody enters who has not spoken"
-    assert await side.homeserver.ghost(ghost) == Ghost(network="courriel", person=PersonId("zoe@exemple.fr"))
+    assert await side.homeserver.ghost(ghost) == Ghost(
+        network="courriel", person=PersonId("zoe@exemple.fr"), name="Zoé (courriel)"
+    )
     await side.say(room, "me voici", author=person("zoe"))
     assert (await agent.members(room))[ghost]["displayname"] == "Zoe (courriel)"
     # an agent answers with a pill, as clients write it
