@@ -23,6 +23,7 @@ from tchap_bridge_irc.outgoing import Voice
 from tchap_bridge_irc.people import People
 from tchap_bridge_irc.presence import Presence, Record
 from tchap_bridge_irc.refusals import NOT_JOINED
+from tchap_bridge_irc.sameness import doubt
 from tchap_bridge_irc.session import Session
 from tchap_bridge_irc.wire import Line
 from tchap_bridges.bridge import Host
@@ -61,7 +62,7 @@ class Incoming:
         self._history = history.History(session.support, offered=offered)
         self.presence = Presence(session, host, memory.record)
         self._held: dict[ChatId, list[tuple[Event, str]]] = {}
-        self._keeper = Keeper(host)
+        self._keeper = Keeper(host, session)
         self._seen: datetime | None = None  # when we were last known to be there, before this session
 
     # The session
@@ -69,7 +70,9 @@ class Incoming:
     async def keep(self) -> BridgeError:
         """Keep what comes until the session ends. Returns why it did."""
         self._seen = await self._keeper.seen()
-        await self.presence.enter()
+        for chat in await self.presence.enter():
+            why = doubt(chat)
+            await self._tell(chat, chat, self._t(notices.told(why.reason, why.remedy)), key=f"casemapping {chat}")
         await self._ask_for_letters()
         self._host.up(self._session.me.nick)
         try:
@@ -309,13 +312,14 @@ class Incoming:
         chat = convert.chat_of(channel, self._session.support)
         if not await self._keeper.linked(chat):
             return
-        key = key or self._keeper.number()
-        author = Author(person=PersonId(chat), name=channel)
         plain = self._t(words) if isinstance(words, Phrase) else words
+        await self._tell(chat, channel, plain, key=key or self._keeper.number())
+
+    async def _tell(self, chat: ChatId, name: str, plain: str, *, key: str) -> None:
         notice = Message(
             id=MessageId(f"notice {key}"),
             chat=chat,
-            author=author,
+            author=Author(person=PersonId(chat), name=name),
             at=datetime.now(UTC),
             text=Text(plain=plain),
             form=Form.NOTICE,

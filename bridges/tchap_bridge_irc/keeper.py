@@ -15,6 +15,8 @@ from hashlib import sha256
 
 from tchap_bridge_irc import history
 from tchap_bridge_irc.batches import Batch
+from tchap_bridge_irc.sameness import unsure
+from tchap_bridge_irc.session import Session
 from tchap_bridge_irc.wire import Line
 from tchap_bridges.bridge import Host
 from tchap_bridges.errors import NotReady
@@ -33,8 +35,9 @@ _MOST_KEYS = 10_000
 class Keeper:
     """What one session gives the core."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, session: Session) -> None:
         self._host = host
+        self._session = session
         self._began = time.time_ns()  # no two sessions of ours give one number twice
         self._numbers = itertools.count(1)
         self._alike: Counter[str] = Counter()
@@ -85,12 +88,14 @@ class Keeper:
             self._keeping.popleft()
 
     async def linked(self, chat: ChatId) -> bool:
-        """Whether a room is linked to it; asked again while the core cannot tell."""
+        """Whether a room is linked to it, and means it; asked again while the core cannot tell."""
         while True:
             try:
-                return await self._host.linked(chat) is not None
+                linked = await self._host.linked(chat)
             except NotReady as error:
                 await asyncio.sleep(_pause(error))
+            else:
+                return linked is not None and not unsure(self._session.support, chat, linked.options)
 
     # Up to when
 

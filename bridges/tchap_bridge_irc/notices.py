@@ -34,7 +34,7 @@ def split(near: str, far: str, people: int) -> Phrase:
     )
 
 
-def told(reason: Phrase, remedy: Phrase) -> Phrase:
+def told(reason: str, remedy: str) -> Phrase:
     """Something that went wrong, and what mends it."""
     return _("⚠ {reason}. {remedy}", reason=reason, remedy=remedy)
 
