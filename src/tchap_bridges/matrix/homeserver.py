@@ -97,7 +97,7 @@ class MatrixHomeserver:
             self._voices,
             self._media,
             is_encrypted=is_encrypted,
-            pictures=Pictures(self._media, db),
+            pictures=Pictures(self._media, db, self._ghosts.id_of),
             translate=translate,
             zone=settings.zone,
         )

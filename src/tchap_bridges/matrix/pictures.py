@@ -6,6 +6,7 @@ A message never fails for want of one, and waits for it a moment at most.
 import asyncio
 import hashlib
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -16,7 +17,7 @@ from tchap_bridges.core.avatars import kind_of
 from tchap_bridges.core.ports import Database
 from tchap_bridges.errors import BridgeError
 from tchap_bridges.events import Author, File
-from tchap_bridges.ids import FileRef
+from tchap_bridges.ids import FileRef, PersonId, UserId
 from tchap_bridges.logs import harmless
 from tchap_bridges.matrix.client import MatrixRefused
 from tchap_bridges.matrix.media import Media, Whole
@@ -31,11 +32,12 @@ log = structlog.get_logger(__name__)
 
 
 class Pictures:
-    """Remembers which mxc URI stands for which picture of whom."""
+    """Remembers which mxc URI stands for which picture of whom; ``id_of`` is their ghost, opaque."""
 
-    def __init__(self, media: Media, db: Database) -> None:
+    def __init__(self, media: Media, db: Database, id_of: Callable[[str, PersonId], UserId]) -> None:
         self._media = media
         self._db = db
+        self._id_of = id_of
         self._known: Recent[str, str] = Recent(10_000)
         self._missed: Recent[str, float] = Recent(10_000)
 
@@ -43,7 +45,7 @@ class Pictures:
         """The author with a picture that is on the homeserver, or with none. ``picture`` is read if it is not yet."""
         if author is None or author.avatar is None or author.avatar.ref.startswith("mxc://"):
             return author
-        name = f"{network}\0{author.person}\0{author.avatar.ref}"
+        name = f"{self._id_of(network, author.person)}\0{author.avatar.ref}"
         key = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
         mxc = await self._kept(key)
         if mxc is None and picture is not None and time.monotonic() - (self._missed.get(key) or -LATER) >= LATER:
