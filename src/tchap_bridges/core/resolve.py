@@ -206,7 +206,7 @@ class Resolver:
         if event.title is not None:
             return event.title
         row: Row | None = message
-        said = None
+        top: tuple[Row, Text] | None = None
         for _step in range(DEEPEST):
             above = row["root"] or row["parent"] if row is not None else None
             async with self._db.snapshot() as tx:
@@ -219,8 +219,8 @@ class Resolver:
                 break
             if first.title is not None:
                 return first.title
-            said = await self.text(first.text, row, way)
-        return first_words(said.plain) if said is not None else None
+            top = row, first.text
+        return first_words((await self.text(top[1], top[0], way)).plain) if top is not None else None
 
     async def _answered(self, tx: Snapshot, message: int | None, target: str) -> Author | None:
         """Who wrote the nearest message above that came from the target itself."""
