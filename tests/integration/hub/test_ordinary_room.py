@@ -1,4 +1,4 @@
-"""The hub in an ordinary Tchap room: one account of ours says and does everything, and people are told apart all the same."""
+"""The hub in an ordinary Tchap room: one account says it all, and people are told apart."""
 
 import pytest
 
