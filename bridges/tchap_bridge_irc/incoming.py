@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 
 from tchap_bridge_irc import convert, history, notices
 from tchap_bridge_irc.batches import Batch
-from tchap_bridge_irc.changes import Change, Renicked
+from tchap_bridge_irc.changes import Change, Kicked, Left, Renicked
 from tchap_bridge_irc.config import IrcConfig
 from tchap_bridge_irc.flood import Priority
-from tchap_bridge_irc.keeper import Keeper
+from tchap_bridge_irc.keeper import OUR_OWN, Keeper
 from tchap_bridge_irc.netsplit import Netsplits, Parted
 from tchap_bridge_irc.outgoing import Voice
 from tchap_bridge_irc.people import People
@@ -33,7 +33,7 @@ from tchap_bridges.i18n import Phrase, Translator
 from tchap_bridges.ids import ChatId, MessageId, PersonId
 from tchap_bridges.logs import harmless
 
-FAREWELL_SECONDS = 1.5
+FAREWELL_SECONDS = 1.0
 """When we are stopped: what has been read is kept first, for the network does not say it again."""
 _TICK = 1.0
 
@@ -63,6 +63,10 @@ class Incoming:
         self.presence = Presence(session, host, memory.record)
         self._held: dict[ChatId, list[tuple[Event, str]]] = {}
         self._keeper = Keeper(host, session)
+        self._clock = datetime.now(UTC)  # the network's, by the last line; ours where it tells none
+        self._arrived: dict[ChatId, datetime] = {}  # when we came into a channel, by that clock
+        self._left: dict[ChatId, datetime] = {}  # when we were put out of a channel
+        self._absent: dict[ChatId, datetime | None] = {}  # since when we had not been in a channel that we are in
         self._seen: datetime | None = None  # when we were last known to be there, before this session
 
     # The session
@@ -157,6 +161,7 @@ class Incoming:
 
     async def _hear(self, item: Line | Batch) -> None:
         frame = self._frame()
+        self._clock = convert.moment(item.opening if isinstance(item, Batch) else item, frame.now)
         key = self._keeper.key(item)
         event = convert.event_of(item, frame, key)
         if event is None or isinstance(event, Passing):
@@ -184,7 +189,7 @@ class Incoming:
         at = history.load(item.tags.get("time"))
         if at is None:
             return self.presence.fresh(chat)
-        return at < self.presence.since(chat)
+        return at < self._arrived.get(chat, at)
 
     def _say_who_we_are(self, nick: str) -> None:
         """Somebody wrote to us alone, and no room is there to read it: never silence, and never a storm of answers."""
@@ -252,7 +257,7 @@ class Incoming:
     async def _missed(self, name: str) -> None:
         """Say once that something may have been said that nobody here will read."""
         chat = convert.chat_of(name, self._session.support)
-        since, now = self._seen, datetime.now(UTC)
+        since, now = self._absent.get(chat), datetime.now(UTC)
         if since is None or chat not in self.presence.known or (now - since).total_seconds() < notices.LEAST_ABSENCE:
             return
         await self._notice(name, notices.absence(since, now), key=f"gap {chat} {history.dump(since)}")
@@ -263,6 +268,8 @@ class Incoming:
         session = self._session
         for told in await self.presence.changed(change):
             await self._notice(*told)
+        if isinstance(change, Kicked | Left) and change.me:
+            self._left[convert.chat_of(change.channel, session.support)] = datetime.now(UTC)
         if isinstance(change, Renicked) and not change.me:  # whoever is written to alone is so under one nick
             await self._notice(change.old.nick, notices.renicked(change.old.nick, change.new))
         if (joined := self.presence.just_joined(change)) is not None:
@@ -275,11 +282,14 @@ class Incoming:
         """We are in a channel: what its modes are, and what was said there before."""
         chat = convert.chat_of(name, self._session.support)
         self._host.log.info("irc.joined", channel=chat)
+        before = None if chat in self._arrived else self._seen
+        self._absent[chat] = self._left.pop(chat, before)
+        self._arrived[chat] = self._clock
         cursor = await self._keeper.cursor(chat) if await self._keeper.linked(chat) else None
         for line in self._history.joined(name, cursor, time.monotonic()):
             self._session.put(line, target=chat)
         if cursor is None:
-            await self._keeper.begin(chat)
+            await self._keeper.begin(chat, self._clock)
         else:
             self.presence.known.add(chat)
         self._session.put(Line("MODE", (name,)), target=chat, priority=Priority.LATE)
@@ -324,4 +334,4 @@ class Incoming:
             text=Text(plain=plain),
             form=Form.NOTICE,
         )
-        await self._keep(notice, key)
+        await self._keeper.keep(notice, f"{OUR_OWN}{key}")

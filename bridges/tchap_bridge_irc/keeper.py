@@ -29,6 +29,8 @@ CURSOR_SECONDS = 5.0
 """How often it is written down that we are there, and up to when a channel is kept: later means only read twice."""
 AGAIN_SECONDS, LONGEST_SECONDS = 1.0, 10.0
 """After how long a core without room is asked again, where it does not say; and at most."""
+OUR_OWN = "own "
+"""What the keys of our own notices begin with."""
 _MOST_KEYS = 10_000
 
 
@@ -66,7 +68,10 @@ class Keeper:
         return f"{key}-{counted[key] or 1}"
 
     async def keep(self, event: Event, key: str) -> None:
-        """On the core's disk when this returns. While the core has no room it is asked again: nothing is let go."""
+        """On the core's disk when this returns. While the core has no room it is asked again: nothing is let go.
+
+        Cursors are moved by the network's clock, so not by what we say ourselves.
+        """
         kept = f"{type(event).__name__} {key}"
         self._keeping.append((event, kept))
         while True:
@@ -77,7 +82,11 @@ class Keeper:
                 self._host.log.warning("irc.waiting", **harmless(error))
                 await asyncio.sleep(_pause(error))
         self._keeping.popleft()
-        if isinstance(event, Message) and event.at > self._cursors.get(event.chat, _NEVER):
+        if (
+            isinstance(event, Message)
+            and not key.startswith(OUR_OWN)
+            and event.at > self._cursors.get(event.chat, _NEVER)
+        ):
             self._cursors[event.chat] = event.at
 
     async def finish(self) -> None:
@@ -107,9 +116,9 @@ class Keeper:
         """Up to when a chat is kept."""
         return history.load(await self._host.kv.get(f"cursor {chat}"))
 
-    async def begin(self, chat: ChatId) -> None:
-        """What was said in a chat before now is nobody's news."""
-        await self._host.kv.set(f"cursor {chat}", history.dump(datetime.now(UTC)))
+    async def begin(self, chat: ChatId, at: datetime) -> None:
+        """What was said in a chat before then is nobody's news."""
+        await self._host.kv.set(f"cursor {chat}", history.dump(at))
 
     @property
     def due(self) -> bool:

@@ -8,7 +8,6 @@ import asyncio
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 
 from tchap_bridge_irc import notices
 from tchap_bridge_irc.changes import Change, ChannelRenamed, Joined, Kicked, Left, Renicked
@@ -63,7 +62,7 @@ class Presence:
         self.known: set[ChatId] = set()
         """Channels that were linked when we were last here."""
         self._wanted: set[ChatId] = set()
-        self._since: dict[ChatId, tuple[float, datetime]] = {}
+        self._since: dict[ChatId, float] = {}
         self._settled: set[ChatId] = set()
         self._due: dict[ChatId, tuple[float, str]] = {}  # when to try again, and how it is spelt
         self._why: dict[ChatId, Phrase] = {}
@@ -117,15 +116,10 @@ class Presence:
         """Whether the server may still be telling what it tells at a joining."""
         return chat not in self._settled
 
-    def since(self, chat: ChatId) -> datetime:
-        """When we went in, less the seconds that clocks may differ by."""
-        found = self._since.get(chat)
-        return found[1] if found else datetime.min.replace(tzinfo=UTC)
-
     def superfluous(self, chat: ChatId) -> None:
         """Something was said in a channel that no room is linked to."""
         since = self._since.get(chat)
-        if since is not None and time.monotonic() - since[0] > UNLINKED_SECONDS:
+        if since is not None and time.monotonic() - since > UNLINKED_SECONDS:
             self._wanted.discard(chat)
             self._since.pop(chat, None)
             self._session.put(Line("PART", (chat,)), target=chat, priority=Priority.LATE)
@@ -206,7 +200,7 @@ class Presence:
         if chat not in self._wanted and await self._host.linked(chat) is None:
             self._session.put(Line("PART", (name,)), target=chat)  # the server has forwarded us, or somebody forces us
             return
-        self._since[chat] = time.monotonic(), datetime.now(UTC) - timedelta(seconds=5)
+        self._since[chat] = time.monotonic()
         self._settled.discard(chat)
         self._due.pop(chat, None)
         self._why.pop(chat, None)
@@ -219,7 +213,7 @@ class Presence:
         """Plan to go in again; returns in how many seconds."""
         chat, now = self._chat(name), time.monotonic()
         since = self._since.pop(chat, None)
-        if since is not None and now - since[0] > FORGIVEN:
+        if since is not None and now - since > FORGIVEN:
             self._record.tries.pop(chat, None)
         n = self._record.tries.get(chat, 0)
         self._record.tries[chat] = n + 1

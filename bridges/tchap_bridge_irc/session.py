@@ -150,10 +150,12 @@ class Session:
         that, and `Undeliverable` when the server says that they did not arrive, or nothing of the kind can be sent.
         """
         first = lines[0]
+        cost = sum(WEIGHTS.get(line.command, 1) for line in lines) + (not self.exact)
+        wait = (len(self._queue) + cost) * self._config.flood.seconds * 2  # for its turn
         question = Question(target, first.command, asyncio.get_running_loop().create_future())
         try:
             if self.exact and (len(lines) == 1 or first.command == "BATCH"):
-                label = self._labels.ask(question, self._now())
+                label = self._labels.ask(question, self._now() + wait)
                 first = Line(first.command, first.params, first.source, {**first.tags, "label": label})
                 data = self._bytes([first, *lines[1:]])
             else:
@@ -164,12 +166,10 @@ class Session:
             raise Undeliverable(
                 _("ce message ne peut pas passer par IRC"), remedy=_("Écrivez-le autrement, ou plus court.")
             ) from error
-        cost = sum(WEIGHTS.get(line.command, 1) for line in lines) + bool(question.token)
         self._queue.put(Departure(data, question), self.support.fold(target), cost=cost)
         self._news.set()
-        patience = ANSWER_SECONDS + (len(self._queue) + cost) * self._config.flood.seconds * 2
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(ANSWER_SECONDS + wait):
                 return await question.answer
         except TimeoutError:
             raise _fate(question) from None
@@ -269,8 +269,8 @@ class Session:
         if not isinstance(item, Line):
             return False
         if item.command == "PONG":
-            while self._asked and self._asked[0].token == item.param(-1):
-                question = self._asked.popleft()
+            while any(question.token == item.param(-1) for question in self._asked):
+                question = self._asked.popleft()  # with those before it, whose own answer will not come any more
                 self._settle(question, question.heard)
             return True
         if item.command in NOT_DELIVERED or item.command == "FAIL":
