@@ -263,8 +263,8 @@ def _gathered(value: Any, depth: int = 0, *, rich: bool = True) -> Iterator[Node
         if words := clean(value):
             yield Section((Words(words),))
     elif isinstance(value, Mapping):
-        kind, words = value.get("type"), value.get("text")
-        if kind in ("mrkdwn", "plain_text") and isinstance(words, str):
+        kind = value.get("type")
+        if kind in ("mrkdwn", "plain_text") and isinstance(value.get("text"), str):
             yield from _said(value)
         elif kind == "rich_text" and rich:
             yield from _rich_text(value)

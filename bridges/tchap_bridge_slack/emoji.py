@@ -1,8 +1,8 @@
 """Emoji by their names in Slack, both ways. Pure.
 
-Slack's names are the short names of emoji-datasource (https://github.com/iamcal/emoji-data); ``scripts/emoji`` makes the
-table beside this file of it. A skin tone is a second name, from ``wave::skin-tone-2`` (light) to ``6`` (dark); two people
-may have one each, ``people_holding_hands::skin-tone-2-6``.
+Slack's names are the short names of emoji-datasource (https://github.com/iamcal/emoji-data), and ``scripts/emoji``
+makes the table beside this file of it. A skin tone is a second name, ``wave::skin-tone-2`` (light) to ``6`` (dark); two
+people may have one each, ``people_holding_hands::skin-tone-2-6``.
 """
 
 import re

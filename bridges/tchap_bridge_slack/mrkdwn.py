@@ -39,7 +39,7 @@ _ITEM = re.compile(r"( *)([•◦▪‣⁃]\ufe0e?|[0-9]{1,4}\.|[a-z]{1,3}\.) +(
 _DATE = re.compile(r"!date\^(-?[0-9]{1,15})\^([^^]*)(?:\^(.*))?", re.DOTALL)
 _LINK = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?!\s).+", re.DOTALL)
 _MARKS = {"*": "bold", "_": "italic", "~": "strike"}
-_STUCK = "@/\\&"
+_STUCK = "@/\\"
 """Signs that hold on to what stands beside them, as letters do."""
 
 
@@ -235,7 +235,7 @@ def _atoms(line: str) -> Iterator[Inline | _Mark]:
 
 def _is_code(line: str, match: re.Match[str]) -> bool:
     before, after = line[: match.start()][-1:], line[match.end() :][:1]
-    return not match["code"].isspace() and not _holds(before) and not _holds(after) and "`" not in (before, after)
+    return not match["code"].isspace() and not holds(before) and not holds(after) and "`" not in (before, after)
 
 
 def _atom(match: re.Match[str]) -> Inline | None:
@@ -313,15 +313,16 @@ def _signs(line: str, start: int, end: int) -> Iterator[Words | _Mark]:
         if place > position:
             yield Words(unescaped(line[position:place]))
         # A token beside the sign is no letter, whatever its last character.
-        opens = bool(after) and (place == start or not _holds(before))
-        closes = bool(before) and (place == end - 1 or not _holds(after))
+        opens = bool(after) and (place == start or not holds(before))
+        closes = bool(before) and (place == end - 1 or not holds(after))
         yield _Mark(sign, opens, closes, not after.isspace(), not before.isspace())
         position = place + 1
     if end > position:
         yield Words(unescaped(line[position:end]))
 
 
-def _holds(character: str) -> bool:
+def holds(character: str) -> bool:
+    """Whether a mark beside this character is none: it stands within a word."""
     return character.isalnum() or (character != "" and character in _STUCK)
 
 
