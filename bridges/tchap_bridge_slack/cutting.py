@@ -106,7 +106,7 @@ def _parts(inlines: Inlines, longest: int, *, in_list: bool) -> Iterator[Inlines
 def _units(inlines: Inlines, longest: int) -> Iterator[Inline]:
     """Words one by one, lines ends between them; what is longer than ``longest`` is cut wherever it may be."""
     for inline in inlines:
-        if isinstance(inline, Link) and len(escaped(inline.url)) + len(escaped(inline.label)) > longest:
+        if isinstance(inline, Link) and _size(inline, in_list=False) > 2 * longest:
             words = f"{inline.label} ({inline.url})" if inline.label else inline.url
             yield from _units((Words(words, inline.style),), longest)
             continue

@@ -224,11 +224,11 @@ def _atoms(line: str) -> Iterator[Inline | _Mark]:
     for match in _ATOM.finditer(line):
         if match.start() < position or (match["code"] and not _is_code(line, match)):
             continue
-        atom = _atom(match)
-        if atom is None:
+        atoms = list(_atom(match))
+        if not atoms:
             continue
         yield from _signs(line, position, match.start())
-        yield atom
+        yield from atoms
         position = match.end()
     yield from _signs(line, position, len(line))
 
@@ -238,13 +238,27 @@ def _is_code(line: str, match: re.Match[str]) -> bool:
     return not match["code"].isspace() and not holds(before) and not holds(after) and "`" not in (before, after)
 
 
-def _atom(match: re.Match[str]) -> Inline | None:
+def _atom(match: re.Match[str]) -> Iterator[Inline]:
     if match["token"]:
-        return _token(match["token"])
-    if match["code"]:
-        return Words(_in_code(match["code"]), Style(code=True))
-    name = match["emoji"]
-    return Emoji(name) if not name.isdigit() else None
+        yield _token(match["token"])
+    elif match["code"]:
+        yield from _code(match["code"])
+    elif not match["emoji"].isdigit():
+        yield Emoji(match["emoji"])
+
+
+def _code(text: str) -> Iterator[Inline]:
+    """Code is shown as it is, but for what leads somewhere."""
+    style = Style(code=True)
+    position = 0
+    for match in _TOKEN.finditer(text):
+        if isinstance(link := _token(match[1]), Link):
+            if words := text[position : match.start()]:
+                yield Words(_in_code(words), style)
+            yield replace(link, style=style)
+            position = match.end()
+    if words := text[position:]:
+        yield Words(_in_code(words), style)
 
 
 def _token(token: str) -> Inline:
