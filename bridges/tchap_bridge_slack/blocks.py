@@ -270,7 +270,10 @@ def _gathered(value: Any, depth: int = 0, *, rich: bool = True) -> Iterator[Node
             yield from _rich_text(value)
         else:
             for key in _SPEAKING:
-                if key in value:
+                if key == "value":
+                    # Beside a text it is for machines.
+                    yield from _linked("", "" if "text" in value else _string(value, key))
+                elif key in value:
                     yield from _gathered(value[key], depth + 1, rich=rich)
 
 

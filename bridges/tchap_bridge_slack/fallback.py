@@ -142,7 +142,7 @@ class _Writer:
             first, *others = self._inlines(item).split("\n")
             yield f"{border}{margin}{marker} {first}"
             for line in others:
-                yield f"{border}{margin}{' ' * (len(marker) + 1)}{line}"
+                yield f"{border}{margin}{' ' * (len(marker) + 1)}{line}" if line else border.rstrip()
 
     def _inlines(self, inlines: Inlines) -> str:
         pieces = list(self._pieces(inlines))

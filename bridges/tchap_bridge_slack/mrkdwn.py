@@ -264,7 +264,7 @@ def _code(text: str) -> Iterator[Inline]:
 def _token(token: str) -> Inline:
     """What stands between angle brackets; what is no token is the words."""
     target, _, label = token.partition("|")
-    label = unescaped(label)
+    target, label = unescaped(target), unescaped(label)
     if target.startswith("@") and len(target) > 1:
         return Mention("user", target[1:], label.removeprefix("@"))
     if target.startswith("#") and len(target) > 1:
@@ -272,11 +272,11 @@ def _token(token: str) -> Inline:
     if target.startswith("!subteam^") and len(target) > len("!subteam^"):
         return Mention("usergroup", target.removeprefix("!subteam^"), label.removeprefix("@"))
     if match := _DATE.fullmatch(target):
-        return Date(int(match[1]), unescaped(match[2]), label, unescaped(match[3] or ""))
+        return Date(int(match[1]), match[2], label, match[3] or "")
     if target.startswith("!"):
         return Broadcast(target[1:]) if target[1:] in BROADCASTS else Words(label or f"<{unescaped(token)}>")
     if _LINK.fullmatch(target):
-        return Link(unescaped(target), label)
+        return Link(target, label)
     return Words(label or f"<{unescaped(token)}>")
 
 

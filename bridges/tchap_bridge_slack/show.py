@@ -37,7 +37,8 @@ from tchap_bridges.events import Text
 
 PERSON: Final = "person:"
 
-_ADDRESS = re.compile(r"(?:https?://[^\s/\\?#@]|mailto:[^\s])[^\s<>\"\\^`{|}]*", re.IGNORECASE)
+_ADDRESS = re.compile(r"https?://[^/?#@].*|mailto:.+", re.IGNORECASE)
+_NOT_IN_ADDRESS = re.compile(r"[\s\"<>\\^`{|}]")
 _CODE_POINTS = re.compile(r"[0-9a-fA-F]{2,6}(?:-[0-9a-fA-F]{2,6}){0,15}")
 _DULL = re.compile(r"(?:https?://|mailto:)", re.IGNORECASE)
 _NEXT_SPACE = re.compile("(?<= ) ")
@@ -63,7 +64,7 @@ def text(document: Document, names: Names) -> Text:
 
 def address(url: str) -> str:
     """An address that a room may lead to, or "": only the web and mail."""
-    url = clean(url).strip().replace(" ", "%20")
+    url = _NOT_IN_ADDRESS.sub(lambda match: f"%{ord(match[0]):02X}" if match[0] < "\x7f" else "", clean(url).strip())
     try:
         return url if _ADDRESS.fullmatch(url) and urlsplit(url) else ""
     except ValueError:
