@@ -15,9 +15,9 @@ from tchap_bridge_slack.document import (
     Preformatted,
     Section,
     Words,
+    joined,
 )
 from tchap_bridge_slack.fallback import escaped, mrkdwn
-from tchap_bridge_slack.mrkdwn import joined
 
 _UNIT = re.compile(r"\n+|[^\S\n]*[^\s]+|[^\S\n]+")
 _AROUND: Final = 10

@@ -26,7 +26,8 @@ from tchap_bridge_slack.document import (
     Table,
     Words,
 )
-from tchap_bridge_slack.mrkdwn import holds, letters, roman
+from tchap_bridge_slack.marks import holds
+from tchap_bridge_slack.numerals import letters, roman
 
 _BULLETS: Final = ("•", "◦", "▪\ufe0e")
 _INTERACTIVE: Final = ", with interactive elements"

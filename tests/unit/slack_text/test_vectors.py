@@ -9,7 +9,6 @@ import pytest
 from ruamel.yaml import YAML
 
 from tchap_bridge_slack.document import NoNames
-from tchap_bridge_slack.fallback import fallback
 from tchap_bridge_slack.formatting import text_of
 from tchap_bridge_slack.writing import pieces, written
 from tchap_bridges.events import Text
