@@ -5,7 +5,7 @@ HTML is read for what it says, not for how it is laid out; an element that is no
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from html import unescape
 from typing import Final
 from urllib.parse import unquote
@@ -106,14 +106,6 @@ def _nodes(root: LexborNode) -> Iterator[tuple[LexborNode, str, bool]]:
 
 
 @dataclass(slots=True)
-class _Open:
-    """What an element changed, to be undone at its end."""
-
-    style: Style
-    href: str = field(default="", repr=False)
-
-
-@dataclass(slots=True)
 class _List:
     ordered: bool
     number: int
@@ -128,7 +120,7 @@ class _Walk:
         self._line: list[Inline] = []
         self._breaks = 0  # line ends before the next words
         self._style = PLAIN
-        self._open: list[_Open] = []
+        self._styles: list[Style] = []  # around each open element
         self._links: list[tuple[str, int]] = []  # where it leads, and where its words begin
         self._quotes = 0
         self._pre = 0
@@ -146,7 +138,7 @@ class _Walk:
         """An element begins."""
         if tag in _BLOCKS:
             self._break(2 if tag == "p" else 1)
-        self._open.append(_Open(self._style))
+        self._styles.append(self._style)
         self._spoiler(attributes)
         self._style = _styled(self._style, tag)
         match tag:
@@ -196,7 +188,6 @@ class _Walk:
 
     def leave(self, tag: str) -> None:
         """An element ends."""
-        left = self._open.pop()
         match tag:
             case "a":
                 self._say_target()
@@ -207,7 +198,7 @@ class _Walk:
                 self._scripts.pop()
             case _:
                 self._end_structure(tag)
-        self._style = left.style
+        self._style = self._styles.pop()
         if tag in _BLOCKS:
             self._break(2 if tag == "p" else 1)
 
