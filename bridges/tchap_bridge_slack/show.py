@@ -41,6 +41,7 @@ _ADDRESS = re.compile(r"https?://[^/?#@].*|mailto:.+", re.IGNORECASE)
 _NOT_IN_ADDRESS = re.compile(r"[\s\"<>\\^`{|}]")
 _CODE_POINTS = re.compile(r"[0-9a-fA-F]{2,6}(?:-[0-9a-fA-F]{2,6}){0,15}")
 _DULL = re.compile(r"(?:https?://|mailto:)", re.IGNORECASE)
+_NAMED = re.compile(r":([a-z0-9_+'-]{1,100}(?:::skin-tone-[2-6])?):")
 _NEXT_SPACE = re.compile("(?<= ) ")
 
 
@@ -227,7 +228,7 @@ class _Show:
             case Words(words):
                 yield Run(clean(words), style)
             case Link(url, label):
-                href, shown = address(url), clean(label)
+                href, shown = address(url), self._label(clean(label), style)
                 if href:
                     # An address that shows itself needs no mark-up: every client makes it a link.
                     yield Run(shown or clean(url), style, href if shown and shown != href else "")
@@ -253,6 +254,10 @@ class _Show:
                 return Run(f"#{clean(self._names.channel(id_) or label or id_)}", style)
             case _:
                 return Run(f"@{clean(self._names.group(id_) or label or id_)}", style)
+
+    def _label(self, label: str, style: Style) -> str:
+        """The words of a link, which have their emoji by name; what is none stays."""
+        return _NAMED.sub(lambda match: self._emoji(Emoji(match[1], style=style)), label)
 
     def _emoji(self, emoji: Emoji) -> str:
         name = clean(emoji.name)
