@@ -23,8 +23,9 @@ from tchap_bridge_slack.fallback import escaped, mrkdwn
 _UNIT = re.compile(r"\n+|[^\S\n]*[^\s]+|[^\S\n]+")
 _AROUND: Final = 10
 """A fence, and a line's end."""
-_PER_LINE: Final = {False: 6, True: 60}
-"""What a line may have before it: a quotation's sign, and within a list its margin."""
+_QUOTED: Final = len("&gt; ")
+_MARKER: Final = 10
+"""A number, or what stands for it, and a space."""
 _STICKS = re.compile("[\u0300-\u036f\u200d\ufe00-\ufe0f\u20d0-\u20ff\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]")
 """Characters that are a part of the one before."""
 
@@ -40,7 +41,7 @@ def cut(document: Document, longest: int) -> Iterator[tuple[Node, bool]]:
             continue
         match node:
             case Section(inlines, border):
-                for number, part in enumerate(_parts(inlines, longest)):
+                for number, part in enumerate(_parts(inlines, longest, margin=_QUOTED * border)):
                     yield Section(part, border), number > 0
             case Preformatted(inlines, border):
                 for number, part in enumerate(_parts(inlines, longest, code=True)):
@@ -71,18 +72,18 @@ def _items(node: Items, longest: int) -> Iterator[tuple[Node, bool]]:
             held.append(item)
             room -= size
             continue
-        first, *others = _parts(item, longest, in_list=True)
+        first, *others = _parts(item, longest, margin=4 * node.indent + _MARKER + _QUOTED)
         held.append(first)
         yield from together()
         yield from ((Section(part, node.border), True) for part in others)
     yield from together()
 
 
-def _parts(inlines: Inlines, longest: int, *, in_list: bool = False, code: bool = False) -> Iterator[Inlines]:
-    """Inline elements in parts that fit, each without white space at its ends."""
-    full = longest - _PER_LINE[in_list] - _AROUND
+def _parts(inlines: Inlines, longest: int, *, margin: int = 0, code: bool = False) -> Iterator[Inlines]:
+    """Inline elements in parts that fit, each without white space at its ends; ``margin`` is before every line."""
+    full = longest - margin - _AROUND
     units = list(_units(inlines, full // 2))
-    sizes = list(_sizes(units, in_list=in_list))
+    sizes = list(_sizes(units, margin))
     begin = 0
     while begin < len(units):
         room, end, line, paragraph = full, begin, begin, begin
@@ -102,7 +103,7 @@ def _parts(inlines: Inlines, longest: int, *, in_list: bool = False, code: bool 
 def _units(inlines: Inlines, longest: int) -> Iterator[Inline]:
     """Words one by one, lines ends between them; what is longer than ``longest`` is cut wherever it may be."""
     for inline in inlines:
-        if isinstance(inline, Link) and _size(inline, in_list=False) > 2 * longest:
+        if isinstance(inline, Link) and _size(inline, 0) > 2 * longest:
             words = f"{inline.label} ({inline.url})" if inline.label else inline.url
             yield from _units((Words(words, inline.style),), longest)
             continue
@@ -126,19 +127,19 @@ def _border(unit: str, end: int) -> int:
     return place if place > end // 2 else end
 
 
-def _sizes(units: list[Inline], *, in_list: bool) -> Iterator[int]:
+def _sizes(units: list[Inline], margin: int) -> Iterator[int]:
     """What each may take as mrkdwn; its marks where they begin, which is on every line."""
     before = PLAIN
     for unit in units:
         style = unit.style
         marks = 0 if style == before else 2 * sum((style.bold, style.italic, style.strike, style.code))
         before = PLAIN if _line_ends(unit) else style
-        yield marks + _size(unit, in_list=in_list)
+        yield marks + _size(unit, margin)
 
 
-def _size(unit: Inline, *, in_list: bool) -> int:
+def _size(unit: Inline, margin: int) -> int:
     if isinstance(unit, Words):
-        return len(escaped(unit.text)) + unit.text.count("@") + unit.text.count("\n") * _PER_LINE[in_list]
+        return len(escaped(unit.text)) + unit.text.count("@") + unit.text.count("\n") * margin
     return len(mrkdwn((Section((unit,)),), shield=True))
 
 

@@ -259,11 +259,14 @@ class _Walk:
     def _end_line(self) -> None:
         """The line ends that were waiting for words, unless these are the first."""
         if self._breaks and self._line:
-            quoted = "> " * (self._quotes - 1)
-            self._line.append(Words("\n" * self._breaks + quoted))
+            self._line.append(Words("\n" * self._breaks + self._inner_quote()))
         elif not self._line and self._quotes > 1:
-            self._line.append(Words("> " * (self._quotes - 1)))
+            self._line.append(Words(self._inner_quote()))
         self._breaks = 0
+
+    def _inner_quote(self) -> str:
+        """Slack has one level of quotations: those within are words."""
+        return "> " * min(self._quotes - 1, DEEPEST)
 
     def _break(self, lines: int) -> None:
         """Before the next words there are so many line ends, or more."""

@@ -293,6 +293,19 @@ def test_a_hostile_text_takes_no_longer_than_another(text: str):
     assert pieces(Text(plain=text)) is not None
 
 
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<ul><li>a" * 6_000, "<li>a" * 13_000, "a<br>" * 13_000, "<a href=https://a.fr>x" * 3_000, "<tr><td>a" * 7_000,
+        "<table><td>" * 5_000, "<b>x" * 16_000, "<blockquote>x" * 4_500, "<pre>x" * 8_000, "<p>x" * 16_000,
+    ],
+    ids=lambda html: html[:12],
+)  # fmt: skip
+def test_hostile_html_makes_no_flood(html: str):
+    """Nor does it take longer than another of its length."""
+    assert len(pieces(Text(html=html[:65_536]))) < 100
+
+
 def test_nesting_without_end_is_read():
     blocks: Any = {"type": "text", "text": "fond"}
     for kind in ("rich_text_section", "rich_text_list", "table", "context", "unknown") * 150:
