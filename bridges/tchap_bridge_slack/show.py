@@ -65,7 +65,7 @@ def text(document: Document, names: Names) -> Text:
 
 def address(url: str) -> str:
     """An address that a room may lead to, or "": only the web and mail."""
-    url = _NOT_IN_ADDRESS.sub(lambda match: f"%{ord(match[0]):02X}" if match[0] < "\x7f" else "", clean(url).strip())
+    url = _NOT_IN_ADDRESS.sub(lambda match: quote(match[0], safe=""), clean(url).strip())
     try:
         return url if _ADDRESS.fullmatch(url) and urlsplit(url) else ""
     except ValueError:
@@ -210,8 +210,8 @@ class _Show:
                 if not run.text:
                     continue
                 wanted = list(_elements(run))
-                keep = next((n for n, element in enumerate(opened) if element not in wanted[: n + 1]), len(opened))
-                keep = next((n for n in range(keep) if n >= len(wanted) or wanted[n] != opened[n]), keep)
+                pairs = enumerate(zip(opened, wanted, strict=False))
+                keep = next((n for n, (one, other) in pairs if one != other), min(len(opened), len(wanted)))
                 out += [f"</{tag}>" for tag, _ in reversed(opened[keep:])]
                 out += [f"<{tag}{attributes}>" for tag, attributes in wanted[keep:]]
                 opened = wanted
@@ -279,17 +279,14 @@ def _goes_on(before: tuple[int, bool, int], node: Items, number: int) -> bool:
 
 
 def _elements(run: Run) -> Iterator[tuple[str, str]]:
-    if run.href:
-        yield "a", f' href="{escape(run.href)}"'
+    """From the outside in. Words of several styles may be one link; a mention is replaced with all that is in it."""
+    link = [("a", f' href="{escape(run.href, quote=False)}"')] if run.href else []
+    mention = run.href.startswith(PERSON)
     style = run.style
-    marks = (
-        ("b", style.bold),
-        ("i", style.italic),
-        ("u", style.underline),
-        ("del", style.strike),
-        ("code", style.code),
-    )
-    yield from ((tag, "") for tag, on in marks if on)
+    marks = (("b", style.bold), ("i", style.italic), ("u", style.underline), ("del", style.strike))
+    yield from () if mention else link
+    yield from ((tag, "") for tag, on in (*marks, ("code", style.code)) if on)
+    yield from link if mention else ()
 
 
 def _escaped(words: str, *, after_space: bool) -> str:
