@@ -298,6 +298,7 @@ def test_a_hostile_text_takes_no_longer_than_another(text: str):
     [
         "<ul><li>a" * 6_000, "<li>a" * 13_000, "a<br>" * 13_000, "<a href=https://a.fr>x" * 3_000, "<tr><td>a" * 7_000,
         "<table><td>" * 5_000, "<b>x" * 16_000, "<blockquote>x" * 4_500, "<pre>x" * 8_000, "<p>x" * 16_000,
+        "<b>&nbsp;</b><i>&nbsp;</i>" * 2_500 + "x", "<b>x</b><i>y</i>" * 4_000,
     ],
     ids=lambda html: html[:12],
 )  # fmt: skip
