@@ -7,7 +7,7 @@ from typing import Any
 
 import nh3
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.unit.slack_text.seeing import say, seen, visible
 
@@ -114,6 +114,7 @@ def test_a_message_of_any_shape_is_read(message: dict[str, Any]):
 
 
 @given(MARKUP | st.text(st.characters(), max_size=60))
+@example("<https://exemple.fr/\"'\\^`{|}> *x* <https://exemple.fr/\u00a0|a\u00a0b>")
 def test_a_string_of_any_shape_is_read(markup: str):
     check(text_of({"text": markup}, Names()))
     check(text_of({"text": markup, "mrkdwn": False}, Names()))
