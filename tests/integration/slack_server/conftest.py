@@ -1,7 +1,7 @@
 """A stand-in Slack for each test, and Slack's own SDK to drive it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
@@ -9,6 +9,9 @@ import pytest
 import pytest_asyncio
 
 from tchap_bridges.testing.slack import Slack
+from tchap_bridges.testing.slack.web_api import METHODS
+from tests import corpora
+from tests.integration.slack_server import samples
 
 pytest.importorskip("slack_sdk")
 
@@ -21,11 +24,28 @@ from slack_sdk.web.async_client import AsyncWebClient
 @pytest_asyncio.fixture
 async def slack() -> AsyncIterator[Slack]:
     """A workspace with alice and bob in #general, and the bot with them."""
-    async with Slack() as server:
-        server.workspace.add_user("alice", real_name="Alice Martin", display_name="Alice")
-        server.workspace.add_user("bob", real_name="Bob Durand")
-        server.workspace.add_channel("general", "alice", "bob", server.app.bot.user_id)
+    server = Slack()
+    server.workspace.add_user("alice", real_name="Alice Martin", display_name="Alice")
+    server.workspace.add_user("bob", real_name="Bob Durand")
+    server.workspace.add_channel("general", "alice", "bob", server.app.bot.user_id)
+    async with server:
         yield server
+        complaints = sorted(set(unpublished(server)))
+        assert not complaints, "\n".join(complaints)
+
+
+def unpublished(server: Slack) -> Iterator[str]:
+    """Whatever the stand-in said in this test that Slack's samples do not show; nothing where they are absent."""
+    try:
+        published = samples.published(corpora.folder("chat", "slack"))
+    except pytest.skip.Exception:
+        return
+    for asked in server.api.asked:
+        # An answer that a test made up is its own affair.
+        if asked.method in METHODS and not asked.made_up:
+            yield from published.wrong_answer(asked.method, asked.answer)
+    for delivery in server.sockets.deliveries:
+        yield from published.wrong_payload(delivery.payload)
 
 
 @pytest.fixture

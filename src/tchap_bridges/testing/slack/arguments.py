@@ -24,7 +24,8 @@ class Arguments:
     warnings: list[str] = field(default_factory=list)
 
     def has(self, name: str) -> bool:
-        return self.given.get(name) not in {None, ""} if not isinstance(self.given.get(name), dict | list) else True
+        value = self.given.get(name)
+        return value is not None and value != ""
 
     def text(self, name: str, default: str | None = None) -> str:
         """Raises SlackError("invalid_arguments") when it is missing and has no default."""
@@ -44,12 +45,11 @@ class Arguments:
     def number(self, name: str, default: int, *, most: int) -> int:
         """Raises SlackError("invalid_limit") for what is no number of 1 to `most`."""
         value = self.given.get(name)
-        if value in {None, "", "0", 0}:
+        if value is None or value == "" or str(value) == "0":
             return default
-        try:
-            number = int(value)  # type: ignore[arg-type]
-        except ValueError as error:
-            raise SlackError("invalid_limit") from error
+        if not str(value).isdecimal():
+            raise SlackError("invalid_limit")
+        number = int(value)
         if not 1 <= number <= most:
             raise SlackError("invalid_limit")
         return number

@@ -67,6 +67,8 @@ def _wrong_block(block: dict[str, Any], where: str) -> Iterator[tuple[str, str]]
                 yield "missing required field: image_url", where
         case "rich_text":
             yield from _wrong_rich(block, where)
+        case _:
+            pass
 
 
 def _wrong_text(text: Any, where: str, longest: int) -> Iterator[tuple[str, str]]:

@@ -59,31 +59,32 @@ class Call:
             raise SlackError("not_in_channel")
         return channel
 
-    def page(self, all_: Sequence[T], *, default: int, most: int = 1000) -> tuple[list[T], str]:
+    def page(
+        self, all_: Sequence[T], key: Callable[[T], str], *, default: int, most: int = 1000
+    ) -> tuple[list[T], str]:
         """The page that `cursor` and `limit` ask for, and the next cursor, empty at the end.
 
+        A cursor names the first of the next page by its `key`: what comes in meanwhile shifts nothing.
         Raises SlackError: invalid_cursor, invalid_limit.
         """
         limit = self.arguments.number("limit", default, most=most)
-        start = self._start()
-        if start > len(all_):
-            raise SlackError("invalid_cursor")
+        start, wanted = 0, self._cursor()
+        if wanted:
+            start = next((at for at, one in enumerate(all_) if key(one) == wanted), -1)
+            if start < 0:
+                raise SlackError("invalid_cursor")
         rest = start + limit
-        cursor = base64.b64encode(f"next:{rest}".encode()).decode() if rest < len(all_) else ""
+        cursor = base64.b64encode(f"next:{key(all_[rest])}".encode()).decode() if rest < len(all_) else ""
         return list(all_[start:rest]), cursor
 
-    def _start(self) -> int:
-        cursor = self.arguments.text("cursor", "")
-        if not cursor:
-            return 0
+    def _cursor(self) -> str:
         try:
-            word, _, number = base64.b64decode(cursor, validate=True).decode().partition(":")
-            start = int(number)
+            word, _, key = base64.b64decode(self.arguments.text("cursor", ""), validate=True).decode().partition(":")
         except ValueError as error:
             raise SlackError("invalid_cursor") from error
-        if word != "next" or start < 0:
+        if (word, key) != ("", "") and (word != "next" or not key):
             raise SlackError("invalid_cursor")
-        return start
+        return key
 
 
 Handler: TypeAlias = Callable[[Call], Awaitable[Json]]

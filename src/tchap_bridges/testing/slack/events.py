@@ -39,7 +39,6 @@ class Subscription:
     def __init__(self, workspace: Workspace, app: App, deliver: Callable[[Json], object]) -> None:
         self._workspace, self._app, self._deliver = workspace, app, deliver
         self.types: set[str] = set(_SCOPES)
-        workspace.listeners.append(self.hear)
 
     def hear(self, event: Event) -> None:
         if self._app.installed and event.type in self.types and self._may(event):

@@ -1,7 +1,6 @@
 """conversations.* and reactions.* of the Web API: docs.slack.dev/reference/methods."""
 
 from collections.abc import Iterable
-from typing import cast
 
 from tchap_bridges.testing.slack.call import Call, Method, next_page
 from tchap_bridges.testing.slack.model import Channel, Json, Kind, Message, SlackError
@@ -40,7 +39,7 @@ async def list_(call: Call) -> Json:
         for one in call.workspace.channels.values()
         if one.kind in kinds and (one.kind == "public" or call.me in one.members) and not (hidden and one.archived)
     ]
-    page, cursor = call.page(seen, default=100)
+    page, cursor = call.page(seen, lambda one: one.id, default=100)
     return {"channels": [_shown(call, one) for one in page], **next_page(cursor)}
 
 
@@ -56,7 +55,7 @@ async def of_user(call: Call) -> Json:
         and (one.kind == "public" or call.me in one.members)
         and not (hidden and one.archived)
     ]
-    page, cursor = call.page(seen, default=100)
+    page, cursor = call.page(seen, lambda one: one.id, default=100)
     return {"channels": [call.workspace.channel_json(one, call.me) for one in page], **next_page(cursor)}
 
 
@@ -71,7 +70,7 @@ async def info(call: Call) -> Json:
 
 
 async def members(call: Call) -> Json:
-    page, cursor = call.page(call.channel(what="read").members, default=100)
+    page, cursor = call.page(call.channel(what="read").members, str, default=100)
     return {"members": page, **next_page(cursor)}
 
 
@@ -79,6 +78,8 @@ async def join(call: Call) -> Json:
     channel = call.channel()
     if channel.kind != "public":
         raise SlackError("method_not_supported_for_channel_type")
+    if channel.archived:
+        raise SlackError("is_archived")
     if call.me in channel.members:
         already: Json = {"warning": "already_in_channel", "response_metadata": {"warnings": ["already_in_channel"]}}
         return {"channel": _shown(call, channel, members=False), **already}
@@ -164,9 +165,8 @@ async def history(call: Call) -> Json:
     """Newest first, without the replies that were not sent to the channel too."""
     channel = call.joined(call.channel(what="history"))
     newest = reversed([one for one in channel.messages.values() if not one.is_reply or one.broadcast])
-    page, cursor = call.page(_between(call, newest), default=100, most=999)
+    page, cursor = call.page(_between(call, newest), lambda one: one.ts, default=100, most=999)
     shape: Json = {"messages": _told(call, page), "has_more": bool(cursor), "pin_count": 0}
-    shape |= {"channel_actions_ts": None, "channel_actions_count": 0}
     for bound in ("oldest", "latest"):
         if call.arguments.has(bound):
             shape[bound] = call.arguments.text(bound)
@@ -181,7 +181,7 @@ async def replies(call: Call) -> Json:
         raise SlackError("thread_not_found")
     if root.is_reply:  # a reply's own ts gives it alone
         return {"messages": _told(call, [root]), "has_more": False}
-    page, cursor = call.page(_between(call, channel.replies(root.ts)), default=100)
+    page, cursor = call.page(_between(call, channel.replies(root.ts)), lambda one: one.ts, default=100)
     return {"messages": _told(call, [root, *page]), "has_more": bool(cursor), **(next_page(cursor) if cursor else {})}
 
 
@@ -228,7 +228,7 @@ async def reactions(call: Call) -> Json:
     channel, message = _item(call)
     shape = call.workspace.message_json(message)
     shape["permalink"] = f"{call.workspace.url}/archives/{channel.id}/p{message.ts.replace('.', '')}"
-    return {"type": "message", "channel": channel.id, "message": cast("Json", shape)}
+    return {"type": "message", "channel": channel.id, "message": shape}
 
 
 METHODS = {

@@ -41,7 +41,7 @@ async def team_info(call: Call) -> Json:
 
 async def users_list(call: Call) -> Json:
     everybody = list(call.workspace.users.values())
-    page, cursor = call.page(everybody, default=len(everybody))
+    page, cursor = call.page(everybody, lambda one: one.id, default=len(everybody))
     members = [call.workspace.user_json(one) for one in page]
     return {"members": members, "cache_ts": call.workspace.now(), **next_page(cursor)}
 

@@ -43,6 +43,7 @@ class Slack:
         self.sockets = Sockets(self.app, self.faults, self.workspace.changed)
         self.api = WebApi(self.workspace, self.app, self.sockets, self.faults, self.limits)
         self.subscription = Subscription(self.workspace, self.app, self.sockets.deliver)
+        self._told = False
         self._runner: web.AppRunner | None = None
 
     @property
@@ -73,7 +74,13 @@ class Slack:
         await self.stop()
 
     async def start(self) -> None:
-        """Listen; after `stop`, on the same port again, everything still known."""
+        """Listen; after `stop`, on the same port again, everything still known.
+
+        The app hears of what happens from the first start on: what was there before is told to nobody.
+        """
+        if not self._told:
+            self.workspace.listeners.append(self.subscription.hear)
+            self._told = True
         app = web.Application(client_max_size=_BIGGEST_BODY)
         app.add_routes(
             [

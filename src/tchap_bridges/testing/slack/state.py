@@ -26,6 +26,7 @@ T = TypeVar("T")
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 # Slack's id of the kind of place where an event happened.
 _CHANNEL_TYPES: dict[Kind, str] = {"public": "channel", "private": "group", "im": "im", "mpim": "mpim"}
+_WITHOUT_TEAM = {"channel_topic", "channel_purpose", "file_share", "me_message", "thread_broadcast", "tombstone"}
 
 
 class State:
@@ -164,7 +165,7 @@ class State:
             "user": message.user,
             "client_msg_id": message.client_msg_id,
             "bot_id": message.bot_id,
-            "app_id": bot.app_id if bot else "",
+            "app_id": bot.app_id if bot and message.subtype != "me_message" else "",
             "username": message.username,
             "icons": message.icons,
             "blocks": message.blocks,
@@ -174,9 +175,9 @@ class State:
             "files": [self.file_json(self.files[one]) for one in message.files],
         }
         shape |= {key: shapes.copied(value) for key, value in given.items() if value}
-        if message.user and message.subtype not in {"channel_topic", "channel_purpose", "tombstone", "me_message"}:
+        if message.user and message.subtype not in _WITHOUT_TEAM:
             shape["team"] = self.team.id
-        if bot and message.user:
+        if bot and message.user and message.subtype != "me_message":
             shape["bot_profile"] = shapes.bot_profile(bot, self.team, self.url)
         if message.files:
             shape |= {"upload": False, "display_as_bot": False}
@@ -189,10 +190,11 @@ class State:
         if message.is_reply:
             shape: Json = {"thread_ts": message.thread_ts}
             root = channel.messages.get(message.thread_ts)
-            if root is not None and root.user:
+            if root is not None and root.user and message.subtype != "thread_broadcast":
                 shape["parent_user_id"] = root.user
             if message.broadcast and root is not None:
                 shape["root"] = self.message_json(root)
+                shape["root"].pop("blocks", None)
             return shape
         replies = channel.replies(message.ts)
         if not replies and message.subtype != "tombstone":

@@ -35,6 +35,7 @@ class Asked:
     arguments: Mapping[str, Any]
     status: int
     answer: Json
+    made_up: bool = False  # by a fault
 
 
 class WebApi:
@@ -115,7 +116,7 @@ class WebApi:
             return self._answer(name, arguments.given, answer, status=429, headers={"Retry-After": str(wait)})
         if "error" in struck:
             fault = struck["error"]
-            return self._answer(name, arguments.given, {"ok": False, "error": fault.error, **fault.more})
+            return self._answer(name, arguments.given, {"ok": False, "error": fault.error, **fault.more}, made_up=True)
         return None
 
     def _answer(
@@ -128,12 +129,13 @@ class WebApi:
         token: Token | None = None,
         method: Method | None = None,
         headers: Mapping[str, str] | None = None,
+        made_up: bool = False,
     ) -> web.Response:
         more = dict(headers or {})
         if token is not None:
             more["x-oauth-scopes"] = ",".join(token.scopes)
             more["x-accepted-oauth-scopes"] = ",".join(method.scopes) if method else ""
-        self.asked.append(Asked(time.monotonic(), name, dict(given), status, answer))
+        self.asked.append(Asked(time.monotonic(), name, dict(given), status, answer, made_up))
         self._workspace.changed()
         return web.json_response(answer, status=status, headers=more)
 

@@ -179,7 +179,7 @@ class Workspace(Talk):
             raise SlackError("not_archived")
         place.archived = False
         self._note(place, who, "channel_unarchive", f"<@{who.id}> un-archived the channel")
-        body = {"channel": place.id, "user": who.id}
+        body = {"channel": place.id, **({"user": who.id} if place.kind == "public" else {})}
         self.tell_place(f"{self._prefix(place)}_unarchive", place, body, to_members=False)
 
     def _note(self, place: Channel, who: User, subtype: str, text: str, **more: str) -> Message:
