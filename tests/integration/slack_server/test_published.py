@@ -99,6 +99,7 @@ async def test_every_method_and_every_event(slack: Slack, web, listen, published
     space.add_emoji("tchap", "https://exemple.fr/tchap.png")
     space.remove_emoji("tchap")
     space.add_usergroup("soutien", ["alice"])
+    space.add_user("carol")
     space.change_user("bob", display_name="Bobby", deleted=True)
     await web.users_list()
     await web.users_info(user=alice, include_locale=True)

@@ -40,7 +40,6 @@ class Commands:
             "command": command,
             "text": text,
             "api_app_id": self._app.id,
-            "is_enterprise_install": "false",
             "response_url": f"{self._workspace.url}/commands/{ticket}",
             "trigger_id": f"{secrets.randbelow(10**9)}.{self._workspace.team.id}",
         }
