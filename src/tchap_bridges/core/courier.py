@@ -188,9 +188,9 @@ class Courier:
                 network=network,
                 at=event.at,
                 target=parts[0],
-                before=await self._resolver.before(message),
+                before=await self._resolver.before(message, way),
                 parts=tuple(parts),
-                text=event.text,
+                text=await self._resolver.text(event.text, message, way),
                 options=way.options,
                 link_to_text=self._resolver.link_to_text(message["parent"], way),
             )

@@ -4,14 +4,14 @@
 homeserver offers it as a `bridge.Connection` whose chats are rooms.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from tchap_bridges.bridge import Connection, Item
 from tchap_bridges.events import Event
-from tchap_bridges.ids import MessageId, RoomId, UserId
+from tchap_bridges.ids import MessageId, PersonId, RoomId, UserId
 
 Row = Mapping[str, Any]
 
@@ -134,6 +134,14 @@ class RoomFacts:
         return self.levels.get(user, self.users_default)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ghost:
+    """Whom one of our users stands for. ``network`` is the label of their origin (`bridge.Bridge.label`)."""
+
+    network: str
+    person: PersonId
+
+
 class Homeserver(Protocol):
     """The Matrix side. Every method raises `errors.BridgeError` and nothing else."""
 
@@ -157,8 +165,28 @@ class Homeserver(Protocol):
         """The user is the bot or one of its ghosts."""
         ...
 
+    def ghost_of(self, network: str, person: PersonId) -> UserId:
+        """The user that stands, or would stand, for somebody; ``network`` as in `Ghost`. Pure."""
+        ...
+
+    async def depart(self, room: RoomId, user: UserId) -> None:
+        """A ghost leaves the room; it comes back when it speaks. Idempotent."""
+        ...
+
+    async def ghost(self, user: UserId) -> Ghost | None:
+        """The person that a ghost stands for; None for anybody else."""
+        ...
+
     async def facts(self, room: RoomId) -> RoomFacts: ...
     async def display_name(self, room: RoomId, user: UserId) -> str: ...
+    async def avatar(self, room: RoomId, user: UserId) -> str:
+        """What to call the user's picture in `thumbnail`; '' when they have none, or none that everybody may see."""
+        ...
+
+    def thumbnail(self, picture: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """A small rendering of a picture, streamed. Raises `Undeliverable` when there is none."""
+        ...
+
     async def join(self, room: RoomId) -> None:
         """Idempotent."""
         ...

@@ -10,8 +10,10 @@ from functools import partial
 
 from tchap_bridges.bridge import Connection, Outgoing
 from tchap_bridges.core import codec
+from tchap_bridges.core.avatars import Avatars
 from tchap_bridges.core.files import Files
 from tchap_bridges.core.links import Link, Links
+from tchap_bridges.core.mentions import Mentions
 from tchap_bridges.core.outbox import ORIGIN
 from tchap_bridges.core.ports import Database, Homeserver, Row, Sealer, Snapshot
 from tchap_bridges.core.shares import TEXT, Shares
@@ -79,6 +81,8 @@ class Resolver:
         links: Links,
         files: Files,
         shares: Shares,
+        avatars: Avatars,
+        mentions: Mentions,
         labels: Mapping[ConnectionName, str],
         home: str,
     ) -> None:
@@ -88,6 +92,8 @@ class Resolver:
         self._links = links
         self._files = files
         self._shares = shares
+        self._avatars = avatars
+        self._mentions = mentions
         self._labels = labels
         self._home = home
 
@@ -105,7 +111,7 @@ class Resolver:
             author=author,
             network=network,
             at=event.at,
-            text=event.text,
+            text=await self.text(event.text, message, way),
             steps=steps,
             files=self._files.of(message, event, partial(self._shares.link, message["id"], way.link)),
             thread=lineage,
@@ -116,7 +122,12 @@ class Resolver:
             late=bool(message["late"]),
             options=way.options,
             link_to_text=self.link_to_text(message["id"], way),
+            link_to_avatar=self._avatars.linker(message, author, way.link),
         )
+
+    async def text(self, text: Text, message: Row, way: Way) -> Text:
+        """The words as they are read there: people named in them are those that the place knows."""
+        return await self._mentions.told(text, message, way.link)
 
     def link_to_text(self, message: int, way: Way) -> Callable[[], Awaitable[str]]:
         return partial(self._shares.link, message, way.link, TEXT, "message.txt")
@@ -149,12 +160,12 @@ class Resolver:
         found = await tx.one("copy_on", message=message, target=target)
         return MessageId(found["remote"]) if found and found["remote"] else None
 
-    async def before(self, edit: Row) -> Text | None:
+    async def before(self, edit: Row, way: Way) -> Text | None:
         """What the message that ``edit`` speaks of read until then; None when that is forgotten."""
         async with self._db.snapshot() as tx:
             body = await tx.value("words_before", message=edit["parent"], before=edit["id"])
         event = codec.load(self._sealer.open(body, place="message.body")) if body is not None else None
-        return event.text if isinstance(event, Message | Edit) else None
+        return await self.text(event.text, edit, way) if isinstance(event, Message | Edit) else None
 
     async def _lineage(self, tx: Snapshot, message: Row, target: str) -> tuple[MessageId, ...]:
         """The thread in the target's own ids, root first, parent last; what it told us itself comes before."""
