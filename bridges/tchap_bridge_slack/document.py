@@ -6,6 +6,7 @@ newline.
 """
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
@@ -180,3 +181,67 @@ Document = tuple[Node, ...]
 def clean(text: str) -> str:
     """Text as the contract wants it: one kind of line end, no control character, U+FFFD for half a surrogate pair."""
     return _SURROGATE.sub("\ufffd", _CONTROL.sub(" ", _LINE_END.sub("\n", text)))
+
+
+def joined(inlines: Iterable[Inline]) -> Iterator[Inline]:
+    """Neighbouring words of one style are one."""
+    held: Words | None = None
+    for inline in inlines:
+        if isinstance(inline, Words) and held is not None and held.style == inline.style:
+            held = Words(held.text + inline.text, held.style)
+            continue
+        if held is not None:
+            yield held
+        held = inline if isinstance(inline, Words) else None
+        if held is None:
+            yield inline
+    if held is not None:
+        yield held
+
+
+def flat(nodes: Iterable[Node]) -> Inlines:
+    """Nodes on one line after the other, for a place that holds no more."""
+    out: list[Inline] = []
+    for node in nodes:
+        match node:
+            case Section(inlines) | Preformatted(inlines) | Heading(inlines):
+                parts: Iterable[Inlines] = (inlines,)
+            case Items(items):
+                parts = items
+            case Table(rows):
+                parts = (cell for row in rows for cell in row)
+            case _:
+                parts = ()
+        for part in parts:
+            if part:
+                out += (Words("\n"), *part) if out else part
+    return tuple(out)
+
+
+def words(inlines: Iterable[Inline]) -> str:
+    """Words alone, for a label."""
+    said: list[str] = []
+    for inline in inlines:
+        match inline:
+            case Words(text):
+                said.append(text)
+            case Emoji(name):
+                said.append(f":{name}:")
+            case Link(url, label):
+                said.append(label or url)
+            case Mention(_, id_, label):
+                said.append(label or id_)
+            case Broadcast(range_):
+                said.append(f"@{range_}")
+            case Date(_, _, fallback):
+                said.append(fallback)
+    return "".join(said)
+
+
+def speaks(nodes: Document) -> bool:
+    """Whether there is anything to read."""
+    return any(not isinstance(node, Rule) and _filled(node) for node in nodes)
+
+
+def _filled(node: Node) -> bool:
+    return any(not isinstance(inline, Words) or inline.text.strip() for inline in flat((node,)))

@@ -114,5 +114,6 @@ def _name(table: _Table, unicode: str, name: str) -> None:
 
 @cache
 def _finder() -> re.Pattern[str]:
-    """Every emoji of the table, the longest first; a sign is one only with the selector that makes it so."""
-    return re.compile("|".join(re.escape(one) for one in sorted(_table().names, key=len, reverse=True)))
+    """Every emoji of the table, the longest first, but none that is a part of one that the table has not."""
+    known = sorted((one for one in _table().names if one not in _TONES), key=len, reverse=True)
+    return re.compile(f"(?<!\u200d)(?:{'|'.join(map(re.escape, known))})(?![\u200d\ufe0e\ufe0f{_TONES}])")

@@ -26,7 +26,8 @@ from tchap_bridge_slack.document import (
     Table,
     Words,
 )
-from tchap_bridge_slack.mrkdwn import holds, letters, roman
+from tchap_bridge_slack.marks import holds
+from tchap_bridge_slack.numerals import letters, roman
 
 _BULLETS: Final = ("•", "◦", "▪\ufe0e")
 _INTERACTIVE: Final = ", with interactive elements"
@@ -142,12 +143,11 @@ class _Writer:
             first, *others = self._inlines(item).split("\n")
             yield f"{border}{margin}{marker} {first}"
             for line in others:
-                yield f"{border}{margin}{' ' * (len(marker) + 1)}{line}"
+                yield f"{border}{margin}{' ' * (len(marker) + 1)}{line}" if line else border.rstrip()
 
     def _inlines(self, inlines: Inlines) -> str:
         pieces = list(self._pieces(inlines))
-        spread = [_spread(pieces, place) if piece.space else piece.marks for place, piece in enumerate(pieces)]
-        tokens = list(_tokens(pieces, spread))
+        tokens = list(_tokens(pieces, _spread(pieces)))
         dropped = set(_misplaced(tokens)) if self._boundaries else set()
         return "".join(text for place, (text, _) in enumerate(tokens) if place not in dropped)
 
@@ -211,19 +211,22 @@ def _marker(number: int, node: Items) -> str:
     return f"{(str, letters, roman)[level](number)}."
 
 
-def _spread(pieces: list[_Piece], place: int) -> frozenset[str]:
-    """The marks that go on over a space: those of the words on both sides, on one line."""
-    if pieces[place].text == "\n":
-        return frozenset()
-    sides: list[frozenset[str]] = []
-    for step in (-1, 1):
-        other = place + step
-        while 0 <= other < len(pieces) and pieces[other].space and pieces[other].text != "\n":
-            other += step
-        inside = 0 <= other < len(pieces) and pieces[other].text != "\n"
-        sides.append(pieces[other].marks if inside else frozenset())
-    both = sides[0] & sides[1]
-    return both if "`" in pieces[place].marks else both - {"`"}
+def _spread(pieces: list[_Piece]) -> list[frozenset[str]]:
+    """The marks of each; those that go on over a space are those of the words on both sides, on one line."""
+    sides: list[list[frozenset[str]]] = []
+    for one_way in (pieces, pieces[::-1]):
+        beside: list[frozenset[str]] = []
+        marks = frozenset[str]()
+        for piece in one_way:
+            if not piece.space or piece.text == "\n":
+                marks = frozenset() if piece.space else piece.marks
+            beside.append(marks)
+        sides.append(beside)
+    found: list[frozenset[str]] = []
+    for piece, before, after in zip(pieces, sides[0], sides[1][::-1], strict=True):
+        both = before & after
+        found.append(both if not piece.space or "`" in piece.marks else both - {"`"})
+    return found
 
 
 _Token = tuple[str, int | None]

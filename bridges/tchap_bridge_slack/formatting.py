@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tchap_bridge_slack import blocks, mrkdwn, show
-from tchap_bridge_slack.document import Document, Names, Section
+from tchap_bridge_slack import attachments, blocks, mrkdwn, show
+from tchap_bridge_slack.document import Document, Names, Section, speaks
+from tchap_bridge_slack.marks import plain
+from tchap_bridge_slack.values import each
 from tchap_bridges.events import Text
 
 
@@ -16,12 +18,11 @@ def text_of(message: Mapping[str, Any], names: Names) -> Text:
     """
     nodes: Document = blocks.document(message.get("blocks"))
     text = message.get("text")
-    if isinstance(text, str) and not blocks.speaks(nodes):
-        nodes = (Section(mrkdwn.plain(text)),) if message.get("mrkdwn") is False else mrkdwn.document(text)
-    attachments = message.get("attachments")
-    for one in attachments if isinstance(attachments, list) else ():
+    if isinstance(text, str) and not speaks(nodes):
+        nodes = (Section(plain(text)),) if message.get("mrkdwn") is False else mrkdwn.document(text)
+    for one in each(message.get("attachments")):
         if not _previews(one, nodes):
-            nodes += blocks.attachment(one)
+            nodes += attachments.attachment(one)
     return show.text(nodes, names)
 
 
@@ -30,4 +31,4 @@ def _previews(attachment: Any, nodes: Document) -> bool:
     if not isinstance(attachment, Mapping) or attachment.get("is_share") or attachment.get("is_msg_unfurl"):
         return False
     made_from = attachment.get("from_url") or attachment.get("original_url") or attachment.get("app_unfurl_url")
-    return isinstance(made_from, str) and blocks.speaks(nodes)
+    return isinstance(made_from, str) and speaks(nodes)

@@ -5,10 +5,9 @@ HTML is read for what it says, not for how it is laid out; an element that is no
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from html import unescape
 from typing import Final
-from unicodedata import east_asian_width
 from urllib.parse import unquote
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -17,11 +16,8 @@ from tchap_bridge_slack.document import (
     DEEPEST,
     PLAIN,
     Document,
-    Emoji,
     Inline,
-    Inlines,
     Items,
-    Link,
     Mention,
     Node,
     Preformatted,
@@ -30,9 +26,12 @@ from tchap_bridge_slack.document import (
     Style,
     Words,
     clean,
+    joined,
+    words,
 )
-from tchap_bridge_slack.emoji import parts
-from tchap_bridge_slack.mrkdwn import joined
+from tchap_bridge_slack.drawing import drawn
+from tchap_bridge_slack.found import document as document_of_plain
+from tchap_bridge_slack.found import found, linked, looked_through, outer, trimmed
 from tchap_bridge_slack.show import PERSON, address, says
 from tchap_bridges.events import Text
 
@@ -57,11 +56,6 @@ _FORMULA = re.compile(r"[0-9+\-=()]+")
 _SPACES = re.compile("[ \t\n\r\f\v\u2028\u2029\x85]+")
 _TAG = re.compile(r"<[^<>]*>")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_ADDRESS = re.compile(r"https?://[^\s<>\"\x00-\x20]+", re.IGNORECASE)
-_AFTER = ".,;:!?'»”’…*_~"
-_PAIRS = {")": "(", "]": "[", "}": "{"}
-_MARKDOWN_LINK = re.compile(r"\[([^\[\]\n]{1,400})\]\((https?://[^\s()<>\"]{1,2000})\)", re.IGNORECASE)
-_FENCED = re.compile(r"```[\w+#.-]*[ \t]*\n(.*?)\n?```", re.DOTALL)
 _MATRIX_PERSON = re.compile(r"(?:https?://matrix\.to/#/(?:@|%40)[^/?]+|matrix:u/[^/?]+)(?:\?.*)?", re.IGNORECASE)
 _USER = re.compile(r"[UW][A-Z0-9]{1,30}")
 """Slack refuses a whole message for one mention of what is no user."""
@@ -74,53 +68,7 @@ def document(text: Text) -> Document:
         nodes = _of_html(text.html)
         if nodes:
             return nodes
-    return _of_plain(clean(text.plain))
-
-
-def found(words: str, style: Style = PLAIN, *, markdown: bool = False) -> Iterator[Inline]:
-    """Words with the addresses and the emoji that are in them, which Slack does not look for in rich text."""
-    if style.code:
-        yield Words(words, style)
-        return
-    pattern = _MARKDOWN_LINK if markdown else _ADDRESS
-    position = 0
-    for match in pattern.finditer(words):
-        url = _ending(match[0]) if not markdown else match[2]
-        if not address(url):
-            continue
-        yield from _between(words[position : match.start()], style, markdown=markdown)
-        yield Link(url, match[1] if markdown else "", style)
-        position = match.end() if markdown else match.start() + len(url)
-    yield from _between(words[position:], style, markdown=markdown)
-
-
-def _between(words: str, style: Style, *, markdown: bool) -> Iterator[Inline]:
-    if markdown:
-        yield from found(words, style)
-        return
-    for part, name in parts(words):
-        # Two tones have a name in Slack that its blocks do not document.
-        known = name is not None and name.count("-") - name.partition("::")[0].count("-") <= 2
-        yield Emoji(name, style=style) if name is not None and known else Words(part, style)
-
-
-def _ending(url: str) -> str:
-    """An address among words, without the sign that ends the sentence and the bracket that was opened before it."""
-    while url and (
-        url[-1] in _AFTER or (url[-1] in ")]}" and url.count(url[-1]) > url.count("([{"[")]}".index(url[-1])]))
-    ):
-        url = url[:-1]
-    return url
-
-
-def _of_plain(plain: str) -> Document:
-    """Words as they are; text that is code from end to end is code. Machines write links as Markdown does."""
-    stripped = plain.strip()
-    if (match := _FENCED.fullmatch(stripped)) and "```" not in match[1] and match[1].strip():
-        return (Preformatted((Words(match[1]),)),)
-    lines = "\n".join(line.rstrip() for line in plain.strip("\n").split("\n"))
-    inlines = tuple(joined(found(lines, markdown=True)))
-    return (Section(inlines),) if lines.strip() else ()
+    return document_of_plain(clean(text.plain))
 
 
 def _of_html(html: str) -> Document:
@@ -158,14 +106,6 @@ def _nodes(root: LexborNode) -> Iterator[tuple[LexborNode, str, bool]]:
 
 
 @dataclass(slots=True)
-class _Open:
-    """What an element changed, to be undone at its end."""
-
-    style: Style
-    href: str = field(default="", repr=False)
-
-
-@dataclass(slots=True)
 class _List:
     ordered: bool
     number: int
@@ -180,7 +120,7 @@ class _Walk:
         self._line: list[Inline] = []
         self._breaks = 0  # line ends before the next words
         self._style = PLAIN
-        self._open: list[_Open] = []
+        self._styles: list[Style] = []  # around each open element
         self._links: list[tuple[str, int]] = []  # where it leads, and where its words begin
         self._quotes = 0
         self._pre = 0
@@ -198,7 +138,7 @@ class _Walk:
         """An element begins."""
         if tag in _BLOCKS:
             self._break(2 if tag == "p" else 1)
-        self._open.append(_Open(self._style))
+        self._styles.append(self._style)
         self._spoiler(attributes)
         self._style = _styled(self._style, tag)
         match tag:
@@ -248,7 +188,6 @@ class _Walk:
 
     def leave(self, tag: str) -> None:
         """An element ends."""
-        left = self._open.pop()
         match tag:
             case "a":
                 self._say_target()
@@ -259,14 +198,14 @@ class _Walk:
                 self._scripts.pop()
             case _:
                 self._end_structure(tag)
-        self._style = left.style
+        self._style = self._styles.pop()
         if tag in _BLOCKS:
             self._break(2 if tag == "p" else 1)
 
     def _end_structure(self, tag: str) -> None:
         if self._table is not None:
             if tag in {"td", "th"} and self._table:
-                self._table[-1].append(_text(self._line))
+                self._table[-1].append(words(self._line))
                 self._line = []
             elif tag == "caption":
                 self._flush()
@@ -320,11 +259,14 @@ class _Walk:
     def _end_line(self) -> None:
         """The line ends that were waiting for words, unless these are the first."""
         if self._breaks and self._line:
-            quoted = "> " * (self._quotes - 1)
-            self._line.append(Words("\n" * self._breaks + quoted))
+            self._line.append(Words("\n" * self._breaks + self._inner_quote()))
         elif not self._line and self._quotes > 1:
-            self._line.append(Words("> " * (self._quotes - 1)))
+            self._line.append(Words(self._inner_quote()))
         self._breaks = 0
+
+    def _inner_quote(self) -> str:
+        """Slack has one level of quotations: those within are words."""
+        return "> " * min(self._quotes - 1, DEEPEST)
 
     def _break(self, lines: int) -> None:
         """Before the next words there are so many line ends, or more."""
@@ -348,7 +290,7 @@ class _Walk:
         """A person is mentioned, an address of the web is a link, and of any other only the words are left."""
         href, start = self._links.pop()
         inside = self._line[start:]
-        shown = _text(inside)
+        shown = words(inside)
         label = " ".join(shown.split())
         if self._pre or self._table is not None:
             if address(href) and not says(label, href):
@@ -356,11 +298,11 @@ class _Walk:
             return
         if href.startswith(PERSON) and _USER.fullmatch(person := unquote(href.removeprefix(PERSON))):
             self._end_line()
-            self._line[start:] = [*_outer(inside, before=True), Mention("user", person, label, self._style)]
+            self._line[start:] = [*outer(inside, before=True), Mention("user", person, label, self._style)]
         elif url := "" if _MATRIX_PERSON.fullmatch(href) else address(href):
-            self._line[start:] = list(_linked(inside, url, label, self._style))
+            self._line[start:] = list(linked(inside, url, label, self._style))
         else:
-            self._line[start:] = [one for words in inside for one in _looked_through(words)]
+            self._line[start:] = [one for each in inside for one in looked_through(each)]
 
     # Nodes
 
@@ -370,12 +312,12 @@ class _Walk:
         self._links = [(href, 0) for href, _ in self._links]
         border = self._quotes > 0
         if self._pre:
-            line = _trimmed(line, "\n")
-            if _text(line).strip():
+            line = trimmed(line, "\n")
+            if words(line).strip():
                 self._nodes.append(Preformatted(line, border))
             return
-        line = _trimmed(line, " \n")
-        if not _text(line).strip():
+        line = trimmed(line, " \n")
+        if not words(line).strip():
             return
         if self._item is None:
             self._nodes.append(Section(line, border))
@@ -399,9 +341,8 @@ class _Walk:
     def _end_table(self) -> None:
         """A table is drawn in letters of one width."""
         rows, self._table, self._line = self._table or [], None, []
-        drawn = "\n".join(_drawn([row for row in rows if any(row)]))
-        if drawn:
-            self._nodes.append(Preformatted((Words(drawn),), self._quotes > 0))
+        if lines := "\n".join(drawn([row for row in rows if any(row)])):
+            self._nodes.append(Preformatted((Words(lines),), self._quotes > 0))
 
 
 def _styled(style: Style, tag: str) -> Style:
@@ -414,85 +355,3 @@ def _styled(style: Style, tag: str) -> Style:
     if tag in _STRIKE:
         return replace(style, strike=True)
     return replace(style, code=True) if tag in _CODE else style
-
-
-def _linked(inside: list[Inline], url: str, label: str, style: Style) -> Iterator[Inline]:
-    """The words of a link lead there, each in its style; a link without words shows its address."""
-    if not label:
-        yield from inside
-        yield Link(url, "", style)
-        return
-    yield from _outer(inside, before=True)
-    styles = {one.style for one in inside if _text([one]).strip()}
-    if len(styles) == 1:
-        yield Link(url, "" if label == url else label, next(iter(styles)))
-    else:
-        for one in inside:
-            words = one.text.replace("\n", " ") if isinstance(one, Words) else _text([one])
-            if words.strip("> "):
-                yield Link(url, words, one.style)
-    yield from _outer(inside, before=False)
-
-
-def _outer(inside: list[Inline], *, before: bool) -> Iterator[Inline]:
-    """The white space at an end of a link, which is none of it."""
-    text = _text(inside)
-    space = text[: len(text) - len(text.lstrip())] if before else text[len(text.rstrip()) :]
-    if space and (before or text.strip()):
-        yield Words(space)
-
-
-def _looked_through(inline: Inline) -> Iterator[Inline]:
-    if isinstance(inline, Words):
-        yield from found(inline.text, inline.style)
-    else:
-        yield inline
-
-
-def _text(inlines: Inlines | list[Inline]) -> str:
-    said: list[str] = []
-    for inline in inlines:
-        match inline:
-            case Words(text):
-                said.append(text)
-            case Link(url, label):
-                said.append(label or url)
-            case Mention(_, id_, label):
-                said.append(label or f"@{id_}")
-            case Emoji(name):
-                said.append(f":{name}:")
-            case _:
-                pass
-    return "".join(said)
-
-
-def _trimmed(line: Inlines, what: str) -> Inlines:
-    """Without white space at both ends."""
-    inlines = list(line)
-    while inlines and isinstance(first := inlines[0], Words):
-        if words := first.text.lstrip("\n") if what == "\n" else first.text.lstrip(what):
-            inlines[0] = Words(words, first.style)
-            break
-        inlines.pop(0)
-    while inlines and isinstance(last := inlines[-1], Words):
-        if words := last.text.rstrip(what):
-            inlines[-1] = Words(words, last.style)
-            break
-        inlines.pop()
-    return tuple(inlines)
-
-
-def _drawn(rows: list[list[str]]) -> Iterator[str]:
-    """Rows with their columns below one another, the head apart."""
-    cells = [[" ".join(cell.split()) for cell in row] for row in rows]
-    columns = max(map(len, cells), default=0)
-    widths = [max((_width(row[n]) for row in cells if n < len(row)), default=0) for n in range(columns)]
-    for number, row in enumerate(cells):
-        padded = (cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=False))
-        yield " | ".join(padded).rstrip()
-        if not number and len(cells) > 1:
-            yield "-+-".join("-" * width for width in widths)
-
-
-def _width(text: str) -> int:
-    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)

@@ -4,43 +4,28 @@ https://docs.slack.dev/messaging/formatting-message-text; where it is silent, wh
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import replace
 
 from tchap_bridge_slack.document import (
     DEEPEST,
-    PLAIN,
-    Broadcast,
-    Date,
     Document,
-    Emoji,
     Inline,
     Inlines,
     Items,
-    Link,
-    Mention,
     Node,
     Preformatted,
     Section,
-    Style,
     Words,
     clean,
+    joined,
 )
-
-BROADCASTS: Final = frozenset(("here", "channel", "everyone", "group"))
+from tchap_bridge_slack.marks import in_code, inlines
+from tchap_bridge_slack.numerals import from_letters, from_roman
 
 _FENCE = "```"
-_ATOM = re.compile(r"<(?P<token>[^<>\n]+)>|`(?P<code>[^`\n]+)`|:(?P<emoji>[^\s:<>`*~&]+(?:::skin-tone-[2-6])?):")
-_TOKEN = re.compile(r"<([^<>\n]+)>")
 _QUOTE = re.compile(r"(?:&gt;|>)(?!(?:&gt;|>){2}) ?")
 _QUOTE_REST = re.compile(r"(?:&gt;|>){3} ?")
 _ITEM = re.compile(r"( *)([•◦▪‣⁃]\ufe0e?|[0-9]{1,4}\.|[a-z]{1,3}\.) +(.*)")
-_DATE = re.compile(r"!date\^(-?[0-9]{1,15})\^([^^]*)(?:\^(.*))?", re.DOTALL)
-_LINK = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?!\s).+", re.DOTALL)
-_MARKS = {"*": "bold", "_": "italic", "~": "strike"}
-_STUCK = "@/\\"
-"""Signs that hold on to what stands beside them, as letters do."""
 
 
 def document(text: str) -> Document:
@@ -54,30 +39,12 @@ def document(text: str) -> Document:
             start = end
             continue
         reader.lines(text[position:start].removesuffix("\n"))
-        reader.preformatted(_in_code(code.removeprefix("\n").removesuffix("\n")))
+        reader.preformatted(in_code(code.removeprefix("\n").removesuffix("\n")))
         position = start = end + 3
         if text.startswith("\n", position):
             position += 1
     reader.lines(text[position:])
     return reader.document()
-
-
-def plain(text: str, style: Style = PLAIN) -> Inlines:
-    """A string that is shown as it is, but for emoji names and the three entities."""
-    return tuple(_named(clean(text), style))
-
-
-def unescaped(text: str) -> str:
-    """Slack escapes three characters and no other."""
-    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-
-
-def inlines(text: str) -> Inlines:
-    """One line, without quotes and lists."""
-    return tuple(joined(_marked(list(_atoms(text)))))
-
-
-# Lines
 
 
 class _Reader:
@@ -162,222 +129,3 @@ def _number(marker: str, indent: int) -> int | None:
         return int(marker) or None
     kinds = (from_letters, from_roman) if indent % 3 == 1 else (from_roman, from_letters)
     return next((number for kind in kinds if (number := kind(marker))), None)
-
-
-def letters(number: int) -> str:
-    """1 is a, 27 is aa."""
-    said = ""
-    while number > 0:
-        number, rest = divmod(number - 1, 26)
-        said = chr(ord("a") + rest) + said
-    return said
-
-
-def from_letters(marker: str) -> int:
-    """The number that `letters` says so."""
-    number = 0
-    for letter in marker:
-        number = number * 26 + ord(letter) - ord("a") + 1
-    return number
-
-
-_ROMAN = ((100, "c"), (90, "xc"), (50, "l"), (40, "xl"), (10, "x"), (9, "ix"), (5, "v"), (4, "iv"), (1, "i"))
-
-
-def roman(number: int) -> str:
-    """In small Roman numerals."""
-    said = ""
-    for value, sign in _ROMAN:
-        times, number = divmod(number, value)
-        said += sign * times
-    return said
-
-
-def from_roman(marker: str) -> int | None:
-    """The number that `roman` says so, to 399."""
-    rest, number = marker, 0
-    for value, sign in _ROMAN:
-        while rest.startswith(sign):
-            rest, number = rest[len(sign) :], number + value
-    return number if number and roman(number) == marker else None
-
-
-# Within a line
-
-
-@dataclass(slots=True)
-class _Mark:
-    """A sign that begins or ends a style, unless it stands alone."""
-
-    sign: str
-    opens: bool
-    closes: bool
-    starts_tight: bool
-    """Text follows at once."""
-    ends_tight: bool
-    """Text stands right before."""
-
-
-def _atoms(line: str) -> Iterator[Inline | _Mark]:
-    """Words, whole tokens, and the signs between them."""
-    position = 0
-    for match in _ATOM.finditer(line):
-        if match.start() < position or (match["code"] and not _is_code(line, match)):
-            continue
-        atom = _atom(match)
-        if atom is None:
-            continue
-        yield from _signs(line, position, match.start())
-        yield atom
-        position = match.end()
-    yield from _signs(line, position, len(line))
-
-
-def _is_code(line: str, match: re.Match[str]) -> bool:
-    before, after = line[: match.start()][-1:], line[match.end() :][:1]
-    return not match["code"].isspace() and not holds(before) and not holds(after) and "`" not in (before, after)
-
-
-def _atom(match: re.Match[str]) -> Inline | None:
-    if match["token"]:
-        return _token(match["token"])
-    if match["code"]:
-        return Words(_in_code(match["code"]), Style(code=True))
-    name = match["emoji"]
-    return Emoji(name) if not name.isdigit() else None
-
-
-def _token(token: str) -> Inline:
-    """What stands between angle brackets; what is no token is the words."""
-    target, _, label = token.partition("|")
-    label = unescaped(label)
-    if target.startswith("@") and len(target) > 1:
-        return Mention("user", target[1:], label.removeprefix("@"))
-    if target.startswith("#") and len(target) > 1:
-        return Mention("channel", target[1:], label.removeprefix("#"))
-    if target.startswith("!subteam^") and len(target) > len("!subteam^"):
-        return Mention("usergroup", target.removeprefix("!subteam^"), label.removeprefix("@"))
-    if match := _DATE.fullmatch(target):
-        return Date(int(match[1]), unescaped(match[2]), label, unescaped(match[3] or ""))
-    if target.startswith("!"):
-        return Broadcast(target[1:]) if target[1:] in BROADCASTS else Words(label or f"<{unescaped(token)}>")
-    if _LINK.fullmatch(target):
-        return Link(unescaped(target), label)
-    return Words(label or f"<{unescaped(token)}>")
-
-
-def _in_code(text: str) -> str:
-    """Code is shown as it is, but its addresses come as tokens."""
-    return unescaped(_TOKEN.sub(_words_of_token, text))
-
-
-def _words_of_token(match: re.Match[str]) -> str:
-    """Escaped, as what is around it."""
-    match _token(match[1]):
-        case Link(url, label):
-            said = label or url
-        case Mention(kind, id, label):
-            said = ("#" if kind == "channel" else "@") + (label or id)
-        case Broadcast(range):
-            said = f"@{range}"
-        case Date(_, _, fallback):
-            said = fallback or match[0]
-        case Words(text) | Emoji(text):
-            said = text
-    return said.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def _named(text: str, style: Style) -> Iterator[Inline]:
-    """Emoji names among words, as the strings without marks have them."""
-    position = 0
-    for match in _ATOM.finditer(text):
-        if match["emoji"] and not match["emoji"].isdigit():
-            if words := text[position : match.start()]:
-                yield Words(unescaped(words), style)
-            yield Emoji(match["emoji"], style=style)
-            position = match.end()
-    if words := text[position:]:
-        yield Words(unescaped(words), style)
-
-
-def _signs(line: str, start: int, end: int) -> Iterator[Words | _Mark]:
-    """The words of a part of the line, and its signs with what their neighbours allow."""
-    position = start
-    for place in range(start, end):
-        sign = line[place]
-        if sign not in _MARKS:
-            continue
-        before, after = line[place - 1 : place] if place else "", line[place + 1 : place + 2]
-        if sign in (before, after):
-            continue
-        if place > position:
-            yield Words(unescaped(line[position:place]))
-        # A token beside the sign is no letter, whatever its last character.
-        opens = bool(after) and (place == start or not holds(before))
-        closes = bool(before) and (place == end - 1 or not holds(after))
-        yield _Mark(sign, opens, closes, not after.isspace(), not before.isspace())
-        position = place + 1
-    if end > position:
-        yield Words(unescaped(line[position:end]))
-
-
-def holds(character: str) -> bool:
-    """Whether a mark beside this character is none: it stands within a word."""
-    return character.isalnum() or (character != "" and character in _STUCK)
-
-
-def _marked(atoms: Sequence[Inline | _Mark]) -> Iterator[Inline]:
-    """Pairs of signs become styles; the others are words again."""
-    pairs: dict[int, int] = {}
-    waiting: dict[str, int] = {}
-    for place, atom in enumerate(atoms):
-        if not isinstance(atom, _Mark):
-            continue
-        begin = waiting.get(atom.sign)
-        opener = atoms[begin] if begin is not None else None
-        if begin is not None and isinstance(opener, _Mark) and atom.closes and (opener.starts_tight or atom.ends_tight):
-            pairs[begin] = place
-            waiting = {sign: one for sign, one in waiting.items() if one < begin}
-        elif atom.opens and (not isinstance(opener, _Mark) or (atom.starts_tight and not opener.starts_tight)):
-            waiting[atom.sign] = place
-    ends = {end: begin for begin, end in pairs.items()}
-    styles: list[Style] = [PLAIN]
-    for place, atom in enumerate(atoms):
-        if not isinstance(atom, _Mark):
-            yield replace(atom, style=_both(styles[-1], atom.style))
-        elif place in pairs:
-            styles.append(_with(styles[-1], atom.sign))
-        elif place in ends:
-            styles.pop()
-        else:
-            yield Words(atom.sign, styles[-1])
-
-
-def _with(style: Style, sign: str) -> Style:
-    match _MARKS[sign]:
-        case "bold":
-            return replace(style, bold=True)
-        case "italic":
-            return replace(style, italic=True)
-        case _:
-            return replace(style, strike=True)
-
-
-def _both(outer: Style, inner: Style) -> Style:
-    return replace(outer, code=True) if inner.code else outer
-
-
-def joined(inlines_: Iterable[Inline]) -> Iterator[Inline]:
-    """Neighbouring words of one style are one."""
-    held: Words | None = None
-    for inline in inlines_:
-        if isinstance(inline, Words) and held is not None and held.style == inline.style:
-            held = Words(held.text + inline.text, held.style)
-            continue
-        if held is not None:
-            yield held
-        held = inline if isinstance(inline, Words) else None
-        if held is None:
-            yield inline
-    if held is not None:
-        yield held

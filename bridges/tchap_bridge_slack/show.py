@@ -37,9 +37,11 @@ from tchap_bridges.events import Text
 
 PERSON: Final = "person:"
 
-_ADDRESS = re.compile(r"(?:https?://[^\s/\\?#@]|mailto:[^\s])[^\s<>\"\\^`{|}]*", re.IGNORECASE)
+_ADDRESS = re.compile(r"https?://[^/?#@].*|mailto:.+", re.IGNORECASE)
+_NOT_IN_ADDRESS = re.compile(r"[\s\"<>\\^`{|}]")
 _CODE_POINTS = re.compile(r"[0-9a-fA-F]{2,6}(?:-[0-9a-fA-F]{2,6}){0,15}")
 _DULL = re.compile(r"(?:https?://|mailto:)", re.IGNORECASE)
+_NAMED = re.compile(r":([a-z0-9_+'-]{1,100}(?:::skin-tone-[2-6])?):")
 _NEXT_SPACE = re.compile("(?<= ) ")
 
 
@@ -63,7 +65,7 @@ def text(document: Document, names: Names) -> Text:
 
 def address(url: str) -> str:
     """An address that a room may lead to, or "": only the web and mail."""
-    url = clean(url).strip().replace(" ", "%20")
+    url = _NOT_IN_ADDRESS.sub(lambda match: quote(match[0], safe=""), clean(url).strip())
     try:
         return url if _ADDRESS.fullmatch(url) and urlsplit(url) else ""
     except ValueError:
@@ -208,8 +210,8 @@ class _Show:
                 if not run.text:
                     continue
                 wanted = list(_elements(run))
-                keep = next((n for n, element in enumerate(opened) if element not in wanted[: n + 1]), len(opened))
-                keep = next((n for n in range(keep) if n >= len(wanted) or wanted[n] != opened[n]), keep)
+                pairs = enumerate(zip(opened, wanted, strict=False))
+                keep = next((n for n, (one, other) in pairs if one != other), min(len(opened), len(wanted)))
                 out += [f"</{tag}>" for tag, _ in reversed(opened[keep:])]
                 out += [f"<{tag}{attributes}>" for tag, attributes in wanted[keep:]]
                 opened = wanted
@@ -226,7 +228,7 @@ class _Show:
             case Words(words):
                 yield Run(clean(words), style)
             case Link(url, label):
-                href, shown = address(url), clean(label)
+                href, shown = address(url), self._label(clean(label), style)
                 if href:
                     # An address that shows itself needs no mark-up: every client makes it a link.
                     yield Run(shown or clean(url), style, href if shown and shown != href else "")
@@ -253,6 +255,10 @@ class _Show:
             case _:
                 return Run(f"@{clean(self._names.group(id_) or label or id_)}", style)
 
+    def _label(self, label: str, style: Style) -> str:
+        """The words of a link, which have their emoji by name; what is none stays."""
+        return _NAMED.sub(lambda match: self._emoji(Emoji(match[1], style=style)), label)
+
     def _emoji(self, emoji: Emoji) -> str:
         name = clean(emoji.name)
         if emoji.style.code:
@@ -273,17 +279,14 @@ def _goes_on(before: tuple[int, bool, int], node: Items, number: int) -> bool:
 
 
 def _elements(run: Run) -> Iterator[tuple[str, str]]:
-    if run.href:
-        yield "a", f' href="{escape(run.href)}"'
+    """From the outside in. Words of several styles may be one link; a mention is replaced with all that is in it."""
+    link = [("a", f' href="{escape(run.href, quote=False)}"')] if run.href else []
+    mention = run.href.startswith(PERSON)
     style = run.style
-    marks = (
-        ("b", style.bold),
-        ("i", style.italic),
-        ("u", style.underline),
-        ("del", style.strike),
-        ("code", style.code),
-    )
-    yield from ((tag, "") for tag, on in marks if on)
+    marks = (("b", style.bold), ("i", style.italic), ("u", style.underline), ("del", style.strike))
+    yield from () if mention else link
+    yield from ((tag, "") for tag, on in (*marks, ("code", style.code)) if on)
+    yield from link if mention else ()
 
 
 def _escaped(words: str, *, after_space: bool) -> str:

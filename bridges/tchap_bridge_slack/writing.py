@@ -28,6 +28,7 @@ from tchap_bridge_slack.document import (
     Style,
     Table,
     Words,
+    joined,
 )
 from tchap_bridge_slack.fallback import mrkdwn
 from tchap_bridge_slack.markup import document
@@ -63,9 +64,9 @@ def pieces(text: Text, *, longest: int = LONGEST) -> list[Written]:
     """
     parts: list[list[Node]] = []
     room = blocks = 0
-    for node in cut(document(text), longest):
+    for node, goes_on in cut(document(text), longest):
         size, more = len(mrkdwn((node,), shield=True)) + 1, not _same_block(parts[-1][-1] if parts else None, node)
-        if not parts or size > room or blocks + more > MOST_BLOCKS:
+        if not parts or goes_on or size > room or blocks + more > MOST_BLOCKS:
             parts.append([])
             room, blocks, more = longest + 1, 0, True
         parts[-1].append(node)
@@ -124,23 +125,7 @@ def _bare(inline: Inline) -> Inline:
 
 
 def _inlines(inlines: Inlines) -> list[dict[str, Any]]:
-    return [_inline(one) for one in _merged(inlines) if not isinstance(one, Words) or one.text]
-
-
-def _merged(inlines: Inlines) -> Iterator[Inline]:
-    """A line end has no style of its own: it joins the words before it."""
-    held: Words | None = None
-    for inline in inlines:
-        if held is not None and isinstance(inline, Words) and held.style == inline.style:
-            held = Words(held.text + inline.text, held.style)
-            continue
-        if held is not None:
-            yield held
-        held = inline if isinstance(inline, Words) else None
-        if held is None:
-            yield inline
-    if held is not None:
-        yield held
+    return [_inline(one) for one in joined(inlines) if not isinstance(one, Words) or one.text]
 
 
 def _inline(inline: Inline) -> dict[str, Any]:
