@@ -21,6 +21,7 @@ from tchap_bridges.events import Author, Edit, Event, Message, Text
 from tchap_bridges.ids import ChatId, ConnectionName, MessageId, RoomId, UserId
 
 DEEPEST = 100  # answers to answers
+TITLE = 60  # characters, as a first mail is called by its own
 
 
 class Pointless(Exception):
@@ -102,8 +103,8 @@ class Resolver:
         async with self._db.snapshot() as tx:
             lineage = await self._lineage(tx, message, target) if message["root"] or message["parent"] else ()
             parent = await self.remote(tx, message["parent"], target)
-            title = await self._title(tx, message, event) if way.link else event.title
             answered = await self._answered(tx, message["parent"], target) if way.link else None
+        title = await self._title(message, event, way, known=bool(lineage)) if way.link else event.title
         network, author = await self.speaker(message, event.author, event.chat)
         return Outgoing(
             key=row["key"],
@@ -120,6 +121,8 @@ class Resolver:
             title=title,
             form=event.form,
             late=bool(message["late"]),
+            in_thread=message["root"] is not None and bool(lineage),
+            foreign=self.is_foreign(message, way),
             options=way.options,
             link_to_text=self.link_to_text(message["id"], way),
             link_to_avatar=self._avatars.linker(message, author, way.link),
@@ -128,6 +131,11 @@ class Resolver:
     async def text(self, text: Text, message: Row, way: Way) -> Text:
         """The words as they are read there: people named in them are those that the place knows."""
         return await self._mentions.told(text, message, way.link)
+
+    @staticmethod
+    def is_foreign(message: Row, way: Way) -> bool:
+        """Whether it comes from one network and goes to another, by way of the room."""
+        return way.link is not None and str(message["origin"]).startswith("link:")
 
     def link_to_text(self, message: int, way: Way) -> Callable[[], Awaitable[str]]:
         return partial(self._shares.link, message, way.link, TEXT, "message.txt")
@@ -188,16 +196,27 @@ class Resolver:
             chain.append(MessageId(row["remote"]))
         return tuple(dict.fromkeys(chain))
 
-    async def _title(self, tx: Snapshot, message: Row, event: Message) -> str | None:
-        """Its own; else that of the conversation, which a plain answer belongs to as much as one in the thread."""
-        first = message["root"]
-        if first is None and message["parent"] is not None:
-            parent = await tx.one("message_get", id=message["parent"])
-            first = (parent["root"] or parent["id"]) if parent is not None else None
-        if event.title is not None or first is None:
+    async def _title(self, message: Row, event: Message, way: Way, *, known: bool) -> str | None:
+        """Its own; else that of the conversation, which a plain answer belongs to as much as one in the thread.
+
+        A conversation that nobody has named is called by its first words, where they are ``known``.
+        """
+        if event.title is not None:
             return event.title
-        root = await self._event(tx, first)
-        return root.title if isinstance(root, Message) else None
+        row, said = message, None
+        for _step in range(DEEPEST):
+            above = row["root"] or row["parent"]
+            async with self._db.snapshot() as tx:
+                row = await tx.one("message_get", id=above) if above is not None else None
+            if row is None:
+                break
+            first = self._opened(row)
+            if not isinstance(first, Message):
+                break
+            if first.title is not None:
+                return first.title
+            said = await self.text(first.text, row, way)
+        return first_words(said.plain) if said is not None and known else None
 
     async def _answered(self, tx: Snapshot, message: int | None, target: str) -> Author | None:
         """Who wrote the nearest message above that came from the target itself."""
@@ -213,6 +232,15 @@ class Resolver:
 
     async def _event(self, tx: Snapshot, message: int) -> Event | None:
         row = await tx.one("message_get", id=message)
-        if row is None or row["body"] is None:
-            return None
-        return codec.load(self._sealer.open(row["body"], place="message.body"))
+        return self._opened(row) if row is not None else None
+
+    def _opened(self, row: Row) -> Event | None:
+        return codec.load(self._sealer.open(row["body"], place="message.body")) if row["body"] is not None else None
+
+
+def first_words(text: str) -> str | None:
+    """The first line with words in it, cut where it is long: what a conversation without a title is called."""
+    line = next((words for line in text.splitlines() if (words := " ".join(line.split()))), "")
+    if len(line) > TITLE:
+        line = (line[:TITLE].rpartition(" ")[0] or line[:TITLE]).rstrip(" ,;:") + " …"
+    return line or None

@@ -63,7 +63,7 @@ async def test_a_list_a_room_and_a_channel(world: World, ngircd: Ngircd, irc_cli
     assert "Ce qui vient de trois@" in await world.link(agent, room, "irc #trois")
     mail = list_mail("Ana López", "ana@exemple.fr", "Réunion", "La réunion est à 15 h.", list_name="trois")
     await asyncio.to_thread(world.mail, mail, sender=f"trois-bounces@{LIST_DOMAIN}", to=subscriber)
-    await zoe.wait_for(lambda line: "<Ana López> La réunion est à 15 h." in line.text)
+    await zoe.wait_for(lambda line: "<Ana López (courriel)> La réunion est à 15 h." in line.text)
     zoe.say("#trois", "noté")
     await agent.wait_for(room, lambda event: event["content"].get("body") == "noté")
     await zoe.sync()

@@ -261,6 +261,7 @@ class Net:
         self.limits = Limits()
         self.count = 0
         self.moderated = False
+        self.deaf = False
         self.correspondents = False
         self.members: list[str] = []
         self.direction = Direction.BOTH
@@ -321,6 +322,24 @@ class NetConnection(Place, NamesChats, ListsMembers):
         )
 
 
+class DeafConnection(Connection, NamesChats):
+    """A network of messages and nothing else, like mail."""
+
+    limits = Limits()
+
+    def __init__(self, net: Net, host: Host) -> None:
+        self.live = NetConnection(net, host)
+
+    async def run(self) -> None:
+        await self.live.run()
+
+    async def send(self, message: Outgoing) -> Sequence[MessageId]:
+        return await self.live.send(message)
+
+    async def find(self, argument: str, options: Mapping[str, str], asker: Asker) -> Chat:
+        return await self.live.find(argument, options, asker)
+
+
 class NetBridge(Bridge[NetConfig]):
     name = "net"
     words = ("net",)
@@ -329,7 +348,7 @@ class NetBridge(Bridge[NetConfig]):
 
     @asynccontextmanager
     async def open(self, config: NetConfig, host: Host) -> AsyncIterator[Connection]:
-        yield NetConnection(config.network, host)
+        yield (DeafConnection if config.network.deaf else NetConnection)(config.network, host)
 
     @classmethod
     def grace(cls, config: NetConfig) -> float:
