@@ -23,3 +23,8 @@ def string(value: Json, key: str) -> str:
 def number(value: Json, key: str, most: int) -> int:
     found = value.get(key)
     return min(max(found, 0), most) if isinstance(found, int) else 0
+
+
+def mapping(value: Any) -> Json:
+    """An object; an empty one for anything else."""
+    return value if isinstance(value, Mapping) else {}
