@@ -16,6 +16,7 @@ from tchap_bridge_slack.catchup import CatchUp
 from tchap_bridge_slack.composing import TEXT_BYTES
 from tchap_bridge_slack.config import SlackConfig
 from tchap_bridge_slack.convert import Me
+from tchap_bridge_slack.crew import crew
 from tchap_bridge_slack.downloads import Downloads
 from tchap_bridge_slack.finding import Finding
 from tchap_bridge_slack.incoming import Incoming
@@ -96,8 +97,8 @@ class SlackConnection(Connection, Edits, Deletes, Reacts, NamesChats, ListsMembe
         session = _Session(me, incoming, posting, rewording, finding)
         catch_up = CatchUp(self._api, self._config.catch_up, self._marks, incoming, incoming.where)
         try:
-            async with asyncio.TaskGroup() as group:
-                queues = Queues(group)
+            async with crew() as tasks:
+                queues = Queues(tasks)
 
                 async def hello() -> None:
                     for linked in await self._host.chats():
@@ -108,7 +109,8 @@ class SlackConnection(Connection, Edits, Deletes, Reacts, NamesChats, ListsMembe
                 async def put(envelope: Envelope) -> None:
                     await queues.put(incoming.chat_of(envelope.event), lambda: _take(incoming, envelope))
 
-                await SocketMode(self._api, self._host.log, hello=hello, put=put).run()
+                SocketMode(self._api, self._host.log, tasks, hello=hello, put=put).open()
+                await tasks.failure()
         finally:
             self._session = None
 

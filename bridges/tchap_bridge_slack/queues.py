@@ -5,6 +5,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from tchap_bridge_slack.crew import Crew
+
 MOST: Final = 5_000
 """Things that wait in all; beyond, whoever brings more waits too."""
 
@@ -12,10 +14,10 @@ Work = Callable[[], Awaitable[None]]
 
 
 class Queues:
-    """Runs work in the tasks of ``group``; what raises there ends the group."""
+    """Runs work in tasks of the crew; what raises there ends it."""
 
-    def __init__(self, group: asyncio.TaskGroup) -> None:
-        self._group = group
+    def __init__(self, tasks: Crew) -> None:
+        self._tasks = tasks
         self._waiting: dict[str, deque[Work]] = {}
         self._room = asyncio.Semaphore(MOST)
 
@@ -27,7 +29,7 @@ class Queues:
             queue.append(work)
             return
         self._waiting[name] = deque([work])
-        self._group.create_task(self._drain(name))
+        self._tasks.start(self._drain(name))
 
     async def _drain(self, name: str) -> None:
         queue = self._waiting[name]

@@ -2,7 +2,7 @@
 
 slack_sdk's own client runs each envelope as a task of its own, closes the old socket before it opens the next, and
 keeps its errors to itself; here envelopes are handed on in their order, a socket that is to be replaced is read to its
-end beside its successor, and what goes wrong ends `SocketMode.run`. Nothing is acknowledged here but on request.
+end beside its successor, and what goes wrong ends the session. Nothing is acknowledged here but on request.
 
 https://docs.slack.dev/apis/events-api/using-socket-mode
 """
@@ -20,6 +20,7 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 
 from tchap_bridge_slack.api import Api
+from tchap_bridge_slack.crew import Crew
 from tchap_bridge_slack.refusals import refusal
 from tchap_bridges.bridge import Logger
 from tchap_bridges.errors import NotReady
@@ -49,20 +50,20 @@ class SocketMode:
     """``hello`` is called for each new socket before anything that comes by it, ``put`` for each envelope, in order."""
 
     def __init__(
-        self, api: Api, log: Logger, *, hello: Callable[[], Awaitable[None]], put: Callable[[Envelope], Awaitable[None]]
+        self, api: Api, log: Logger, tasks: Crew, *, hello: Callable[[], Awaitable[None]], put: Callable[[Envelope], Awaitable[None]]
     ) -> None:
         self._api = api
         self._log = log
+        self._tasks = tasks
         self._hello = hello
         self._put = put
 
-    async def run(self) -> None:
-        """Until cancelled. Raises `NotReady` when the last socket is gone, `BadCredentials` when none may be opened."""
-        async with asyncio.TaskGroup() as group:
-            await self._next(group)
+    def open(self) -> None:
+        """A socket, and a next one whenever Slack asks for it, in tasks of the crew.
 
-    async def _next(self, group: asyncio.TaskGroup) -> None:
-        group.create_task(self._serve(group, await self._connect()))
+        They raise `NotReady` when the last one is gone, `BadCredentials` when none may be opened.
+        """
+        self._tasks.start(self._serve())
 
     async def _connect(self) -> aiohttp.ClientWebSocketResponse:
         address = await self._api.socket_address()
@@ -77,8 +78,8 @@ class SocketMode:
         except (aiohttp.ClientError, OSError) as error:
             raise NotReady(_("le socket Slack ne s'ouvre pas")) from error
 
-    async def _serve(self, group: asyncio.TaskGroup, socket: aiohttp.ClientWebSocketResponse) -> None:
-        replaced = False
+    async def _serve(self) -> None:
+        socket, replaced = await self._connect(), False
         try:
             async for frame in socket:
                 if frame.type is not aiohttp.WSMsgType.TEXT or (said := _object(frame.data)) is None:
@@ -87,7 +88,7 @@ class SocketMode:
                     again = self._may_go_on(str(said.get("reason", "")))
                     if again and not replaced:
                         replaced = True
-                        group.create_task(self._next(group))
+                        self.open()
                 elif said.get("type") == "hello":
                     await self._hello()
                 else:

@@ -29,7 +29,7 @@ class SlackPeer(Peer):
         settings = {
             "api": slack.api_url.rstrip("/"),
             "app_token": slack.app_token,
-            "file_mb": 1,
+            "file_mb": 4,
             "pace": {"seconds": 0},
         }
         self.config = SlackConfig.model_validate({**settings, "bot_token": slack.bot_token})
