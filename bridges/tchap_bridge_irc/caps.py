@@ -27,6 +27,7 @@ WANTED = (
     "labeled-response",
     "message-tags",
     "multi-prefix",
+    "overdrivenetworks.com/relaymsg",
     "server-time",
     "setname",
     "standard-replies",

@@ -43,14 +43,22 @@ Nick = Annotated[str, AfterValidator(_one_word), Field(max_length=30)]
 
 
 class Flood(Section):
-    """How fast lines leave: ``burst`` at once, then one every ``seconds``. The server throws off whoever is faster."""
+    """How fast lines leave: ``burst`` at once, then one every ``seconds``. The server throws off whoever is faster.
+
+    ``bytes``: how many may be on their way that the server has not read yet, less than it keeps (InspIRCd: recvq).
+    """
 
     burst: Annotated[int, Field(ge=1, le=1000)] = 5
     seconds: Annotated[float, Field(ge=0, le=60)] = 1.0
+    bytes: Annotated[int, Field(ge=512, le=1_000_000)] = 4096
 
 
 class IrcConfig(Section):
-    """One network. ``lines``: how many a message may take; the last one leads to the rest."""
+    """One network.
+
+    ``lines``: how many a message may take; the last one leads to the rest. ``language``: of what the bridge itself says
+    there and tells of it, for IRC does not say what its people read.
+    """
 
     host: str = Field(min_length=1, max_length=253)
     port: Port | None = None
@@ -67,6 +75,7 @@ class IrcConfig(Section):
     destination: Destination = Destination.STATE
     flood: Flood = Flood()
     lines: Annotated[int, Field(ge=1, le=100)] = 8
+    language: Literal["fr", "en"] = "fr"
 
     @property
     def at(self) -> int:

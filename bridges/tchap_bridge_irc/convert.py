@@ -4,7 +4,7 @@ Who speaks for whom: one nick of ours says what many people of the room said, ea
 brackets, as people on IRC expect of a relay.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -13,23 +13,32 @@ from tchap_bridge_irc.batches import Batch, multiline
 from tchap_bridge_irc.difference import difference
 from tchap_bridge_irc.isupport import Isupport
 from tchap_bridge_irc.splitting import split
-from tchap_bridge_irc.wire import Line, Source
+from tchap_bridge_irc.wire import Line, Source, clean, cut
 from tchap_bridges.bridge import Outgoing, OutgoingEdit
 from tchap_bridges.events import Author, ChatChanged, Deletion, Event, Form, Message, Reaction, Text, Typing
+from tchap_bridges.i18n import Translator, _
 from tchap_bridges.ids import ChatId, MessageId, PersonId
 
 NAME_BYTES = 60
 """Of a relayed name at most: the rest of the line is for what is said."""
+RELAYED = "draft/relaymsg"
+"""The tag that says who relayed a message, and the ability to do so."""
+SYNTHETIC = "~"
+"""What begins an id of ours for what was shown where the network gives none: for edits, never for a tag."""
 _ACTION = "\x01ACTION "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """What is to be known to read a line: our own nick, the server's ways, and the time where the line tells none."""
+    """What is to be known to read a line: our own nick, the server's ways, and the time where the line tells none.
+
+    ``ours``: names under which a relay's server has shown what we said for others.
+    """
 
     me: str
     support: Isupport
     now: datetime
+    ours: Collection[str] = ()
 
 
 def chat_of(name: str, support: Isupport) -> ChatId:
@@ -37,9 +46,29 @@ def chat_of(name: str, support: Isupport) -> ChatId:
     return ChatId(support.fold(name))
 
 
-def author_of(source: Source, support: Isupport) -> Author:
-    """Identity is the nick under the server's casemapping; the name is the nick as it is spelt."""
-    return Author(person=PersonId(support.fold(source.nick)), name=source.nick)
+def author_of(source: Source, support: Isupport, account: str = "") -> Author:
+    """Who somebody is: their account, where the server tells it (IRCv3 account-tag), else their nick; folded both.
+
+    An account is nobody else's and outlives another nick; a nick belongs to whoever has it now. No nick begins with
+    "@", so that nobody can be taken for an account by the nick they choose. The name is the nick as it is spelt.
+    """
+    person = f"@{support.fold(account)}" if account else support.fold(source.nick)
+    return Author(person=PersonId(person), name=source.nick)
+
+
+def speaker(line: Line, support: Isupport) -> Author:
+    """Who a line is from."""
+    return author_of(line.source, support, line.tags.get("account", ""))
+
+
+def is_ours(line: Line, frame: Frame) -> bool:
+    """Whether we said it, ourselves or in somebody's name (draft/relaymsg names who relays)."""
+    nick, relay = line.source.nick, line.tags.get(RELAYED, "")
+    return (
+        frame.support.same(nick, frame.me)
+        or (relay != "" and frame.support.same(relay, frame.me))
+        or frame.support.fold(nick) in frame.ours
+    )
 
 
 def moment(line: Line, now: datetime) -> datetime:
@@ -61,7 +90,7 @@ def text_of(said: str) -> tuple[Text, Form]:
 def event_of(item: Line | Batch, frame: Frame, key: str) -> Event | None:
     """What a line, or a message of several lines, means; None when it is nobody's message. ``key`` names it for us."""
     line = item.opening if isinstance(item, Batch) else item
-    if frame.support.same(line.source.nick, frame.me):
+    if is_ours(line, frame):
         return None
     if isinstance(item, Batch):
         inner = next(item.lines(), None)
@@ -78,7 +107,7 @@ def event_of(item: Line | Batch, frame: Frame, key: str) -> Event | None:
         case "TOPIC":
             return ChatChanged(
                 chat=chat_of(target, frame.support),
-                author=author_of(line.source, frame.support),
+                author=speaker(line, frame.support),
                 at=moment(line, frame.now),
                 topic=formatting.strip(line.param(1)),
             )
@@ -86,7 +115,7 @@ def event_of(item: Line | Batch, frame: Frame, key: str) -> Event | None:
             return Deletion(
                 id=MessageId(key),
                 chat=_place(line, target, frame),
-                author=author_of(line.source, frame.support),
+                author=speaker(line, frame.support),
                 at=moment(line, frame.now),
                 target=MessageId(line.param(1)),
             )
@@ -112,7 +141,7 @@ def _message(line: Line, target: str, said: str, verb: str, frame: Frame, key: s
     return Message(
         id=MessageId(line.tags.get("msgid") or key),
         chat=_place(line, target, frame),
-        author=author_of(line.source, frame.support),
+        author=speaker(line, frame.support),
         at=moment(line, frame.now),
         text=text,
         form=Form.NOTICE if verb == "NOTICE" else form,
@@ -122,7 +151,7 @@ def _message(line: Line, target: str, said: str, verb: str, frame: Frame, key: s
 
 def _tag(line: Line, target: str, frame: Frame, key: str) -> Event | None:
     """What is said by tags alone: typing, reactions (IRCv3 typing, react)."""
-    author, chat = author_of(line.source, frame.support), _place(line, target, frame)
+    author, chat = speaker(line, frame.support), _place(line, target, frame)
     if (typing := line.tags.get("+typing")) is not None:
         return Typing(chat=chat, author=author, active=typing == "active")
     about = line.tags.get("+reply") or line.tags.get("+draft/reply")
@@ -153,9 +182,9 @@ def name_of(author: Author | None) -> str:
     return name if len(data) <= NAME_BYTES else data[:NAME_BYTES].decode(errors="ignore") + "…"
 
 
-def said_by(message: Outgoing) -> str:
-    """What stands before the words: who says it, to whom, and that it is late."""
-    name = name_of(message.author)
+def said_by(message: Outgoing, *, named: bool = True) -> str:
+    """What stands before the words: who says it, unless that is seen already, to whom, and that it is late."""
+    name = name_of(message.author) if named else ""
     heads = [f"* {name}" if message.form is Form.EMOTE else f"<{name}>"] if name else []
     if message.late:
         heads.append(f"[{message.at:%d/%m %H:%M}]")
@@ -164,31 +193,51 @@ def said_by(message: Outgoing) -> str:
     return " ".join(heads)
 
 
-def lines_of(
-    message: Outgoing, room: int, *, most: int, formatted: bool, notes: Sequence[str] = ()
-) -> tuple[list[str], bool]:
-    """The lines that show a message, each of at most ``room`` bytes; and whether all of it is in them.
+def words_of(message: Outgoing, t: Translator, *, formatted: bool, notes: Sequence[str] = ()) -> list[str]:
+    """A message's own words, a line for each of its lines: title, text, and where its files are."""
+    title = one_line(message.title) if message.title and not message.thread else ""
+    if title and formatted:
+        title = f"\x02{title}\x02"
+    return [*([title] if title.strip() else []), *markup.lines(message.text, t, formatted=formatted), *notes]
+
+
+def laid_out(head: str, words: Sequence[str], room: int, *, most: int, action: bool = False) -> tuple[list[str], bool]:
+    """Words as lines of at most ``room`` bytes, ``most`` of them; and whether all is in them.
 
     Every line bears the name of whoever speaks: lines of others may come between.
     """
-    head = said_by(message)
-    title = f"\x02{formatting.strip(message.title)}\x02" if message.title and not message.thread else ""
-    words = [*([title] if title else []), *markup.lines(message.text, formatted=formatted), *notes]
     space = room - len(head.encode()) - 1 if head else room
     shown: list[str] = []
     whole = True
     for line in words:
-        found = split(line, space, lines=max(1, most - len(shown)))
-        for piece in found.pieces:
-            if len(shown) < most:
-                shown.append(f"{head} {piece.text}" if head else piece.text)
-            else:
-                whole = False
+        left = most - len(shown)
+        found = split(line, space, lines=max(left, 0), action=action)
+        shown += [f"{head} {piece.text}" if head else piece.text for piece in found.pieces]
         whole = whole and not found.rest
     return shown, whole
 
 
-def correction(edit: OutgoingEdit) -> str:
-    """An edit as people on IRC write it: what has changed, and no more."""
+def correction(edit: OutgoingEdit, t: Translator) -> list[str]:
+    """An edit as people on IRC write it: what has changed, and no more. Lines; none when nothing changed to the eye."""
     before = edit.before.plain if edit.before is not None else ""
-    return f"<{name_of(edit.author)}> {difference(before, edit.text.plain)}"
+    return difference(before, edit.text.plain, t(_("(corrigé)"))).splitlines()
+
+
+def symbol_of(symbol: str) -> str:
+    """A reaction as a tag's value: one line, and short."""
+    return cut(clean(formatting.strip(symbol)), 200)
+
+
+def one_line(name: str) -> str:
+    """A name or a title as one line of words, and short."""
+    return shortened(" ".join(formatting.strip(formatting.clean(name)).split()) or "?", 150)
+
+
+def shortened(text: str, size: int) -> str:
+    """At most ``size`` bytes; what is gone is marked."""
+    return text if len(text.encode(errors="replace")) <= size else cut(text, size - 4).rstrip() + " …"
+
+
+def renamed(source: Source, nick: str) -> Source:
+    """The same with another nick."""
+    return Source(nick, source.user, source.host)

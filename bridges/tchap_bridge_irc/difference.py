@@ -20,20 +20,21 @@ _Change = tuple[int, int, int, int]
 """From, to in the words before; from, to in those after."""
 
 
-def difference(before: str, after: str) -> str:
+def difference(before: str, after: str, mark: str = MARK) -> str:
     """What to say so that readers of ``before`` know ``after``: changed words with a neighbour, or all where shorter.
 
-    "" when nothing changed that one could read. May have several lines, if ``after`` has.
+    ``mark`` says first that it is a correction. "" when nothing changed that one could read. May have several lines,
+    if ``after`` has.
     """
     old, new = _WORD.findall(before), _WORD.findall(after)
     if old == new and _shape(before) == _shape(after):
         return ""
-    whole = f"{MARK} {after.strip()}".rstrip()
+    whole = f"{mark} {after.strip()}".rstrip()
     changes = list(_changes(old, new))
     if not old or not new or not changes or len(changes) > _MOST_CHANGES:
         return whole
     parts = [_said(old, new, change) for change in changes]
-    said = " ".join((MARK, *(part for part in parts if part)))
+    said = " ".join((mark, *(part for part in parts if part)))
     return said if all(parts) and len(said) < len(whole) else whole
 
 

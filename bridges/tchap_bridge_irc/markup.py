@@ -14,7 +14,8 @@ from urllib.parse import unquote
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from tchap_bridge_irc.formatting import BLACK, COLOURS, PLAIN, Run, Style, clean, write
-from tchap_bridges.events import Text
+from tchap_bridges.events import Text, mentioned
+from tchap_bridges.i18n import Translator, _
 
 LONGEST: Final = 65_536
 """Characters of HTML that are read: parsers take quadratic time on what is nested, and a room's event has no more."""
@@ -55,7 +56,7 @@ _PLACE = re.compile(r"https?://matrix\.to/#/((?:#|%23)[^/?]+)(?:\?.*)?", re.IGNO
 _DIGITS = re.compile(r"[0-9]{1,6}")
 
 
-def lines(text: Text, *, formatted: bool = True) -> list[str]:
+def lines(text: Text, t: Translator = Translator(), *, formatted: bool = True) -> list[str]:  # noqa: B008  it holds no state
     """What to send, a message for each line, none of them empty and none with a line end in it.
 
     Not ``formatted``: without any code, for a channel with mode +c. HTML that says nothing or is too long to be read
@@ -63,7 +64,7 @@ def lines(text: Text, *, formatted: bool = True) -> list[str]:
     """
     rows: list[list[Run]] = []
     if text.html and (len(text.html) <= LONGEST or not text.plain):
-        rows = _rows(text.html, formatted=formatted)
+        rows = _rows(text.html, t, formatted=formatted)
     if not rows:
         rows = [[Run(row)] for row in _plain(text.plain)]
     if formatted:
@@ -84,13 +85,13 @@ def _unfenced(plain: str) -> str:
     return code if _FENCE.fullmatch(first) and code != rest and "```" not in code else plain
 
 
-def _rows(html: str, *, formatted: bool) -> list[list[Run]]:
+def _rows(html: str, t: Translator, *, formatted: bool) -> list[list[Run]]:
     if len(html) > LONGEST:
         html = unescape(_TAG.sub(" ", html)).replace("<", "&lt;")
     body = LexborHTMLParser(_SURROGATE.sub("\ufffd", html)).body
     if body is None:
         return []
-    walk = _Walk(formatted=formatted)
+    walk = _Walk(t, formatted=formatted)
     for node, tag, leaving in _nodes(body):
         if leaving:
             walk.leave(tag)
@@ -131,7 +132,8 @@ class _Open:
 class _Walk:
     """The lines so far, and what surrounds the place that was reached."""
 
-    def __init__(self, *, formatted: bool) -> None:
+    def __init__(self, t: Translator, *, formatted: bool) -> None:
+        self._t = t
         self.rows: list[list[Run]] = []
         self._formatted = formatted
         self._style = PLAIN
@@ -278,7 +280,7 @@ class _Walk:
             return
         reason = _SPACES.sub(" ", attributes["data-mx-spoiler"] or "").strip()
         if not self._formatted:
-            self._flow(f"(spoiler : {reason}) " if reason else "(spoiler) ")
+            self._flow(self._t(_("(spoiler : {reason})", reason=reason) if reason else _("(spoiler)")) + " ")
         elif reason:
             self._flow(f"({reason}) ")
 
@@ -286,7 +288,7 @@ class _Walk:
         """Where a link leads, unless its text tells; a mention is the name of a person."""
         shown = "".join(self._link).strip()
         self._link = []
-        if not href or (shown and (_PERSON.fullmatch(href) or _says(shown, href))):
+        if not href or mentioned(href) or (shown and (_PERSON.fullmatch(href) or _says(shown, href))):
             return
         self._add(f" ({href})" if shown else href)
 

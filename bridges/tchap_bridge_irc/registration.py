@@ -39,6 +39,8 @@ class Why(StrEnum):
     """A password or account is wrong: stop, tell the admins, never try the same again (`BadCredentials`)."""
     LATER = "later"
     """Try again after a while (`NotReady`)."""
+    SERVICES = "services"
+    """Nobody is there who could judge the account: services come back by themselves, mostly within a minute."""
     BANNED = "banned"
     """The server does not want us (a K-line, a DNSBL): to insist makes it worse, people must talk."""
     NAME = "name"
@@ -217,7 +219,7 @@ class Registration:
         return Step((*send, Line("CAP", ("END",))) if self.caps.supported else tuple(send))
 
     def _unproven(self) -> Step:
-        why = Why.CREDENTIALS if self._proof.proof is Proof.REFUSED else Why.LATER
+        why = Why.CREDENTIALS if self._proof.proof is Proof.REFUSED else Why.SERVICES
         return self._end(why, self._proof.reason)
 
     def _end(self, why: Why, reason: str) -> Step:

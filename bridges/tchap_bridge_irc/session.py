@@ -3,57 +3,75 @@
 The layers below are pure; here are the socket and the clock. What is to be confirmed is confirmed by the server: by the
 label on its echo where it has both (IRCv3 labeled-response, echo-message), else by the PONG to a PING sent after it,
 which no server answers before it has dealt with what came first.
+
+Reader and keeper are apart: `serve` reads, answers PINGs and sends, whoever keeps what came takes it from `inbox` as
+fast as the disk allows. The inbox is bounded; when it is full nothing more is read, and what the network then does not
+keep for us is asked for again by history.
 """
 
 import asyncio
 import itertools
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from tchap_bridge_irc.batches import Batch, Batches
 from tchap_bridge_irc.channels import Channels
 from tchap_bridge_irc.config import IrcConfig
-from tchap_bridge_irc.flood import Priority, Queue
+from tchap_bridge_irc.flood import WEIGHTS, Priority, Queue, Window
 from tchap_bridge_irc.isupport import Isupport
-from tchap_bridge_irc.labels import Answer, Labels
-from tchap_bridge_irc.registration import Ended, Plan, Registration, Welcomed, Why
-from tchap_bridge_irc.sasl import External, Mechanism, Plain
+from tchap_bridge_irc.labels import Labels
+from tchap_bridge_irc.refusals import NOT_DELIVERED, refused, undelivered
+from tchap_bridge_irc.registration import Ended, Plan, Registration, Welcomed
 from tchap_bridge_irc.wire import Line, Lines, Nonsense, Source, Unsendable, encode
 from tchap_bridges.bridge import Logger
-from tchap_bridges.errors import BadCredentials, BridgeError, Misconfigured, NotReady, Undeliverable
+from tchap_bridges.errors import BridgeError, NotReady, Undeliverable
 from tchap_bridges.i18n import _
 
-CONNECT_SECONDS = 30.0
 ANSWER_SECONDS = 60.0
 """How long a server may take for an answer before the session counts as dead."""
 QUIET_SECONDS = 90.0
 """After so long without a line the server is asked whether it is still there."""
+MOST_WAITING = 20_000
+"""Lines that wait for a slow disk, some ten megabytes, before nothing more is read."""
+MOTD_SECONDS = 3.0
+"""How long a server that has welcomed us may be silent before it counts as having introduced itself."""
 _READ = 1 << 16
-_REFUSED = frozenset(
-    {"401", "402", "403", "404", "405", "407", "411", "412", "413", "414", "415", "437", "442", "477", "482", "489"}
-)
-"""Numerics that say that a message did not get where it was to go."""
+_MOTD_ENDS = frozenset({"376", "422"})
+
+
+class _Introduced(Exception):
+    """The server has said what there is to say of itself."""
 
 
 @dataclass(slots=True, eq=False)
 class Question:
-    """Lines that were sent for one purpose, and the future of what the server says to it."""
+    """What was sent for one purpose, and the future of what the server says to it."""
 
     target: str
+    command: str
     answer: "asyncio.Future[Sequence[Line]]"
-    left: bool = False  # the first of its lines is out: what follows may be seen by others
+    left: bool = False  # it is out: it may be seen by others
     token: str = ""
+    mark: int = 0
     heard: list[Line] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """Lines that leave together, with nothing between them."""
+
+    data: bytes
+    question: Question | None = None
+
+
 class Session:
-    """Made by `connected` only, welcomed already."""
+    """Made by `connecting.connected` only, welcomed already."""
 
     def __init__(
-        self, config: IrcConfig, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, log: Logger
+        self, config: IrcConfig, plan: Plan, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, log: Logger
     ) -> None:
         self._config = config
         self._reader = reader
@@ -64,12 +82,16 @@ class Session:
         self._batches = Batches()
         self._labels: Labels[Question] = Labels(patience=ANSWER_SECONDS)
         rate = 1 / config.flood.seconds if config.flood.seconds else 1_000_000.0
-        self._queue: Queue[tuple[Line, Question | None]] = Queue(config.flood.burst, rate)
-        self._news = asyncio.Event()  # something waits to leave
+        self._queue: Queue[Departure] = Queue(config.flood.burst, rate)
+        self._window = Window(config.flood.bytes)
+        self._news = asyncio.Event()  # something waits to leave, or may leave now
         self._tokens = itertools.count(1)
         self._asked: deque[Question] = deque()  # in the order of their PINGs
+        self._probe: Question | None = None  # a PING that asks how much has been read
         self._heard = self._now()
-        self._registration = Registration(_plan(config))
+        self._registration = Registration(plan)
+        self.inbox: asyncio.Queue[Line | Batch | BridgeError] = asyncio.Queue(MOST_WAITING)
+        """What others said or did, in order; last of all why there is no more."""
         self.support = Isupport()
         self.channels = Channels(config.nick)
 
@@ -80,98 +102,141 @@ class Session:
         """Ourselves as others see us."""
         return self.channels.me
 
+    @property
+    def nick_wanted(self) -> str:
+        """The nick that we would have, were it nobody else's."""
+        return self._config.nick
+
+    @property
+    def account(self) -> str:
+        """The account that the server holds us for, '' for none."""
+        return self._registration.account
+
     def has(self, *caps: str) -> bool:
         """Whether all of these abilities are on."""
         return all(cap in self._registration.caps for cap in caps)
 
+    def option(self, cap: str, key: str) -> int | None:
+        """A number among an ability's own settings, such as max-bytes of draft/multiline; None where it is not said."""
+        said = self._registration.caps.options(cap).get(key, "")
+        return int(said) if said.isascii() and said.isdigit() and len(said) < 10 else None
+
+    def value(self, cap: str) -> str:
+        """An ability's value as it was offered."""
+        return self._registration.caps.offered.get(cap, "")
+
+    @property
+    def exact(self) -> bool:
+        """Whether the server confirms each message with the id that others see."""
+        return self.has("labeled-response", "echo-message")
+
     # Out
 
     def put(self, line: Line, *, target: str = "", priority: Priority = Priority.NORMAL) -> None:
-        """What has no answer, in its turn."""
-        self._queue.put((line, None), self.support.fold(target), priority)
+        """What has no answer, in its turn. What cannot be a line is told to the log and does not leave."""
+        try:
+            data = self._bytes([line])
+        except Unsendable as error:
+            self._log.error("irc.unsendable", command=line.command, error=type(error).__name__)
+            return
+        self._queue.put(Departure(data), self.support.fold(target), priority, WEIGHTS.get(line.command, 1))
         self._news.set()
 
     async def ask(self, lines: Sequence[Line], target: str) -> Sequence[Line]:
-        """Send lines to a target and return what the server said to them: their echoes, where it echoes.
+        """Send lines to a target, together, and return what the server said to them: their echoes, where it echoes.
 
-        Raises `NotReady` when the session ends before any of them has left, `Undeliverable` (not certain) when it ends
-        after that, and `Undeliverable` when the server says that they did not arrive.
+        Raises `NotReady` when the session ends before they have left, `Undeliverable` (not certain) when it ends after
+        that, and `Undeliverable` when the server says that they did not arrive, or nothing of the kind can be sent.
         """
-        question = Question(target, asyncio.get_running_loop().create_future())
-        if self.has("labeled-response", "echo-message") and len(lines) == 1:
-            label = self._labels.ask(question, self._now())
-            only = lines[0]
-            lines = (Line(only.command, only.params, only.source, {**only.tags, "label": label}),)
-        else:
-            question.token = f"t{next(self._tokens)}"
-            lines = (*lines, Line("PING", (question.token,)))
-        for line in lines:
-            self._queue.put((line, question), self.support.fold(target))
+        first = lines[0]
+        question = Question(target, first.command, asyncio.get_running_loop().create_future())
+        try:
+            if self.exact and (len(lines) == 1 or first.command == "BATCH"):
+                label = self._labels.ask(question, self._now())
+                first = Line(first.command, first.params, first.source, {**first.tags, "label": label})
+                data = self._bytes([first, *lines[1:]])
+            else:
+                question.token = f"t{next(self._tokens)}"
+                data = self._bytes([*lines, Line("PING", (question.token,))])
+        except Unsendable as error:
+            self._log.error("irc.unsendable", command=first.command, error=type(error).__name__)
+            raise Undeliverable(
+                _("ce message ne peut pas passer par IRC"), remedy=_("Écrivez-le autrement, ou plus court.")
+            ) from error
+        cost = sum(WEIGHTS.get(line.command, 1) for line in lines) + bool(question.token)
+        self._queue.put(Departure(data, question), self.support.fold(target), cost=cost)
         self._news.set()
-        patience = ANSWER_SECONDS + len(self._queue) * self._config.flood.seconds
+        patience = ANSWER_SECONDS + (len(self._queue) + cost) * self._config.flood.seconds * 2
         try:
             async with asyncio.timeout(patience):
                 return await question.answer
         except TimeoutError:
             raise _fate(question) from None
 
+    def _bytes(self, lines: Sequence[Line]) -> bytes:
+        return b"".join(encode(line, limit=self.support.linelen) for line in lines)
+
     async def _send(self) -> None:
-        """All that waits, as fast as is allowed."""
+        """All that waits, as fast as is allowed. Ends when the socket does: whoever reads finds that out."""
         while True:
-            due = self._queue.due(self._now())
+            held = self._held()
+            due = None if held else self._queue.due(self._now())
             with suppress(TimeoutError):
                 async with asyncio.timeout(None if due is None else max(0.0, due - self._now())):
                     await self._news.wait()
             self._news.clear()
-            for line, question in self._queue.take(self._now()):
-                if question is not None:
-                    if question.answer.done():
-                        continue
-                    if question.token and line.command == "PING":
-                        self._asked.append(question)
-                    question.left = True
-                self._write(line)
-            await self._drain()
+            while not self._held() and (departure := self._queue.one(self._now())) is not None:
+                self._depart(departure)
+            try:
+                await self._writer.drain()
+            except OSError:
+                self._writer.transport.abort()
+                return
 
-    def _write(self, line: Line) -> None:
-        try:
-            self._writer.write(encode(line, limit=self.support.linelen))
-        except Unsendable as error:  # whoever made it did not use what makes sound lines: it must not end the session
-            self._log.error("irc.unsendable", command=line.command, error=type(error).__name__)
+    def _held(self) -> bool:
+        """Whether what comes next must wait until the server has read what left before; it is asked to say so."""
+        found = self._queue.peek()
+        if found is None or found[1] is Priority.URGENT or self._window.open(len(found[0].data)):
+            return False
+        if self._probe is None or self._probe.answer.done():
+            self._probe = Question(
+                "", "PING", asyncio.get_running_loop().create_future(), token=f"w{next(self._tokens)}"
+            )
+            self._depart(Departure(self._bytes([Line("PING", (self._probe.token,))]), self._probe))
+        return True
 
-    async def _drain(self) -> None:
-        try:
-            await self._writer.drain()
-        except OSError as error:
-            raise lost() from error
+    def _depart(self, departure: Departure) -> None:
+        question = departure.question
+        if question is not None and question.answer.done():
+            return
+        self._writer.write(departure.data)
+        mark = self._window.send(len(departure.data))
+        if question is not None:
+            question.left, question.mark = True, mark
+            if question.token:
+                self._asked.append(question)
 
     # In
 
-    async def items(self) -> AsyncIterator[Line | Batch]:
-        """Everything that others said or did, in order. Raises `BridgeError` at the session's end."""
-        inbox: asyncio.Queue[Line | Batch | BridgeError] = asyncio.Queue(maxsize=1000)
+    async def serve(self) -> None:
+        """Read and send until the session ends or this is cancelled. The end is the last thing in `inbox`."""
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(work) for work in (self._receive(inbox), self._send(), self._watch())]
-            try:
-                while True:
-                    item = await inbox.get()
-                    if isinstance(item, BridgeError):
-                        raise item
-                    yield item
-            finally:
-                for task in tasks:
-                    task.cancel()
+            others = [group.create_task(work) for work in (self._send(), self._watch())]
+            await self.inbox.put(await self._receive())
+            for task in others:
+                task.cancel()
 
-    async def _receive(self, inbox: "asyncio.Queue[Line | Batch | BridgeError]") -> None:
+    async def _receive(self) -> BridgeError:
+        """Returns why there is no more."""
         while True:
             try:
                 data = await self._reader.read(_READ)
             except OSError as error:
-                await inbox.put(_with_cause(lost(), error))
-                return
+                gone = lost()
+                gone.__cause__ = error
+                return gone
             if not data:
-                await inbox.put(lost())
-                return
+                return lost()
             self._heard = self._now()
             for line in self._lines.feed(data):
                 if isinstance(line, Nonsense):
@@ -179,11 +244,10 @@ class Session:
                     continue
                 outcome = self._own(line)
                 if isinstance(outcome, Ended):
-                    await inbox.put(refused(outcome))
-                    return
+                    return refused(outcome)
                 for item in self._batches.take(line, self._now()):
                     if not self._answered(item):
-                        await inbox.put(item)
+                        await self.inbox.put(item)
 
     def _own(self, line: Line) -> Welcomed | Ended | None:
         """What concerns the session itself."""
@@ -197,7 +261,7 @@ class Session:
 
     def _answered(self, item: Line | Batch) -> bool:
         """Settle the question of ours that it answers; whether it is nobody else's business."""
-        answer: Answer[Question] | None = self._labels.take(item)
+        answer = self._labels.take(item)
         if answer is not None:
             self._settle(answer.question, answer.lines)
             return False  # our joining, say, tells who else is there
@@ -208,20 +272,26 @@ class Session:
                 question = self._asked.popleft()
                 self._settle(question, question.heard)
             return True
-        if item.command in _REFUSED and self._asked:
-            for question in self._asked:  # the first that is about this target: answers come in order
-                if self.support.same(question.target, item.param(1)):
+        if item.command in NOT_DELIVERED or item.command == "FAIL":
+            for question in self._asked:  # the first that it can be about: answers come in order
+                if self._about(item, question):
                     question.heard.append(item)
                     return True
         return False
 
-    @staticmethod
-    def _settle(question: Question, lines: Sequence[Line]) -> None:
+    def _about(self, refusal: Line, question: Question) -> bool:
+        if refusal.command == "FAIL":
+            return refusal.param(0) == question.command
+        return question.target != "" and self.support.same(question.target, refusal.param(1))
+
+    def _settle(self, question: Question, lines: Sequence[Line]) -> None:
+        self._window.read(question.mark)
+        self._news.set()
         if question.answer.done():
             return
-        wrong = next((line for line in lines if line.command in _REFUSED or line.command == "FAIL"), None)
+        wrong = next((line for line in lines if line.command in NOT_DELIVERED or line.command == "FAIL"), None)
         if wrong is not None:
-            question.answer.set_exception(_undelivered(wrong))
+            question.answer.set_exception(undelivered(wrong, self.channels.modes(question.target)))
         else:
             question.answer.set_result(lines)
 
@@ -231,6 +301,8 @@ class Session:
             await asyncio.sleep(QUIET_SECONDS / 3)
             for question in self._labels.expired(self._now()):
                 self._unknown(question)
+            for item in self._batches.expired(self._now()):
+                await self.inbox.put(item)
             silent = self._now() - self._heard
             if silent > QUIET_SECONDS + ANSWER_SECONDS:
                 self._writer.transport.abort()
@@ -239,27 +311,48 @@ class Session:
 
     # The ends
 
-    async def register(self) -> None:
-        """Raises `NotReady`, `BadCredentials` or `Misconfigured`."""
+    async def register(self) -> Ended | None:
+        """Returns why there is no session, None when there is one. Raises `OSError` or `NotReady` when it is cut.
+
+        Welcomed, it goes on to the end of the message of the day: until then the server says which names are equal.
+        """
         for first in self._registration.start():
-            self._write(first)
-        await self._drain()
-        while not self._registration.welcomed:
-            data = await self._reader.read(_READ)
-            if not data:
-                raise lost()
-            for line in self._lines.feed(data):
-                if isinstance(line, Nonsense):
-                    continue
-                step = self._registration.receive(line)
-                for reply in step.send:
-                    self._write(reply)
-                if isinstance(step.outcome, Ended):
-                    raise refused(step.outcome)
-                if line.command == "005":
-                    self.support = self.support.updated(line)
-            await self._drain()
-        self.channels = Channels(self._registration.nick, self.support)
+            self._writer.write(encode(first))
+        with suppress(_Introduced):
+            while True:
+                await self._writer.drain()
+                try:
+                    async with asyncio.timeout(MOTD_SECONDS if self._registration.welcomed else None):
+                        data = await self._reader.read(_READ)
+                except TimeoutError:
+                    break
+                if not data:
+                    raise lost()
+                lines = [line for line in self._lines.feed(data) if isinstance(line, Line)]
+                if (end := self._introduce(lines)) is not None:
+                    return end
+        return None
+
+    def _introduce(self, lines: Sequence[Line]) -> Ended | None:
+        """Raises `_Introduced` after the last line that concerns only the session itself."""
+        for n, line in enumerate(lines):
+            step = self._registration.receive(line)
+            for reply in step.send:
+                self._writer.write(encode(reply))
+            if isinstance(step.outcome, Ended):
+                return step.outcome
+            if isinstance(step.outcome, Welcomed):
+                self.channels = Channels(self._registration.nick, self.support)
+            if line.command == "005":
+                self.support = self.support.updated(line)
+                self.channels.use(self.support)
+            elif line.command in _MOTD_ENDS and self._registration.welcomed:
+                for later in lines[n + 1 :]:
+                    self._own(later)
+                    for item in self._batches.take(later, self._now()):
+                        self.inbox.put_nowait(item)
+                raise _Introduced
+        return None
 
     @staticmethod
     def _unknown(question: Question) -> None:
@@ -268,11 +361,11 @@ class Session:
 
     async def close(self, farewell: str = "") -> None:
         """Say goodbye, hang up, and let nobody wait for an answer that cannot come."""
-        waiting = {question for _line, question in self._queue.clear() if question is not None}
+        waiting = {one.question for one in self._queue.clear() if one.question is not None}
         for question in (*self._labels.ended(), *self._asked, *waiting):
             self._unknown(question)
         if farewell and not self._writer.transport.is_closing():
-            self._write(Line("QUIT", (farewell,)))
+            self._writer.write(encode(Line("QUIT", (farewell,))))
         self._writer.close()
         with suppress(OSError, TimeoutError, ssl.SSLError):
             async with asyncio.timeout(1):
@@ -280,106 +373,13 @@ class Session:
         self._writer.transport.abort()
 
 
-@asynccontextmanager
-async def connected(config: IrcConfig, log: Logger) -> AsyncIterator[Session]:
-    """A session that the network has welcomed. Raises as `Session.register` does."""
-    try:
-        async with asyncio.timeout(CONNECT_SECONDS):
-            reader, writer = await asyncio.open_connection(config.host, config.at, ssl=tls(config), limit=1 << 20)
-    except ssl.SSLError as error:
-        why = error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else error.reason or "TLS"
-        raise NotReady(_("la connexion chiffrée au réseau a échoué : {why}", why=why)) from error
-    except (OSError, TimeoutError) as error:
-        raise NotReady(_("le réseau ne répond pas")) from error
-    session = Session(config, reader, writer, log)
-    try:
-        try:
-            async with asyncio.timeout(CONNECT_SECONDS):
-                await session.register()
-        except TimeoutError as error:
-            raise NotReady(_("le réseau ne répond pas")) from error
-        except OSError as error:
-            raise lost() from error
-        yield session
-    finally:
-        await session.close("pont")
-
-
-def tls(config: IrcConfig) -> ssl.SSLContext | None:
-    """Raises `Misconfigured` for a certificate that cannot be loaded."""
-    if config.security == "none":
-        return None
-    context = ssl.create_default_context(cafile=config.tls_authority)
-    files = config.files()
-    if files is not None:
-        try:
-            context.load_cert_chain(*files)
-        except (OSError, ssl.SSLError) as error:
-            raise Misconfigured(
-                _("le certificat ne peut pas être chargé : {why}", why=error.strerror or str(error)),
-                where="certificate",
-                remedy=_("Vérifiez que « certificate » et « certificate_key » vont ensemble et sont lisibles."),
-            ) from error
-    return context
-
-
-def _plan(config: IrcConfig) -> Plan:
-    mechanisms: list[Mechanism] = []
-    if config.sasl == "plain" and config.account is not None and config.password is not None:
-        mechanisms.append(Plain(config.account, config.password.get_secret_value()))
-    elif config.sasl == "external":
-        mechanisms.append(External(config.account or ""))
-    return Plan(
-        nick=config.nick,
-        user=config.nick,
-        realname=config.real_name,
-        password=config.server_password.get_secret_value() if config.server_password else "",
-        sasl=mechanisms,
-    )
-
-
-def refused(ended: Ended) -> BridgeError:
-    """An end as the core understands it."""
-    said = ended.reason or ended.why.value
-    match ended.why:
-        case Why.CREDENTIALS:
-            return BadCredentials(
-                _("le réseau refuse notre identification : {said}", said=said),
-                remedy=_("Vérifiez « account », « password » ou le certificat."),
-            )
-        case Why.BANNED:
-            return BadCredentials(
-                _("le réseau ne veut pas de nous : {said}", said=said),
-                remedy=_("Parlez-en à ses opérateurs ; le pont n'insiste pas."),
-            )
-        case Why.NAME:
-            return Misconfigured(
-                _("le réseau n'accepte aucun de nos pseudos : {said}", said=said),
-                where="nick",
-                remedy=_("Choisissez un autre « nick »."),
-            )
-        case Why.LATER:
-            return NotReady(_("le réseau demande d'attendre : {said}", said=said), retry_after=15.0)
-
-
 def _fate(question: Question) -> BridgeError:
-    """What can be said of lines that nobody answered for: some have left, or none has."""
+    """What can be said of lines that nobody answered for: they have left, or they have not."""
     if not question.left:
         return lost()
     return Undeliverable(_("la connexion au réseau a été coupée pendant l'envoi"), certain=False)
 
 
 def lost() -> NotReady:
+    """The session is over, nobody said why."""
     return NotReady(_("la connexion au réseau est coupée"))
-
-
-def _with_cause(error: NotReady, cause: BaseException) -> NotReady:
-    error.__cause__ = cause
-    return error
-
-
-def _undelivered(line: Line) -> Undeliverable:
-    return Undeliverable(
-        _("le réseau n'a pas remis le message : {said}", said=line.param(-1)),
-        remedy=_("Vérifiez que le pont est sur ce canal et peut y parler, ou que la personne est connectée."),
-    )

@@ -116,7 +116,7 @@ class Application:
             await stack.enter_async_context(self.kernel.running())
             await stack.enter_async_context(self._in_touch())
             if (own := self.settings.web) is not None:
-                links = shares_site(self.kernel.shares, language=self.settings.language)
+                links = shares_site(self.kernel.shares, self.kernel.avatars, language=self.settings.language)
                 await stack.enter_async_context(served(links, *own.listen))
             self.ready = True
             try:

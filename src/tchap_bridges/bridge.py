@@ -18,6 +18,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
@@ -65,6 +66,34 @@ class Limits:
     edit_age: float | None = None
     repeatable: bool = True
     patience: float = 24 * 3600
+
+
+class Ability(StrEnum):
+    """What a network may carry beside words, as people are told (``docs/operate/abilities.md``, ``!pont etat``)."""
+
+    EDITS = "edits"
+    DELETIONS = "deletions"
+    REACTIONS = "reactions"
+    THREADS = "threads"
+    REPLIES = "replies"
+    FILES = "files"
+    FORMATTING = "formatting"
+    MENTIONS = "mentions"  # `events.mention` on either way
+    AVATARS = "avatars"  # the author's picture beside what they say
+    TYPING = "typing"
+    MEMBERSHIP = "membership"  # who comes and goes there is told to us
+    READ_MARKS = "read marks"
+    CATCH_UP = "catch-up"  # what was said there while we were away comes in later
+    EXACTLY_ONCE = "exactly once"  # what we send is shown once, whatever broke meanwhile
+
+
+class Carried(StrEnum):
+    """How far. ``OTHERWISE``: shown in another form (an edit as a line that tells what changed, a file as a link)."""
+
+    YES = "yes"
+    OTHERWISE = "otherwise"
+    SERVER = "server"  # it depends on what the network's server offers: known once it is asked
+    NO = "no"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +184,11 @@ class Steps(Protocol):
         ...
 
 
+async def no_avatar() -> str | None:
+    """The picture of somebody who has none."""
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
     """One message to show in a chat, every id already the target network's own.
@@ -166,6 +200,10 @@ class Outgoing:
     already shown. ``answered`` wrote what is answered, when that came from this very chat: where a chat has no members,
     the answer goes to them. ``link_to_text`` makes a URL of the whole text, as `Attachment.link` does of a file and
     with its errors, for a network where it has to be shortened; people read there what it says after the last edit.
+    ``link_to_avatar`` makes a URL of the author's picture, for a network that shows pictures by URL: a small image that
+    anybody can fetch; the same for days for one author, another one when the picture changes. None where there is no
+    picture, no public address, or the picture is not everybody's to see: never an error.
+    ``text.html`` may name people of this very network as `events.mention` does; everybody else's names are plain.
     """
 
     key: str
@@ -184,6 +222,7 @@ class Outgoing:
     late: bool = False
     options: Mapping[str, str] = field(default_factory=dict)
     link_to_text: Callable[[], Awaitable[str]] = field(default=no_public_address, repr=False, compare=False)
+    link_to_avatar: Callable[[], Awaitable[str | None]] = field(default=no_avatar, repr=False, compare=False)
 
     async def leave_out(self, file: int, why: Undeliverable) -> None:
         """``files[file]`` does not go along: whoever sent it is told why, and of the remedy, once the rest is there.
@@ -209,7 +248,8 @@ class OutgoingEdit:
     """New words for ``target``, a message that we showed; ``parts`` are all the ids that showing it returned.
 
     ``before`` is what it read until now, for networks that can only say what has changed; None when that is forgotten.
-    ``link_to_text`` as in `Outgoing`: the same link.
+    ``link_to_text`` as in `Outgoing`: the same link. ``text`` may name people as in `Outgoing`; whoever was named
+    before need not be called again.
     """
 
     key: str
@@ -257,9 +297,13 @@ class Connection(ABC):
     """A live session with a network.
 
     Everything may be called while `run` is not running: raise `NotReady` then. Calls for different chats overlap.
+
+    ``carries`` is for people to read, and says what cannot be seen from the abilities that are inherited; `carried`
+    reads both. The class says what is so in general; a live connection may set its own once it knows its server.
     """
 
     limits: Limits = Limits()
+    carries: Mapping[Ability, Carried] = MappingProxyType({})
 
     @abstractmethod
     async def run(self) -> None:
@@ -300,6 +344,23 @@ class ShowsTyping(ABC):
 
     @abstractmethod
     async def typing(self, chat: ChatId, author: Author, *, active: bool) -> None: ...
+
+
+_INHERITED: Mapping[Ability, type[Any]] = MappingProxyType(
+    {Ability.EDITS: Edits, Ability.DELETIONS: Deletes, Ability.REACTIONS: Reacts, Ability.TYPING: ShowsTyping}
+)
+
+
+def carried(connection: Connection | type[Connection], ability: Ability) -> Carried:
+    """How far a connection, or in general those of a class, carry something."""
+    if (said := connection.carries.get(ability)) is not None:
+        return said
+    kind = connection if isinstance(connection, type) else type(connection)
+    if ability in _INHERITED:
+        return Carried.YES if issubclass(kind, _INHERITED[ability]) else Carried.NO
+    if ability is Ability.EXACTLY_ONCE:
+        return Carried.YES if connection.limits.repeatable else Carried.NO
+    return Carried.NO
 
 
 class NamesChats(ABC):
@@ -348,6 +409,14 @@ class Bridge(ABC, Generic[ConfigT]):
 
     @abstractmethod
     def open(self, config: ConfigT, host: "Host") -> AbstractAsyncContextManager[Connection]: ...
+
+    @classmethod
+    def connection(cls) -> type[Connection] | None:
+        """The class of what `open` gives: what it can do is read there without a session, for documents.
+
+        Import it in here: whoever only validates a configuration loads no sockets. None: nothing is said.
+        """
+        return None
 
     @classmethod
     def read(cls, item: Item, config: ConfigT) -> Iterable[Event]:

@@ -8,6 +8,9 @@ Ids are the network's own. Times are aware. Text is Unicode without control char
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from html import escape
+from typing import Final
+from urllib.parse import quote, unquote
 
 from tchap_bridges.ids import ChatId, FileRef, MessageId, PersonId
 
@@ -58,13 +61,33 @@ class Author:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
-    """The words: always readable as ``plain``; ``html`` is a safe fragment of the Matrix subset, or None."""
+    """The words: always readable as ``plain``; ``html`` is a safe fragment of the Matrix subset, or None.
+
+    ``html`` may name people of the chat's own network, each as `mention` writes it; everywhere else their name is
+    shown. ``plain`` has the name alone. Who calls for everybody (``@room``, ``@channel``) calls nobody elsewhere.
+    """
 
     plain: str = ""
     html: str | None = None
 
     def __bool__(self) -> bool:
         return bool(self.plain or self.html)
+
+
+PERSON: Final = "person:"
+"""What the address of a mention begins with; the rest is a `PersonId`, percent-encoded."""
+
+
+def mention(person: PersonId, name: str) -> str:
+    """Somebody of the chat's network, named in `Text.html`: ``<a href="person:U01%2F2">Zoé</a>``."""
+    encoded = quote(person, safe="", errors="replace")
+    return f'<a href="{PERSON}{encoded}">{escape(name, quote=False)}</a>'
+
+
+def mentioned(href: str) -> PersonId | None:
+    """Whom a link in `Text.html` names; None for a link to anything else."""
+    person = unquote(href.removeprefix(PERSON)) if href.startswith(PERSON) else ""
+    return PersonId(person) if person else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +170,12 @@ class Read:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Membership:
-    """Somebody is, or no longer is, in the chat."""
+    """Somebody is, or no longer is, in the chat.
+
+    The room is told nothing: a channel of hundreds would fill it, and ``!pont <word> qui`` says who is there. Who comes
+    is shown once they speak. Who has spoken and goes leaves the room too, unless they are back, or speak, in the
+    minutes after; that is done slowly, so that a crowd may go at once. Nobody need be told of twice, or of everybody.
+    """
 
     chat: ChatId
     author: Author

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from tchap_bridges.bot import Bot
 from tchap_bridges.bridge import Bridge, Item, OpensFiles
 from tchap_bridges.core import policy
+from tchap_bridges.core.avatars import Avatars
 from tchap_bridges.core.bots import Bots
 from tchap_bridges.core.courier import Courier
 from tchap_bridges.core.desk import Desk
@@ -179,6 +180,16 @@ class Kernel:
             public_url=options.public_url,
             days=options.links_days,
         )
+        self.avatars = Avatars(
+            db=db,
+            secrets=secrets,
+            links=self.links,
+            homeserver=hs,
+            connection_of=self.supervisor.connection,
+            meter=meter,
+            public_url=options.public_url,
+            days=options.links_days,
+        )
         resolver = Resolver(
             db=db,
             sealer=sealer,
@@ -186,6 +197,7 @@ class Kernel:
             links=self.links,
             files=files,
             shares=self.shares,
+            avatars=self.avatars,
             labels=labels,
             home=options.home,
         )

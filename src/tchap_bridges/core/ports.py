@@ -4,7 +4,7 @@
 homeserver offers it as a `bridge.Connection` whose chats are rooms.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -159,6 +159,14 @@ class Homeserver(Protocol):
 
     async def facts(self, room: RoomId) -> RoomFacts: ...
     async def display_name(self, room: RoomId, user: UserId) -> str: ...
+    async def avatar(self, room: RoomId, user: UserId) -> str:
+        """What to call the user's picture in `thumbnail`; '' when they have none, or none that everybody may see."""
+        ...
+
+    def thumbnail(self, picture: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """A small rendering of a picture, streamed. Raises `Undeliverable` when there is none."""
+        ...
+
     async def join(self, room: RoomId) -> None:
         """Idempotent."""
         ...

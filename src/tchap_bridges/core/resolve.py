@@ -10,6 +10,7 @@ from functools import partial
 
 from tchap_bridges.bridge import Connection, Outgoing
 from tchap_bridges.core import codec
+from tchap_bridges.core.avatars import Avatars
 from tchap_bridges.core.files import Files
 from tchap_bridges.core.links import Link, Links
 from tchap_bridges.core.outbox import ORIGIN
@@ -79,6 +80,7 @@ class Resolver:
         links: Links,
         files: Files,
         shares: Shares,
+        avatars: Avatars,
         labels: Mapping[ConnectionName, str],
         home: str,
     ) -> None:
@@ -88,6 +90,7 @@ class Resolver:
         self._links = links
         self._files = files
         self._shares = shares
+        self._avatars = avatars
         self._labels = labels
         self._home = home
 
@@ -116,6 +119,7 @@ class Resolver:
             late=bool(message["late"]),
             options=way.options,
             link_to_text=self.link_to_text(message["id"], way),
+            link_to_avatar=self._avatars.linker(message, author, way.link),
         )
 
     def link_to_text(self, message: int, way: Way) -> Callable[[], Awaitable[str]]:

@@ -168,12 +168,16 @@ class MatrixClient(HTTPAPI):
     # Files
 
     @asynccontextmanager
-    async def download(self, path: str, *, user: UserId) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def download(
+        self, path: str, *, user: UserId, params: Mapping[str, str] | None = None
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
         """The bytes of a GET, streamed."""
         self._hold_back(user)
         url = self.base_url.with_path(path, encoded=True)
         try:
-            response = await self._media.get(url, params={"user_id": user}, headers=self._authorization())
+            response = await self._media.get(
+                url, params={**(params or {}), "user_id": user}, headers=self._authorization()
+            )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise self._unreachable(error) from error
         async with response:

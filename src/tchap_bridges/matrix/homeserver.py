@@ -3,11 +3,10 @@
 Made where a loop runs; `start` listens, `run` keeps it alive until cancelled, `close` ends it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
-from typing import Any
 
 import structlog
 from aiohttp import web
@@ -25,12 +24,11 @@ from tchap_bridges.matrix.endpoint import Endpoint
 from tchap_bridges.matrix.facts import facts
 from tchap_bridges.matrix.ghosts import Ghosts, Speaker
 from tchap_bridges.matrix.media import Media
+from tchap_bridges.matrix.members import Members
 from tchap_bridges.matrix.names import Namespace
 from tchap_bridges.matrix.read import read, room_of
-from tchap_bridges.matrix.recent import Recent
 from tchap_bridges.matrix.rooms import Rooms
 from tchap_bridges.matrix.sync import SWEEP, Sweeper
-from tchap_bridges.matrix.text import clean_text
 from tchap_bridges.matrix.voices import Voices
 
 log = structlog.get_logger(__name__)
@@ -92,15 +90,16 @@ class MatrixHomeserver:
         self._ghosts = Ghosts(self._client, db, sealer, self._ours, tchap=settings.tchap, devices=settings.devices)
         bot = Speaker(self._bot, self._ours.device(self._bot) if settings.devices else "")
         self._voices = Voices(self._client, db, self._ghosts, bot)
+        self._media = Media(self._client, bot)
         self._rooms = Rooms(
             self._client,
             self._voices,
-            Media(self._client, bot),
+            self._media,
             is_encrypted=is_encrypted,
             translate=translate,
             zone=settings.zone,
         )
-        self._members = _Members(self._client, self._bot)
+        self._members = Members(self._client, self._bot)
         self._arrivals = Arrivals(take, on_passing, self._ours, watches=(self._rooms, self._voices, self._members))
         self._sweeper = Sweeper(
             self._client,
@@ -188,6 +187,12 @@ class MatrixHomeserver:
     async def display_name(self, room: RoomId, user: UserId) -> str:
         return await self._members.name(room, user)
 
+    async def avatar(self, room: RoomId, user: UserId) -> str:
+        return await self._members.avatar(room, user)
+
+    def thumbnail(self, picture: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        return self._media.thumbnail(picture)
+
     async def join(self, room: RoomId) -> None:
         await self._client.call("POST", path_of("rooms", room, "join"), {}, name="join", user=self._bot)
 
@@ -226,37 +231,3 @@ class MatrixHomeserver:
 
     async def _knows(self, user: str) -> bool:
         return user == self._bot or (self._ours.is_ghost(user) and await self._ghosts.exists(user))
-
-
-class _Members:
-    """What people are called in a room: asked once, and told by what arrives."""
-
-    def __init__(self, client: MatrixClient, bot: UserId) -> None:
-        self._client = client
-        self._bot = bot
-        self._names: Recent[tuple[str, str], str] = Recent(20_000)
-
-    async def name(self, room: RoomId, user: UserId) -> str:
-        """The display name; the localpart of somebody without one. Raises NotReady."""
-        if (known := self._names.get((room, user))) is not None:
-            return known
-        try:
-            path = path_of("rooms", room, "state", "m.room.member", user)
-            found = await self._client.call("GET", path, name="state", user=self._bot)
-        except MatrixRefused:
-            return names.localpart(user)
-        name = _shown(found, user)
-        self._names.put((room, user), name)
-        return name
-
-    async def saw(self, event: Mapping[str, Any]) -> None:
-        """A change of name; only of somebody who was asked for."""
-        room, user = event.get("room_id"), event.get("state_key")
-        if event.get("type") == "m.room.member" and isinstance(room, str) and isinstance(user, str):
-            self._names.forget((room, user))
-
-
-def _shown(content: Mapping[str, Any], user: UserId) -> str:
-    name = content.get("displayname")
-    clean = clean_text(name).replace("\n", " ").strip() if isinstance(name, str) else ""
-    return clean or names.localpart(user)

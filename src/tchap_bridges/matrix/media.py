@@ -17,6 +17,7 @@ from tchap_bridges.matrix.text import clean_text
 # No part is `.` or `..`: what a stranger writes must not lead the request to another path.
 _MXC = re.compile(r"mxc://(?!\.{1,2}/)([A-Za-z0-9.:\[\]-]{1,255})/(?!\.{1,2}\Z)([A-Za-z0-9_=+.~-]{1,255})")
 _MIME = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,60}", re.ASCII)
+_SMALL: Final = 96  # pixels of a side: what homeservers keep ready, and twice what chats show
 _HERE_ALREADY: Final = "M_CANNOT_OVERWRITE_MEDIA"
 
 
@@ -130,6 +131,20 @@ class Media:
         path = path_of("media", "download", match[1], match[2], prefix="/_matrix/client/v1")
         try:
             async with self._client.download(path, user=self._bot.user) as chunks:
+                yield chunks
+        except MatrixRefused as error:
+            raise Undeliverable(_("le fichier n'est plus sur le serveur Matrix ({why})", why=error.errcode)) from error
+
+    @asynccontextmanager
+    async def thumbnail(self, mxc: str) -> AsyncIterator[AsyncIterator[bytes]]:
+        """A small, still rendering of an image. Raises Undeliverable when there is none."""
+        match = _MXC.fullmatch(mxc)
+        if match is None:
+            raise Undeliverable(_("ce fichier est chiffré, ou son adresse est illisible"))
+        path = path_of("media", "thumbnail", match[1], match[2], prefix="/_matrix/client/v1")
+        size = {"width": str(_SMALL), "height": str(_SMALL), "method": "crop", "animated": "false"}
+        try:
+            async with self._client.download(path, user=self._bot.user, params=size) as chunks:
                 yield chunks
         except MatrixRefused as error:
             raise Undeliverable(_("le fichier n'est plus sur le serveur Matrix ({why})", why=error.errcode)) from error

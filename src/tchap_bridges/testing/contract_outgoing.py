@@ -195,6 +195,8 @@ class OutgoingContract(PeerTests):
     async def test_a_file_is_left_out_before_the_rest_is_shown(self) -> None:
         """Else a stop in between forgets it: the next attempt may find the file and show nothing new."""
         async with self.rig() as rig:
+            if rig.connection.limits.file_bytes == 0:
+                pytest.skip("this network takes no files: who follows a link finds out")
             message = rig.message("le texte passe", files=[FakeAttachment("perdu.bin", b"", gone=True)])
             rig.peer.lose_answer()
             with suppress(NotReady, Undeliverable):

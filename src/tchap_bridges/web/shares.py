@@ -1,4 +1,4 @@
-"""``/f/<token>/<name>``: the files and texts that links of ours show, to whoever has the link.
+"""``/f/<token>/<name>`` and ``/a/<token>``: the files, texts and pictures that links of ours show, to whoever has one.
 
 What they contain was written by others, so nothing of it can run here: safe types only, never guessed, in a sandbox.
 """
@@ -21,6 +21,7 @@ from tchap_bridges.i18n import Language, Phrase, Translator, _
 from tchap_bridges.logs import harmless
 from tchap_bridges.web.gate import Gate, who_asks
 
+FRESH = 86_400  # seconds for which a network may show a picture without asking again
 STALLED = 60.0  # seconds after which somebody who takes no byte is given up …
 LONGEST = 1800.0  # … and after which anybody is: places are few
 HEADERS = {
@@ -45,7 +46,15 @@ class Found(Protocol):
     def proof(self, question: str) -> str: ...
 
 
-def shares_site(shares: Found, *, language: Language, gate: Gate | None = None) -> web.Application:
+class Pictured(Protocol):
+    """As much of the core's `Avatars` as this needs."""
+
+    async def find(self, token: str) -> Shared: ...
+
+
+def shares_site(
+    shares: Found, avatars: Pictured | None = None, *, language: Language, gate: Gate | None = None
+) -> web.Application:
     """``language`` is that of people whose browser asks for neither French nor English."""
     gate = gate or Gate()
 
@@ -54,8 +63,14 @@ def shares_site(shares: Found, *, language: Language, gate: Gate | None = None) 
         return await handler(request) if gate.admits(_asker(request)) else _busy(request, language)
 
     async def get_file(request: web.Request) -> web.StreamResponse:
+        return await serve(request, shares)
+
+    async def get_avatar(request: web.Request) -> web.StreamResponse:
+        return await serve(request, avatars) if avatars is not None else _unknown(request, language)
+
+    async def serve(request: web.Request, shelf: Found | Pictured) -> web.StreamResponse:
         try:
-            shared = await shares.find(request.match_info["token"])
+            shared = await shelf.find(request.match_info["token"])
             if request.method == "HEAD":
                 return _response(shared)
             with gate.download(_asker(request)) as free:
@@ -93,6 +108,7 @@ def shares_site(shares: Found, *, language: Language, gate: Gate | None = None) 
         [
             web.get("/f/{token}", get_file),
             web.get("/f/{token}/{name}", get_file),  # the name is for eyes only
+            web.get("/a/{token}", get_avatar),
             web.get("/check/{question}", get_proof),
             web.route("*", "/{path:.*}", missing),
         ]
@@ -105,8 +121,9 @@ def _asker(request: web.Request) -> str:
 
 
 async def _harden(request: web.Request, response: web.StreamResponse) -> None:
-    del request
     response.headers.update(HEADERS)
+    if request.path.startswith("/a/") and response.status == 200:
+        response.headers["Cache-Control"] = f"public, max-age={FRESH}"
 
 
 async def _stream(request: web.Request, shared: Shared) -> web.StreamResponse:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -129,6 +129,7 @@ class FakeHomeserver:
         self.worn: list[tuple[RoomId, str | None]] = []
         self.joined: list[RoomId] = []
         self.marks: list[str] = []
+        self.pictures: dict[str, str] = {}
         self.facts_of: dict[RoomId, RoomFacts] = {}
 
     def read(self, item: Item) -> Sequence[Event | RoomFact]:
@@ -196,6 +197,12 @@ class FakeHomeserver:
 
     async def display_name(self, room: RoomId, user: UserId) -> str:
         return user
+
+    async def avatar(self, room: RoomId, user: UserId) -> str:
+        return self.pictures.get(user, "")
+
+    def thumbnail(self, picture: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        return self.rooms.open_file(FileRef(picture))
 
     async def join(self, room: RoomId) -> None:
         self.joined.append(room)

@@ -180,10 +180,10 @@ def test_mechanisms_that_the_server_names_late(follows: tuple[str, ...]):
         (("AUTHENTICATE +", ":s 904 alice :no"), Why.CREDENTIALS),
         (("AUTHENTICATE +", ":s 902 alice :locked"), Why.CREDENTIALS),
         (("AUTHENTICATE +", ":s 905 alice :too long"), Why.CREDENTIALS),
-        (("AUTHENTICATE +", ":s 906 alice :aborted"), Why.LATER),
-        ((":s 904 alice :services are away",), Why.LATER),
-        ((":s 908 alice SCRAM-SHA-256 :are available",), Why.LATER),
-        ((":s 001 alice :Welcome",), Why.LATER),
+        (("AUTHENTICATE +", ":s 906 alice :aborted"), Why.SERVICES),
+        ((":s 904 alice :services are away",), Why.SERVICES),
+        ((":s 908 alice SCRAM-SHA-256 :are available",), Why.SERVICES),
+        ((":s 001 alice :Welcome",), Why.SERVICES),
     ],
 )
 def test_an_account_that_cannot_be_proven(lines: tuple[str, ...], why: Why):
@@ -200,7 +200,7 @@ def test_an_account_that_cannot_be_proven(lines: tuple[str, ...], why: Why):
 def test_without_sasl_there_is_no_session_when_the_account_is_required(offer: str):
     talk = Talk(sasl=(PLAIN,), wanted=())
     assert talk.hear(offer) == ["QUIT"]
-    assert talk.outcome == Ended(Why.LATER, "")
+    assert talk.outcome == Ended(Why.SERVICES, "")
 
 
 def test_without_sasl_there_is_one_when_it_is_not_and_the_account_is_proven_later():
