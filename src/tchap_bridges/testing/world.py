@@ -8,7 +8,7 @@ import io
 import secrets
 import smtplib
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -110,8 +110,9 @@ class World:
         server_name: str = "demo.tchap.localhost",
         room_version: str = "11",
         run: bool = True,
+        registrations: Sequence[Path] = (),
     ) -> Self:
-        """``changes`` are laid over the configuration, section by section."""
+        """``changes`` are laid over the configuration, section by section; ``registrations`` are those of others."""
         ports = Ports.free()
         sink = await MailSink.start()
         bridge_folder = folder / "bridge"
@@ -119,7 +120,7 @@ class World:
         write_yaml(registration, registration_of(server_name, ports))
         synapse = await Synapse.start(
             folder / "synapse",
-            registrations=[registration],
+            registrations=[registration, *registrations],
             server_name=server_name,
             room_version=room_version,
             template=template,
