@@ -45,7 +45,7 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """One bridge, as it is measured: where it speaks, and how it is killed and comes back. ``key`` names its figures."""
+    """One bridge: where it speaks, and how it is killed and comes back. ``key`` names its figures."""
 
     key: str
     nick: str
@@ -58,17 +58,20 @@ class Side:
     start: Callable[[], Awaitable[None]]
 
     async def burst(self, number: int) -> list[str]:
-        """So many lines, in rounds of one from everybody. Returns their marks in the order in which the server sent them.
+        """So many lines. Returns their marks in the order in which the server sent them.
 
-        Nobody speaks twice in a row, so that who joins lines of one person together has nothing to join.
+        Two halves of the people take turns, each once: whoever joins lines that one person says in a row joins none.
         """
-        judge = self.people[0]
-        start = judge.mark()
-        speakers = self.people[1:]
-        for first in range(0, number, len(speakers)):
-            for speaker in speakers[: number - first]:
+        judge, *speakers = self.people
+        half = len(speakers) // 2
+        start, said = judge.mark(), 0
+        for turn in itertools.cycle((speakers[:half], speakers[half:])):
+            for speaker in turn[: number - said]:
                 speaker.say(self.channel, f"[n° {next(_numbers):07}] {_WORDS}")
-            await judge.wait_for_count(min(number, first + len(speakers)), _says(self.channel), since=start, timeout=60)
+                said += 1
+            await judge.wait_for_count(said, _says(self.channel), since=start, timeout=60)
+            if said == number:
+                break
         return [mark for _nick, text in judge.said(self.channel, since=start) for mark in _MARK.findall(text)]
 
     async def present(self) -> None:
@@ -287,10 +290,13 @@ async def _people(stack: AsyncExitStack, server: Ngircd | Inspircd) -> list[IrcC
 async def measure(on: Stage, figures: Figures, *, rounds: int, lines: int, singles: int) -> None:
     """All figures of all sides, in turns."""
     for _round in range(rounds):
-        raw = await on.raw(lines)
+        before = await on.raw(lines // 2)
         for side in (on.ours, on.heisenbridge):
             rate = await on.rate(side, lines)
+            after = await on.raw(lines // 2)
+            raw = (before + after) / 2  # of its neighbours: what else this machine does comes and goes
             figures.note(f"{side.key}.ratio_one_room", rate / raw, ours=rate, raw=raw)
+            before = after
             costs = Costs.of(side.pid())
             figures.note(f"{side.key}.rss_mb", costs.main.rss + costs.workers.rss)
         waits: dict[str, list[float]] = {}
