@@ -40,6 +40,11 @@ class EchoBridge(Bridge[EchoConfig]):
         yield EchoConnection(config, host)
 
     @classmethod
+    def connection(cls) -> type[Connection]:
+        """For documents: what can be done here is read off the class."""
+        return EchoConnection
+
+    @classmethod
     async def check(cls, config: EchoConfig) -> Sequence[Finding]:
         """For ``tchap-bridges check``: whether somebody listens there."""
         subject = f"{config.host}:{config.port}"

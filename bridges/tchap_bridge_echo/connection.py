@@ -13,13 +13,16 @@ The whole of the contract's duties, as they are met here:
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 
 from tchap_bridge_echo import convert, wire
 from tchap_bridge_echo.config import EchoConfig
 from tchap_bridge_echo.session import Session, Unknown, connected
 from tchap_bridges.bridge import (
+    Ability,
     Asker,
     Attachment,
+    Carried,
     Chat,
     Connection,
     Deletes,
@@ -47,6 +50,9 @@ class EchoConnection(Connection, Edits, Deletes, Reacts, ShowsTyping, NamesChats
     """One nick on one network."""
 
     limits = Limits(text_bytes=wire.TEXT_BYTES, file_bytes=wire.FILE_BYTES, repeatable=True)
+    carries: Mapping[Ability, Carried] = MappingProxyType(
+        dict.fromkeys((Ability.THREADS, Ability.REPLIES, Ability.FILES, Ability.CATCH_UP), Carried.YES)
+    )
 
     def __init__(self, config: EchoConfig, host: Host) -> None:
         self._config = config

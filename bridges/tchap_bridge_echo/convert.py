@@ -88,7 +88,7 @@ def posts_of(message: Outgoing, *, files: Sequence[str] = (), notes: Sequence[st
             chat=message.chat,
             by=speaker(message.author, message.network),
             text=piece,
-            thread=message.thread[0] if message.thread else "",
+            thread=message.thread[0] if message.in_thread else "",
             reply_to=(message.reply_to or "") if n == 0 else "",
             form=message.form,
             files=tuple(files) if n == 0 else (),

@@ -39,6 +39,12 @@ class EmailBridge(Bridge[EmailConfig]):
         yield EmailConnection(config, host)
 
     @classmethod
+    def connection(cls) -> type[Connection]:
+        from tchap_bridge_email.connection import EmailConnection
+
+        return EmailConnection
+
+    @classmethod
     def read(cls, item: Item, config: EmailConfig) -> Iterable[Event]:
         from tchap_bridge_email.addresses import ascii_domain, normalise
         from tchap_bridge_email.convert import Home, events

@@ -7,6 +7,7 @@ import asyncio
 import ssl
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from tchap_bridge_email import addresses, naming
 from tchap_bridge_email.challenge import challenge
@@ -18,7 +19,19 @@ from tchap_bridge_email.imap_client import Account
 from tchap_bridge_email.imap_in import Mailboxes
 from tchap_bridge_email.smtp_in import Door, listening
 from tchap_bridge_email.submission import Relay, TooBig, Unanswered, submit
-from tchap_bridges.bridge import Asker, Chat, Connection, Host, Limits, NamesChats, Outgoing, Proves, Steps
+from tchap_bridges.bridge import (
+    Ability,
+    Asker,
+    Carried,
+    Chat,
+    Connection,
+    Host,
+    Limits,
+    NamesChats,
+    Outgoing,
+    Proves,
+    Steps,
+)
 from tchap_bridges.errors import BridgeError, Misconfigured, Undeliverable
 from tchap_bridges.i18n import _
 from tchap_bridges.ids import ChatId, MessageId
@@ -30,6 +43,17 @@ _ENCODED = 0.7
 
 class EmailConnection(Connection, NamesChats, Proves):
     """Mail cannot be recalled, reworded or reacted to: those abilities are not declared, and the core says so."""
+
+    carries: Mapping[Ability, Carried] = MappingProxyType(
+        {
+            Ability.THREADS: Carried.YES,
+            Ability.REPLIES: Carried.YES,
+            Ability.FILES: Carried.YES,
+            Ability.FORMATTING: Carried.YES,
+            Ability.CATCH_UP: Carried.YES,
+            Ability.EXACTLY_ONCE: Carried.OTHERWISE,  # SMTP may deliver twice, under one Message-ID
+        }
+    )
 
     def __init__(self, config: EmailConfig, host: Host) -> None:
         self._config = config

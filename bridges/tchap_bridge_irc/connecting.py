@@ -31,7 +31,11 @@ async def connected(config: IrcConfig, log: Logger) -> AsyncIterator[Session]:
     except ssl.SSLError as error:
         raise distrusted(error, config) from error
     except (OSError, TimeoutError) as error:
-        raise NotReady(_("{host}:{port} ne répond pas", host=config.host, port=config.at)) from error
+        if config.security == "tls":
+            said = _("{host}:{port} ne répond pas, ou n'est pas un port TLS", host=config.host, port=config.at)
+        else:
+            said = _("{host}:{port} ne répond pas", host=config.host, port=config.at)
+        raise NotReady(said) from error
     session = Session(config, plan(config), reader, writer, log)
     try:
         try:

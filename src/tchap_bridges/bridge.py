@@ -196,6 +196,8 @@ class Outgoing:
     ``key`` is the same at each retry and unlike that of any other thing ever sent: derive request ids from it.
     ``author`` is None when the bridge itself speaks. ``network`` is where it was said, in words ("Tchap", "courriel").
     ``thread`` is the conversation, root first, parent last; ``reply_to`` the message answered, if it is known there.
+    ``in_thread``: it was said in a thread; else ``thread`` is no more than the answers above a plain answer.
+    ``foreign``: that is neither here nor the room's own side, so it is worth a word beside the name.
     ``title`` is that of the conversation, also for an answer in it. ``late``: it belongs before messages that are
     already shown. ``answered`` wrote what is answered, when that came from this very chat: where a chat has no members,
     the answer goes to them. ``link_to_text`` makes a URL of the whole text, as `Attachment.link` does of a file and
@@ -220,6 +222,8 @@ class Outgoing:
     title: str | None = None
     form: Form = Form.TEXT
     late: bool = False
+    in_thread: bool = False
+    foreign: bool = False
     options: Mapping[str, str] = field(default_factory=dict)
     link_to_text: Callable[[], Awaitable[str]] = field(default=no_public_address, repr=False, compare=False)
     link_to_avatar: Callable[[], Awaitable[str | None]] = field(default=no_avatar, repr=False, compare=False)
@@ -248,8 +252,8 @@ class OutgoingEdit:
     """New words for ``target``, a message that we showed; ``parts`` are all the ids that showing it returned.
 
     ``before`` is what it read until now, for networks that can only say what has changed; None when that is forgotten.
-    ``link_to_text`` as in `Outgoing`: the same link. ``text`` may name people as in `Outgoing`; whoever was named
-    before need not be called again.
+    ``foreign`` and ``link_to_text`` as in `Outgoing`, the same link. ``text`` may name people as there;
+    whoever was named before need not be called again.
     """
 
     key: str
@@ -261,6 +265,7 @@ class OutgoingEdit:
     text: Text
     before: Text | None = None
     parts: tuple[MessageId, ...] = ()
+    foreign: bool = False
     options: Mapping[str, str] = field(default_factory=dict)
     link_to_text: Callable[[], Awaitable[str]] = field(default=no_public_address, repr=False, compare=False)
 
@@ -505,7 +510,10 @@ class Host(Protocol):
         ...
 
     async def receive(self, event: Event, key: str) -> bool:
-        """The same for an event that has meaning only in this session's state. `Passing` events are not kept."""
+        """The same for an event that has meaning only in this session's state. `Passing` events are not kept.
+
+        Of `Membership` only what concerns people who have spoken is kept; False for everybody else.
+        """
         ...
 
     async def chats(self) -> Sequence[Linked]:

@@ -1,6 +1,7 @@
 """The documents keep up with what they speak of: files, commands, and the code they show."""
 
 import re
+import runpy
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
@@ -51,6 +52,12 @@ def test_the_commands_of_the_readme_exist() -> None:
     for words in sorted(found):
         result = CliRunner().invoke(app, [*words, "--help"])
         assert result.exit_code == 0, f"tchap-bridges {' '.join(words)}\n{result.output}"
+
+
+def test_what_networks_carry_is_what_their_bridges_say() -> None:
+    tool = runpy.run_path(str(ROOT / "scripts" / "abilities"))
+    for language, path in tool["PAGES"].items():
+        assert path.read_text("utf-8") == tool["page"](language), "run scripts/abilities"
 
 
 def test_the_code_of_the_readme_is_that_of_the_files_it_names() -> None:

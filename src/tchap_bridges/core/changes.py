@@ -22,6 +22,9 @@ from tchap_bridges.ids import MessageId
 SOON = 500
 """Milliseconds before a row is due in which it is taken for gone already."""
 
+REORDERED = 10.0
+"""For so many seconds a reaction that is taken back may come before the one that is set: networks promise no order."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -105,10 +108,15 @@ class Changes:
         about = await self._subject(tx, place.target, event.target)
         if place.link is not None and about["origin"] != place.target:
             return
-        await self._withdraw(tx, arrival, ordinal, place, about["message"], self._outbox.seal(event))
+        await self._withdraw(tx, arrival, ordinal, place, about["message"], event)
 
-    async def _withdraw(self, tx: Tx, arrival: Arrival, ordinal: int, place: Place, message: int, body: bytes) -> None:
-        deletion = await self._outbox.message(tx, place.room, place.target, "deletion", body, parent=message)
+    async def _withdraw(
+        self, tx: Tx, arrival: Arrival, ordinal: int, place: Place, message: int, event: Deletion | Reaction
+    ) -> None:
+        author, body = self._secrets.person(place.network, event.author.person), self._outbox.seal(event)
+        deletion = await self._outbox.message(
+            tx, place.room, place.target, "deletion", body, author=author, parent=message
+        )
         for copy in await tx.all("copies_elsewhere", message=message, target=place.target):
             if await self.call_off(tx, message, copy["target"]):
                 await tx.run("copy_state", message=message, target=copy["target"], state=CANCELLED)
@@ -121,8 +129,10 @@ class Changes:
         author = self._secrets.person(place.network, event.author.person)
         if event.removed:
             earlier = await tx.value("message_reaction", parent=about["message"], author=author, symbol=event.key)
+            if earlier is None and not arrival.last:
+                raise Await(_setting(about["message"], author, event.key), REORDERED)
             if earlier is not None:
-                await self._withdraw(tx, arrival, ordinal, place, earlier, self._outbox.seal(event))
+                await self._withdraw(tx, arrival, ordinal, place, earlier, event)
             return
         if await tx.one("copy_find", target=place.target, remote=event.id) is not None:
             return
@@ -138,6 +148,7 @@ class Changes:
         )
         await tx.run("copy_add", message=reaction, target=place.target, part=0, remote=event.id, state=ORIGIN)
         await self._release(tx, f"{place.target} {event.id}")
+        await self._release(tx, _setting(about["message"], author, event.key))
         targets = [
             copy["target"] for copy in await tx.all("copies_elsewhere", message=about["message"], target=place.target)
         ]
@@ -174,3 +185,8 @@ class Changes:
             )
         if said:
             await self._outbox.notice(tx, place.room, Text(plain="\n".join(said)), cause=arrival.key, ordinal=ordinal)
+
+
+def _setting(message: int, author: str, symbol: str) -> str:
+    """What taking a reaction back waits for."""
+    return f"reaction {message} {author} {symbol}"

@@ -188,9 +188,10 @@ class Courier:
                 network=network,
                 at=event.at,
                 target=parts[0],
-                before=await self._resolver.before(message),
+                before=await self._resolver.before(message, way),
                 parts=tuple(parts),
-                text=event.text,
+                foreign=self._resolver.is_foreign(message, way),
+                text=await self._resolver.text(event.text, message, way),
                 options=way.options,
                 link_to_text=self._resolver.link_to_text(message["parent"], way),
             )
@@ -243,7 +244,7 @@ class Courier:
     async def _react(self, row: Row, way: Way, message: Row, event: Reaction) -> Sequence[MessageId]:
         parts = await self._resolver.copies(message, way)
         if not isinstance(way.connection, Reacts):
-            raise Pointless("this network has no reactions")  # a notice for each 👍 would be worse than none
+            raise Unsupported("Reacts", _("les réactions n'y sont pas montrées"))
         network, author = await self._resolver.speaker(message, event.author, event.chat)
         id_ = await way.connection.react(
             OutgoingReaction(
@@ -383,12 +384,40 @@ class Courier:
             if row["action"] in {"send", "react"}:
                 await tx.run("copy_state", message=row["message"], target=lane.target, state=CANCELLED)
             message = await tx.one("message_get", id=row["message"])
+            if message is None or not await self._is_news(tx, lane, row, message):
+                return
             where = await self._name_of(tx, lane)
             words = self._words(_("ℹ {where} : {why}.", where=where, why=error.reason))
             if error.remedy:
                 words = f"{words} {self._words(error.remedy)}"
-            about = row["message"] if row["action"] == "send" or message is None else message["parent"]
+            about = row["message"] if row["action"] == "send" else message["parent"]
             await self._outbox.notice(tx, lane.room, Text(plain=words), cause=row["key"], about=about)
+
+    @staticmethod
+    async def _is_news(tx: Tx, lane: Lane, row: Row, message: Row) -> bool:
+        """Whether the room is told that what was done here is not seen there.
+
+        Each author once in a conversation (a thread, or all that is said outside of threads); of a reaction once, and
+        only by whom it was meant for. Those who did it on another network read no notice of ours; a message that is
+        gone here and not there is told of all the same.
+        """
+        if row["action"] == "send":
+            return True
+        about = await tx.one("message_get", id=message["parent"])
+        if about is None:
+            return False
+        conversation = about["root"] or 0
+        if row["action"] == "react":
+            if about["origin"] != lane.target:
+                return False
+            conversation = 0
+        if message["origin"] != lane.room and row["action"] != "delete":
+            return False
+        key = f"{row['action']} {lane.target} {message['author']} {conversation}"
+        if await tx.value("kv_get", space="hint", key=key):
+            return False
+        await tx.run("kv_set", space="hint", key=key, value=b"told")
+        return True
 
     async def _name_of(self, tx: Snapshot, lane: Lane) -> str:
         if not lane.target.startswith("link:"):

@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 import structlog
 
 from tchap_bridges.bridge import Linked, Logger
+from tchap_bridges.core.departures import Departures
 from tchap_bridges.core.inbox import Inbox
 from tchap_bridges.core.links import Link, Links
 from tchap_bridges.core.ports import Database, Meter, Sealer
 from tchap_bridges.core.secrets import Secrets
-from tchap_bridges.events import Event, Read, Typing
+from tchap_bridges.events import Event, Membership, Message, Read, Typing
 from tchap_bridges.ids import ChatId, ConnectionName
 
 
@@ -47,6 +48,7 @@ class ConnectionHost:
         meter: Meter,
         up: Callable[[ConnectionName, str], None],
         passing: Callable[[ConnectionName, Typing | Read], None],
+        departures: Departures,
     ) -> None:
         self._connection = connection
         self._db = db
@@ -55,6 +57,7 @@ class ConnectionHost:
         self._meter = meter
         self._up = up
         self._passing = passing
+        self._departures = departures
         self._kv = Values(db, sealer, f"connection:{connection}")
         self._secret = secrets.derive(f"connection:{connection}")
         self._log = structlog.get_logger("connection").bind(connection=connection)
@@ -84,6 +87,10 @@ class ConnectionHost:
         if isinstance(event, Typing | Read):
             self._passing(self._connection, event)
             return True
+        if isinstance(event, Membership):
+            return await self._departures.moved(self._connection, event)
+        if isinstance(event, Message):
+            self._departures.heard(self._connection, event)
         new = await self._inbox.receive(self._connection, key, event)
         self._meter.count("in" if new else "again", self._connection)
         return new

@@ -17,6 +17,7 @@ from tchap_bridges.core import policy
 from tchap_bridges.core.avatars import Avatars
 from tchap_bridges.core.bots import Bots
 from tchap_bridges.core.courier import Courier
+from tchap_bridges.core.departures import Departures
 from tchap_bridges.core.desk import Desk
 from tchap_bridges.core.files import Files
 from tchap_bridges.core.help import help_topic
@@ -25,6 +26,7 @@ from tchap_bridges.core.inbox import MATRIX, Inbox
 from tchap_bridges.core.lanes import Lanes, Pool
 from tchap_bridges.core.linking import Network
 from tchap_bridges.core.links import Links
+from tchap_bridges.core.mentions import Mentions
 from tchap_bridges.core.outbox import DESK, REVIEW, Outbox
 from tchap_bridges.core.passing import Passing
 from tchap_bridges.core.pieces import Pieces
@@ -114,6 +116,7 @@ class Kernel:
                 alive=self._alive.set,
             )
         )
+        self.departures = Departures(db=db, links=self.links, homeserver=hs, labels=labels)
         self.supervisor = Supervisor(
             {name: Watched(name, bridge(), config) for name, (bridge, config) in bridges.items()},
             host_of=partial(self._host, db, sealer, meter),
@@ -166,6 +169,7 @@ class Kernel:
             graces={name: bridge.grace(config) for name, (bridge, config) in bridges.items()},
             is_command=desk.is_command,
             release=self.inbox.release,
+            spoke=self.departures.spoke,
             room_of=hs.room_of,
             words=options.words,
         )
@@ -198,6 +202,15 @@ class Kernel:
             files=files,
             shares=self.shares,
             avatars=self.avatars,
+            mentions=Mentions(
+                db=db,
+                sealer=sealer,
+                secrets=secrets,
+                homeserver=hs,
+                links=self.links,
+                networks=networks,
+                labels=labels,
+            ),
             labels=labels,
             home=options.home,
         )
@@ -228,6 +241,7 @@ class Kernel:
         """Everything runs inside the block; leaving it stops gracefully, sends in flight first."""
         await self.inbox.open()
         await self.rooms.open(self.db)
+        await self.departures.open()
         await self.desk.review_all()
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(work) for work in self._work()]
@@ -246,6 +260,7 @@ class Kernel:
             self._open_rooms(),
             self.receipts.run(),
             self.passing.run(),
+            self.departures.run(),
             self.upkeep.run(),
             self.inbox.run(MATRIX, self._read_room),
             *(self.inbox.run(name, reader.read) for name, reader in self._readers.items()),
@@ -293,6 +308,7 @@ class Kernel:
             meter=meter,
             up=self.supervisor.up,
             passing=self.passing.from_network,
+            departures=self.departures,
         )
 
     async def _open_bytes(self, message: Row, ref: FileRef) -> bytes | OpensFiles:
@@ -308,7 +324,8 @@ class Kernel:
         if link is None:
             raise ValueError("the link that the file came by is gone")
         if kind == "raw":
-            return await self._readers[link.connection].file_bytes(await self.pieces.fetch(message["inbox"]), ref)
+            async with self.pieces.fetch(message["inbox"]) as item:
+                return await self._readers[link.connection].file_bytes(item, ref)
         connection = self.supervisor.connection(link.connection)
         if not isinstance(connection, OpensFiles):
             raise TypeError(f"{link.connection} names files and does not open them")

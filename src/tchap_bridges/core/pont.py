@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import tzinfo
 
 from tchap_bridges.bridge import Connection, ListsMembers
-from tchap_bridges.core import clock, policy
+from tchap_bridges.core import carrying, clock, policy
 from tchap_bridges.core.commands import Apply, Call, Topic, audit, near
 from tchap_bridges.core.inbox import Inbox
 from tchap_bridges.core.linking import OPTIONS, Linking, Network, may_change, still_held
@@ -16,7 +16,7 @@ from tchap_bridges.core.ports import Database, Homeserver, Row, Sealer, Tx
 from tchap_bridges.core.secrets import Secrets
 from tchap_bridges.core.strangers import LET_IN, REFUSED, held
 from tchap_bridges.core.words import VERBS, direction_words, state_words, unaccented
-from tchap_bridges.errors import Misconfigured
+from tchap_bridges.errors import Misconfigured, NotReady
 from tchap_bridges.i18n import Language, Phrase, Translator, _, ngettext
 from tchap_bridges.ids import ConnectionName
 
@@ -192,7 +192,11 @@ class Pont:
         for row in held_back:
             address = self._sealer.open(row["name"], place="sender.name").decode()
             parts.append(t(_("{address} attend d'être accepté", address=address)))
-        return f"{link.number}. {link.name} — {t(direction_words(link.direction))} — " + " ; ".join(parts)
+        said = f"{link.number}. {link.name} — {t(direction_words(link.direction))} — " + " ; ".join(parts)
+        try:
+            return f"{said}\n{carrying.line(self._connection_of(link.connection), t)}"
+        except NotReady:  # the state says so
+            return said
 
     def _told_at(self, at: int) -> str:
         return f"{clock.moment(at).astimezone(self._zone):%d/%m %H:%M}"

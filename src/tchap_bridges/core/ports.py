@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 
 from tchap_bridges.bridge import Connection, Item
 from tchap_bridges.events import Event
-from tchap_bridges.ids import MessageId, RoomId, UserId
+from tchap_bridges.ids import MessageId, PersonId, RoomId, UserId
 
 Row = Mapping[str, Any]
 
@@ -134,6 +134,14 @@ class RoomFacts:
         return self.levels.get(user, self.users_default)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ghost:
+    """Whom one of our users stands for. ``network`` is the label of their origin (`bridge.Bridge.label`)."""
+
+    network: str
+    person: PersonId
+
+
 class Homeserver(Protocol):
     """The Matrix side. Every method raises `errors.BridgeError` and nothing else."""
 
@@ -155,6 +163,18 @@ class Homeserver(Protocol):
 
     def is_ours(self, user: UserId) -> bool:
         """The user is the bot or one of its ghosts."""
+        ...
+
+    def ghost_of(self, network: str, person: PersonId) -> UserId:
+        """The user that stands, or would stand, for somebody; ``network`` as in `Ghost`. Pure."""
+        ...
+
+    async def depart(self, room: RoomId, user: UserId) -> None:
+        """A ghost leaves the room; it comes back when it speaks. Idempotent."""
+        ...
+
+    async def ghost(self, user: UserId) -> Ghost | None:
+        """The person that a ghost stands for; None for anybody else."""
         ...
 
     async def facts(self, room: RoomId) -> RoomFacts: ...

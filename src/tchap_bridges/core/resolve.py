@@ -13,7 +13,8 @@ from tchap_bridges.core import codec
 from tchap_bridges.core.avatars import Avatars
 from tchap_bridges.core.files import Files
 from tchap_bridges.core.links import Link, Links
-from tchap_bridges.core.outbox import ORIGIN
+from tchap_bridges.core.mentions import Mentions
+from tchap_bridges.core.outbox import ORIGIN, THERE
 from tchap_bridges.core.ports import Database, Homeserver, Row, Sealer, Snapshot
 from tchap_bridges.core.shares import TEXT, Shares
 from tchap_bridges.events import Author, Edit, Event, Message, Text
@@ -81,6 +82,7 @@ class Resolver:
         files: Files,
         shares: Shares,
         avatars: Avatars,
+        mentions: Mentions,
         labels: Mapping[ConnectionName, str],
         home: str,
     ) -> None:
@@ -91,6 +93,7 @@ class Resolver:
         self._files = files
         self._shares = shares
         self._avatars = avatars
+        self._mentions = mentions
         self._labels = labels
         self._home = home
 
@@ -99,7 +102,7 @@ class Resolver:
         async with self._db.snapshot() as tx:
             lineage = await self._lineage(tx, message, target) if message["root"] or message["parent"] else ()
             parent = await self.remote(tx, message["parent"], target)
-            title = await self._title(tx, message, event) if way.link else event.title
+            title = await self._title(tx, message, event, target) if way.link else event.title
             answered = await self._answered(tx, message["parent"], target) if way.link else None
         network, author = await self.speaker(message, event.author, event.chat)
         return Outgoing(
@@ -108,7 +111,7 @@ class Resolver:
             author=author,
             network=network,
             at=event.at,
-            text=event.text,
+            text=await self.text(event.text, message, way),
             steps=steps,
             files=self._files.of(message, event, partial(self._shares.link, message["id"], way.link)),
             thread=lineage,
@@ -117,10 +120,21 @@ class Resolver:
             title=title,
             form=event.form,
             late=bool(message["late"]),
+            in_thread=message["root"] is not None and bool(lineage),
+            foreign=self.is_foreign(message, way),
             options=way.options,
             link_to_text=self.link_to_text(message["id"], way),
             link_to_avatar=self._avatars.linker(message, author, way.link),
         )
+
+    async def text(self, text: Text, message: Row, way: Way) -> Text:
+        """The words as they are read there: people named in them are those that the place knows."""
+        return await self._mentions.told(text, message, way.link)
+
+    @staticmethod
+    def is_foreign(message: Row, way: Way) -> bool:
+        """Whether it comes from one network and goes to another, by way of the room."""
+        return way.link is not None and str(message["origin"]).startswith("link:")
 
     def link_to_text(self, message: int, way: Way) -> Callable[[], Awaitable[str]]:
         return partial(self._shares.link, message, way.link, TEXT, "message.txt")
@@ -153,12 +167,12 @@ class Resolver:
         found = await tx.one("copy_on", message=message, target=target)
         return MessageId(found["remote"]) if found and found["remote"] else None
 
-    async def before(self, edit: Row) -> Text | None:
+    async def before(self, edit: Row, way: Way) -> Text | None:
         """What the message that ``edit`` speaks of read until then; None when that is forgotten."""
         async with self._db.snapshot() as tx:
             body = await tx.value("words_before", message=edit["parent"], before=edit["id"])
         event = codec.load(self._sealer.open(body, place="message.body")) if body is not None else None
-        return event.text if isinstance(event, Message | Edit) else None
+        return await self.text(event.text, edit, way) if isinstance(event, Message | Edit) else None
 
     async def _lineage(self, tx: Snapshot, message: Row, target: str) -> tuple[MessageId, ...]:
         """The thread in the target's own ids, root first, parent last; what it told us itself comes before."""
@@ -181,14 +195,21 @@ class Resolver:
             chain.append(MessageId(row["remote"]))
         return tuple(dict.fromkeys(chain))
 
-    async def _title(self, tx: Snapshot, message: Row, event: Message) -> str | None:
-        """Its own; else that of the conversation, which a plain answer belongs to as much as one in the thread."""
+    async def _title(self, tx: Snapshot, message: Row, event: Message, target: str) -> str | None:
+        """Its own; else that of the conversation, which a plain answer belongs to as much as one in the thread.
+
+        Not of a conversation that the target's readers were never shown (CVE-2024-32000): what an answer quotes of
+        it is theirs to read only then.
+        """
         first = message["root"]
         if first is None and message["parent"] is not None:
             parent = await tx.one("message_get", id=message["parent"])
             first = (parent["root"] or parent["id"]) if parent is not None else None
         if event.title is not None or first is None:
             return event.title
+        shown = await tx.one("copy_on", message=first, target=target)
+        if shown is None or shown["state"] not in {ORIGIN, THERE}:
+            return None
         root = await self._event(tx, first)
         return root.title if isinstance(root, Message) else None
 

@@ -35,7 +35,7 @@ from tchap_bridges.events import (
     Typing,
 )
 from tchap_bridges.i18n import Phrase, Translator, _
-from tchap_bridges.ids import ChatId, ConnectionName, MessageId, RoomId
+from tchap_bridges.ids import ChatId, ConnectionName, MessageId, PersonId, RoomId
 
 STANDING_BY = 7 * 86_400.0
 """For how many seconds what arrives waits for a link that is suspended, or whose room is being replaced."""
@@ -58,6 +58,7 @@ class Router:
         graces: Mapping[ConnectionName, float],
         is_command: Callable[[str], bool],
         release: Callable[[Tx, str], Awaitable[None]],
+        spoke: Callable[[Tx, RoomId, ConnectionName, PersonId, int], Awaitable[None]],
         room_of: Callable[[Item], RoomId | None],
         words: Translator,
     ) -> None:
@@ -69,6 +70,7 @@ class Router:
         self._graces = graces
         self._is_command = is_command
         self._release = release
+        self._spoke = spoke
         self._room_of = room_of
         self._words = words
         self._breaker = Breaker()
@@ -186,7 +188,7 @@ class Router:
             case ChatChanged():
                 await self._changes.chat_changed(tx, arrival, ordinal, place, event)
             case Membership():
-                pass  # people are shown when they speak: a room of ghosts who never do helps nobody
+                pass  # of a room's own people; a network's are seen to in `departures`
             case Typing() | Read():
                 pass  # has meaning only now, and this is the disk's way in
 
@@ -229,6 +231,9 @@ class Router:
             for ref in (*event.thread, event.id):
                 await tx.run("thread_ref_add", target=place.target, remote=ref, root=root or message)
         await self._release(tx, f"{place.target} {event.id}")
+        if place.link is not None:
+            at = clock.milliseconds(arrival.received_at)
+            await self._spoke(tx, place.room, place.link.connection, event.author.person, at)
         if command:
             await self._outbox.add(tx, place.room, DESK, message, "command", cause=arrival.key, ordinal=ordinal)
         if hint:

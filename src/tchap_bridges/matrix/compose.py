@@ -16,6 +16,7 @@ from tchap_bridges.events import Author, Form, Text
 from tchap_bridges.i18n import _
 from tchap_bridges.ids import MessageId, UserId
 from tchap_bridges.matrix.ghosts import Profile
+from tchap_bridges.matrix.pills import mentions
 from tchap_bridges.matrix.read import ORIGIN
 from tchap_bridges.matrix.text import clean_text
 
@@ -61,13 +62,22 @@ def shortened(text: Text, notice: str, largest: int = LARGEST) -> Text:
 
 
 def words(
-    message: Outgoing, text: Text, translate: Translate, profile: Profile | None, *, zone: tzinfo = UTC
+    message: Outgoing,
+    text: Text,
+    translate: Translate,
+    profile: Profile | None,
+    *,
+    zone: tzinfo = UTC,
+    called: Sequence[UserId] = (),
 ) -> Content:
-    """The content of a message's words: what is to be known first, its title, the text. Times are told in ``zone``."""
+    """The content of a message's words: what is to be known first, its title, the text. Times are told in ``zone``.
+
+    ``called`` are the users whom the text names.
+    """
     heads = _heads(message, translate, zone)
     if not (text or heads or message.title):
         text = Text(plain=translate(_("(message vide)")))
-    return _spoken(_body(text, heads, message.title, message.form), profile)
+    return _spoken(_body(text, heads, message.title, message.form, called), profile)
 
 
 def has_heads(message: Outgoing) -> bool:
@@ -95,15 +105,25 @@ def file(name: str, mime: str, size: int, mxc: str, profile: Profile | None) -> 
     return _spoken(content, profile)
 
 
-def edited(edit: OutgoingEdit, translate: Translate, profile: Profile | None) -> Content:
-    """https://spec.matrix.org/v1.17/client-server-api/#event-replacements"""
+def edited(
+    edit: OutgoingEdit,
+    translate: Translate,
+    profile: Profile | None,
+    *,
+    called: Sequence[UserId] = (),
+    new: Sequence[UserId] = (),
+) -> Content:
+    """https://spec.matrix.org/v1.17/client-server-api/#event-replacements
+
+    ``called`` are the users whom the text names, ``new`` those of them whom it did not name before.
+    """
     text = edit.text  # it stands twice in the event
     if not fits(text, LARGEST // 2):
         text = shortened(text, translate(_("[… texte coupé]")), LARGEST // 2)
-    new = _spoken(_body(text, (), None, Form.TEXT), profile)
-    content = {**new, "m.new_content": new, "body": f"* {new['body']}"}
-    if "formatted_body" in new:
-        content["formatted_body"] = f"* {new['formatted_body']}"
+    said = _spoken(_body(text, (), None, Form.TEXT, called), profile)
+    content = {**said, "m.new_content": said, "m.mentions": mentions(new), "body": f"* {said['body']}"}
+    if "formatted_body" in said:
+        content["formatted_body"] = f"* {said['formatted_body']}"
     content["m.relates_to"] = {"rel_type": "m.replace", "event_id": edit.target}
     return content
 
@@ -157,14 +177,14 @@ def _moment(at: datetime, zone: tzinfo) -> str:
     return at.strftime("%d/%m/%Y %H:%M")
 
 
-def _body(text: Text, heads: tuple[str, ...], title: str | None, form: Form) -> Content:
+def _body(text: Text, heads: tuple[str, ...], title: str | None, form: Form, called: Sequence[UserId] = ()) -> Content:
     title = clean_text(title or "").replace("\n", " ").strip()[:500]
     plain = clean_text(text.plain)
     lines = [*heads, *((title,) if title else ()), *(("",) if title and plain else ()), *((plain,) if plain else ())]
     content: Content = {
         "msgtype": next(name for known, name in _TYPES if known is form),
         "body": "\n".join(lines),
-        "m.mentions": {},  # what was said elsewhere pings nobody here by accident
+        "m.mentions": mentions(called),  # what was said elsewhere pings nobody here by accident
     }
     if text.html or ((heads or title) and len(plain) < _FORMATTED):
         first = [f"<em>{escape(head, quote=False)}</em>" for head in heads]

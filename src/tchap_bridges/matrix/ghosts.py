@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 import structlog
 
-from tchap_bridges.core.ports import Database, Sealer
+from tchap_bridges.core.ports import Database, Ghost, Sealer
 from tchap_bridges.events import Author
 from tchap_bridges.ids import PersonId, UserId
 from tchap_bridges.matrix import names
@@ -101,6 +101,24 @@ class Ghosts:
         """Whether this ghost was ever made."""
         async with self._db.snapshot() as tx:
             return await tx.one("ghost_get", mxid=user) is not None
+
+    async def person(self, user: UserId) -> Ghost | None:
+        """Whom a ghost stands for."""
+        if not self._namespace.is_ghost(user):
+            return None
+        async with self._db.snapshot() as tx:
+            row = await tx.one("ghost_person", mxid=user)
+        if row is None:
+            return None
+        person = self._sealer.open(row["person"], place="ghost.person").decode("utf-8", "surrogatepass")
+        return Ghost(network=row["network"], person=PersonId(person))
+
+    async def named(self, person: PersonId, name: str, network: str) -> UserId:
+        """The ghost of somebody who is spoken of: made if there is none, and else left as it looks."""
+        user = self._namespace.ghost_id(network, person)
+        if not await self.exists(user):
+            await self.of(Author(person=person, name=name), network)
+        return user
 
     async def of(self, author: Author, network: str, *, anew: bool = False) -> Speaker:
         """The author's ghost, registered and looking as it should. ``anew``: believe nothing of what is remembered."""

@@ -12,11 +12,11 @@ import structlog
 from aiohttp import web
 
 from tchap_bridges.bridge import Item
-from tchap_bridges.core.ports import Database, RoomFact, RoomFacts, Sealer
+from tchap_bridges.core.ports import Database, Ghost, RoomFact, RoomFacts, Sealer
 from tchap_bridges.errors import Misconfigured
 from tchap_bridges.events import Event, Passing
 from tchap_bridges.i18n import _
-from tchap_bridges.ids import MessageId, RoomId, UserId
+from tchap_bridges.ids import MessageId, PersonId, RoomId, UserId
 from tchap_bridges.matrix import names
 from tchap_bridges.matrix.arrivals import Arrivals, Take
 from tchap_bridges.matrix.client import SENDS, MatrixClient, MatrixRefused, Observe, path_of
@@ -179,6 +179,16 @@ class MatrixHomeserver:
 
     def is_ours(self, user: UserId) -> bool:
         return user in self._ours
+
+    def ghost_of(self, network: str, person: PersonId) -> UserId:
+        return self._ghosts.id_of(network, person)
+
+    async def depart(self, room: RoomId, user: UserId) -> None:
+        await self._out(room, user, "")
+        await self._voices.left(room, user)
+
+    async def ghost(self, user: UserId) -> Ghost | None:
+        return await self._ghosts.person(user)
 
     async def facts(self, room: RoomId) -> RoomFacts:
         state = await self._client.listed(path_of("rooms", room, "state"), name="state", user=self._bot)

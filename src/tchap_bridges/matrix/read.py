@@ -17,6 +17,7 @@ from tchap_bridges.events import Author, Deletion, Edit, Event, File, Form, Memb
 from tchap_bridges.ids import ChatId, FileRef, MessageId, PersonId, RoomId, UserId
 from tchap_bridges.matrix.html import safe_html
 from tchap_bridges.matrix.names import Namespace, is_user_id
+from tchap_bridges.matrix.pills import read_mentions
 from tchap_bridges.matrix.text import clean_text, without_quote
 
 ORIGIN = "org.tchap_bridges.origin"
@@ -72,9 +73,9 @@ def read(item: Item, ours: Namespace) -> Sequence[Event | RoomFact]:
         return ()
     match event.kind:
         case "m.room.message":
-            return tuple(_message(event))
+            return tuple(_message(event, ours))
         case "m.sticker":
-            return tuple(_said(event, {**event.content, "msgtype": "m.image"}))
+            return tuple(_said(event, {**event.content, "msgtype": "m.image"}, ours))
         case "m.reaction":
             return tuple(_reaction(event))
         case "m.room.redaction":
@@ -123,20 +124,20 @@ def _open(item: Item) -> _Envelope:
 # Conversation
 
 
-def _message(event: _Envelope) -> Iterator[Event]:
+def _message(event: _Envelope, ours: Namespace) -> Iterator[Event]:
     relation = _map(event.content.get("m.relates_to"))
     if relation.get("rel_type") != "m.replace":
-        yield from _said(event, event.content)
+        yield from _said(event, event.content, ours)
         return
     target, new = _id(relation.get("event_id"), "$"), _map(event.content.get("m.new_content"))
-    if target and (text := _words(new, answers=False)):
+    if target and (text := _words(new, ours, answers=False)):
         yield Edit(id=event.id, chat=event.chat, author=event.author, at=event.at, target=MessageId(target), text=text)
 
 
-def _said(event: _Envelope, content: Mapping[str, Any]) -> Iterator[Event]:
+def _said(event: _Envelope, content: Mapping[str, Any], ours: Namespace) -> Iterator[Event]:
     thread, reply_to = _lineage(_map(content.get("m.relates_to")))
     file = _file(content)
-    text = _words(content, answers=reply_to is not None)
+    text = _words(content, ours, answers=reply_to is not None)
     if file is not None and content.get("filename") in (None, content.get("body")):
         text = Text()  # the body is the file's name
     if not (text or file):
@@ -167,12 +168,12 @@ def _lineage(relation: Mapping[str, Any]) -> tuple[tuple[MessageId, ...], Messag
     return thread, MessageId(answered) if really else None
 
 
-def _words(content: Mapping[str, Any], *, answers: bool) -> Text:
+def _words(content: Mapping[str, Any], ours: Namespace, *, answers: bool) -> Text:
     plain = clean_text(_text(content.get("body")))
     html = _text(content.get("formatted_body")) if content.get("format") == "org.matrix.custom.html" else ""
     if answers:
         plain = without_quote(plain)
-    return Text(plain=plain, html=safe_html(html))
+    return read_mentions(Text(plain=plain, html=safe_html(html)), content, ours.is_ghost)
 
 
 def _file(content: Mapping[str, Any]) -> File | None:
@@ -207,9 +208,10 @@ def _reaction(event: _Envelope) -> Iterator[Event]:
 
 
 def _redaction(event: _Envelope) -> Iterator[Event]:
-    # Room version 11 moved it into the content.
-    target = _id(event.content.get("redacts"), "$") or _id(event.whole.get("redacts"), "$")
-    if target:
+    # Room version 11 moved it into the content, and homeservers write it in both places. Where these differ the one was
+    # not looked at when the redaction was allowed.
+    targets = {_id(place.get("redacts"), "$") for place in (event.content, event.whole) if "redacts" in place}
+    if len(targets) == 1 and (target := targets.pop()):
         yield Deletion(id=event.id, chat=event.chat, author=event.author, at=event.at, target=MessageId(target))
 
 

@@ -30,10 +30,10 @@ from tchap_bridges.bridge import (
     Steps,
 )
 from tchap_bridges.errors import NotReady, Undeliverable
-from tchap_bridges.events import Author
+from tchap_bridges.events import PERSON, Author, Text
 from tchap_bridges.i18n import _
-from tchap_bridges.ids import ChatId, FileRef, MessageId, RoomId, UserId
-from tchap_bridges.matrix import compose
+from tchap_bridges.ids import ChatId, FileRef, MessageId, PersonId, RoomId, UserId
+from tchap_bridges.matrix import compose, pills
 from tchap_bridges.matrix.client import MatrixClient, MatrixRefused, path_of, text_of
 from tchap_bridges.matrix.compose import Content, Translate
 from tchap_bridges.matrix.ghosts import Profile, Speaker
@@ -66,7 +66,9 @@ class _Event:
 
 
 class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
-    """``is_encrypted`` says what is known of a room; ``translate`` is for the few words that are ours, ``zone`` for the
+    """People whom an `Outgoing` names here are of its author's network, and shown as their ghosts.
+
+    ``is_encrypted`` says what is known of a room; ``translate`` is for the few words that are ours, ``zone`` for the
     times in them.
     """
 
@@ -112,7 +114,7 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
 
     async def send(self, message: Outgoing) -> Sequence[MessageId]:
         room = RoomId(message.chat)
-        text = message.text
+        text, users = await self._named(room, message.text, message.network)
         files: tuple[Source, ...] = message.files
         if not compose.fits(text):
             whole = Whole(f"{self._translate(_('texte complet'))}.txt", "text/plain", text.plain.encode())
@@ -123,12 +125,19 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
         ids: list[MessageId] = []
         if text or compose.has_heads(message) or not files:
             said: Said = lambda profile: compose.words(  # noqa: E731
-                message, text, self._translate, profile, zone=self._zone
+                message, text, self._translate, profile, zone=self._zone, called=tuple(users.values())
             )
             ids.append(await self._part(message, 0, said, alone=not files))
         for part, attachment in enumerate(files, 1):
             ids.append(await self._file(message, room, part, attachment, first=not ids))
         return ids
+
+    async def _named(self, room: RoomId, text: Text, network: str) -> tuple[Text, Mapping[PersonId, UserId]]:
+        """The text with people of its author's network as pills, and who these are."""
+        if text.html is None or PERSON not in text.html:
+            return text, {}
+        users = await self._voices.named(room, pills.people(text)[: pills.MOST], network)
+        return pills.with_pills(text, users), users
 
     async def _file(self, message: Outgoing, room: RoomId, part: int, attachment: Source, *, first: bool) -> MessageId:
         """The file, or a line that says why it cannot be there: it never holds back what it came with."""
@@ -202,7 +211,12 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
         speaker = self._voices.again(sender, edit.author, edit.network) if sender else None
         if speaker is None:
             raise Undeliverable(_("le message d'origine n'est plus visible dans ce salon"))
-        content = compose.edited(edit, self._translate, speaker.profile)
+        text, users = await self._named(room, edit.text, edit.network)
+        before = {person for person, _name in pills.people(edit.before)} if edit.before else set()
+        new = [user for person, user in users.items() if person not in before]
+        content = compose.edited(
+            replace(edit, text=text), self._translate, speaker.profile, called=tuple(users.values()), new=new
+        )
         content |= compose.origin(edit.network, edit.key, "0")
         txn = compose.txn_id(edit.key, "0", speaker.user)
         try:

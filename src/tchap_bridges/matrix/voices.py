@@ -4,7 +4,7 @@ One code path, two voices. In an ordinary Tchap room the bot has level 0, may in
 (MATRIX.md, "Rooms"). That is found out by trying, remembered, and tried again when powers or join rules change.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum, auto
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from tchap_bridges.core.ports import Database
 from tchap_bridges.errors import Undeliverable
 from tchap_bridges.events import Author
 from tchap_bridges.i18n import _
-from tchap_bridges.ids import RoomId, UserId
+from tchap_bridges.ids import PersonId, RoomId, UserId
 from tchap_bridges.matrix import names
 from tchap_bridges.matrix.client import MatrixClient, MatrixRefused, path_of
 from tchap_bridges.matrix.ghosts import Ghosts, Profile, Speaker, avatar_of
@@ -83,6 +83,18 @@ class Voices:
         id_ = names.localpart(self.ghost_of(author, network))
         profile = Profile(id_, names.shown_name(author.name, network), avatar_of(author))
         return Speaker(self._bot.user, self._bot.device, profile)
+
+    async def named(self, room: RoomId, people: Sequence[tuple[PersonId, str]], network: str) -> dict[PersonId, UserId]:
+        """The ghosts of people who are spoken of, whether or not they are in the room; none where none can be."""
+        if not people or await self._voice_of(room) == SPOKEN:
+            return {}
+        found: dict[PersonId, UserId] = {}
+        for person, name in people:
+            try:
+                found[person] = await self._ghosts.named(person, name.removeprefix("@"), network)
+            except MatrixRefused as error:  # the name alone says enough
+                log.info("voices.not_named", errcode=error.errcode)
+        return found
 
     async def present(self, room: RoomId, author: Author) -> Speaker | None:
         """The ghost of an author who has spoken lately, if it is in the room."""

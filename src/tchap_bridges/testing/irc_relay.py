@@ -49,6 +49,11 @@ class Wire:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=5)
 
+    @property
+    def connections(self) -> int:
+        """Those from the bridge and those to the server, together."""
+        return len(self._writers)
+
     def cut(self) -> None:
         """Break every connection, without a word."""
         for writer in self._writers:

@@ -24,6 +24,7 @@ from ruamel.yaml import YAML
 from tchap_bridges.testing.mail_sink import MailSink
 from tchap_bridges.testing.matrix_client import Client
 from tchap_bridges.testing.process import Daemon, free_port
+from tchap_bridges.testing.server import Server
 from tchap_bridges.testing.synapse import Synapse
 
 MAIL_DOMAIN = "pont.tchap.localhost"
@@ -44,7 +45,7 @@ class Ports:
         return cls(free_port(), free_port(), free_port(), free_port())
 
 
-class BridgeProcess:
+class BridgeProcess(Server):
     """``tchap-bridges run`` as an operator starts it."""
 
     def __init__(self, folder: Path, ports: Ports) -> None:
@@ -53,23 +54,9 @@ class BridgeProcess:
         command = [sys.executable, "-m", "tchap_bridges.cli", "run", "--config", str(folder / "config.yaml")]
         self._daemon = Daemon("tchap-bridges", command, log=folder / "bridge.log", ready=self._ready, cwd=folder)
 
-    @property
-    def log(self) -> Path:
-        return self._daemon.log
-
-    @property
-    def pid(self) -> int:
-        return self._daemon.pid
-
     async def start(self) -> None:
         """Returns once /health says that everything is up."""
         await self._daemon.restart()
-
-    async def stop(self) -> None:
-        await self._daemon.stop()
-
-    async def kill(self) -> None:
-        await self._daemon.kill()
 
     async def health(self) -> dict[str, Any]:
         """Raises aiohttp's errors while nothing listens."""

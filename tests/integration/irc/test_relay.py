@@ -1,89 +1,25 @@
 """The relay between rooms and channels, live, on a plain server and on one that has most of IRCv3."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tchap_bridge_irc import IrcBridge
-from tchap_bridge_irc.config import Flood, IrcConfig
-from tchap_bridges.bridge import Asker, Outgoing, OutgoingDeletion, OutgoingEdit, OutgoingReaction, no_public_address
+from tchap_bridge_irc.config import IrcConfig
+from tchap_bridges.bridge import OutgoingDeletion, OutgoingEdit, OutgoingReaction, no_public_address
 from tchap_bridges.errors import BadCredentials, Misconfigured, NotReady, Undeliverable, Unsupported
 from tchap_bridges.events import Author, ChatChanged, Form, Message, Reaction, Text, Typing
-from tchap_bridges.ids import ChatId, MessageId, PersonId, UserId
+from tchap_bridges.ids import ChatId, MessageId, PersonId
 from tchap_bridges.testing.host import FakeHost
 from tchap_bridges.testing.inspircd import Inspircd
-from tchap_bridges.testing.irc_client import IrcClient
 from tchap_bridges.testing.ngircd import Ngircd
-from tchap_bridges.testing.rig import FakeSteps
+from tests.integration.irc.relaying import ASKER, JEANNE, Person, Relay, hears, relay
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-Person = Callable[..., Awaitable[IrcClient]]
-ASKER = Asker(user=UserId("@jeanne:exemple.fr"), name="Jeanne", room_name="Essais")
-JEANNE = Author(person=PersonId("@jeanne:exemple.fr"), name="Jeanne Martin")
-_numbers = count(1)
-
-
-async def hears(person: IrcClient, words: str) -> None:
-    await person.wait_for(lambda line: line.command == "PRIVMSG" and words in line.text)
-
-
-class Relay:
-    """The bridge in one channel, and what it told the core."""
-
-    def __init__(self, connection: Any, host: FakeHost, channel: str) -> None:
-        self.connection, self.host, self.channel = connection, host, channel
-
-    def message(self, text: str, **more: Any) -> Outgoing:
-        return Outgoing(
-            **{
-                "key": f"k{next(_numbers)}",
-                "chat": ChatId(self.channel),
-                "author": JEANNE,
-                "network": "Tchap",
-                "at": datetime.now(UTC),
-                "text": Text(plain=text),
-                "steps": FakeSteps(),
-                "link_to_text": no_public_address,
-                **more,
-            }
-        )
-
-    async def heard(self, what: Callable[[Any], bool], seconds: float = 5) -> Any:
-        async with asyncio.timeout(seconds):
-            while not (found := [event for event in self.host.events if what(event)]):
-                await asyncio.sleep(0.01)
-        return found[0]
-
-
-@asynccontextmanager
-async def relay(server: Ngircd | Inspircd, channel: str, nick: str, **config: Any) -> AsyncIterator[Relay]:
-    host = FakeHost()
-    flood = Flood(burst=1000, seconds=0)
-    made = IrcConfig(
-        **{"host": server.host, "port": server.port, "security": "none", "nick": nick, "flood": flood, **config}
-    )
-    async with IrcBridge().open(made, host) as connection:
-        running = asyncio.create_task(connection.run())
-        try:
-            async with asyncio.timeout(15):
-                up = asyncio.create_task(host.is_up.wait())
-                await asyncio.wait({running, up}, return_when=asyncio.FIRST_COMPLETED)
-                up.cancel()
-            if running.done():
-                await running
-            chat = await connection.find(channel, {}, ASKER)
-            host.link(chat.id)
-            yield Relay(connection, host, chat.id)
-        finally:
-            running.cancel()
-            await asyncio.wait({running})
 
 
 @pytest.fixture(params=["ngircd", "inspircd"])

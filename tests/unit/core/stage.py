@@ -35,7 +35,7 @@ from tchap_bridges.bridge import (
 )
 from tchap_bridges.core import policy
 from tchap_bridges.core.kernel import Edge, Kernel, Options
-from tchap_bridges.core.ports import Invited, RoomChanged, RoomFact, RoomFacts
+from tchap_bridges.core.ports import Ghost, Invited, RoomChanged, RoomFact, RoomFacts
 from tchap_bridges.errors import NotReady
 from tchap_bridges.events import Author, Deletion, Edit, Event, File, Form, Message, Reaction, Text
 from tchap_bridges.i18n import Translator
@@ -129,6 +129,10 @@ class FakeHomeserver:
         self.worn: list[tuple[RoomId, str | None]] = []
         self.joined: list[RoomId] = []
         self.marks: list[str] = []
+        self.ghosts: dict[str, Ghost] = {}
+        self.names: dict[str, str] = {}
+        self.departed: list[tuple[RoomId, UserId]] = []
+        self.db: Database
         self.pictures: dict[str, str] = {}
         self.facts_of: dict[RoomId, RoomFacts] = {}
 
@@ -144,7 +148,7 @@ class FakeHomeserver:
                         chat=chat,
                         author=author,
                         at=at,
-                        text=Text(plain=data["text"]),
+                        text=Text(plain=data["text"], html=data.get("html")),
                         thread=tuple(data.get("thread", ())),
                         reply_to=data.get("reply_to"),
                         form=Form(data.get("form", "text")),
@@ -158,7 +162,14 @@ class FakeHomeserver:
                 )
             case "edit":
                 return (
-                    Edit(id=id_, chat=chat, author=author, at=at, target=data["target"], text=Text(plain=data["text"])),
+                    Edit(
+                        id=id_,
+                        chat=chat,
+                        author=author,
+                        at=at,
+                        target=data["target"],
+                        text=Text(plain=data["text"], html=data.get("html")),
+                    ),
                 )
             case "deletion":
                 return (Deletion(id=id_, chat=chat, author=author, at=at, target=data["target"]),)
@@ -178,6 +189,17 @@ class FakeHomeserver:
     def is_ours(self, user: UserId) -> bool:
         return user == BOT or user.startswith("@pont_")
 
+    def ghost_of(self, network: str, person: PersonId) -> UserId:
+        return UserId(f"@pont_{person}:test")
+
+    async def depart(self, room: RoomId, user: UserId) -> None:
+        self.departed.append((room, user))
+        async with self.db.transaction() as tx:
+            await tx.run("ghost_room_remove", room=room, mxid=user)
+
+    async def ghost(self, user: UserId) -> Ghost | None:
+        return self.ghosts.get(user)
+
     async def facts(self, room: RoomId) -> RoomFacts:
         return self.facts_of.get(
             room,
@@ -196,7 +218,7 @@ class FakeHomeserver:
         )
 
     async def display_name(self, room: RoomId, user: UserId) -> str:
-        return user
+        return self.names.get(user, user)
 
     async def avatar(self, room: RoomId, user: UserId) -> str:
         return self.pictures.get(user, "")
@@ -239,12 +261,22 @@ class Net:
         self.limits = Limits()
         self.count = 0
         self.moderated = False
+        self.deaf = False
         self.correspondents = False
         self.members: list[str] = []
         self.direction = Direction.BOTH
         self.destination = Destination.STATE
 
-    async def say(self, text: str, *, chat: str = "#c", by: str = "bob", id: str | None = None, **more: Any) -> str:
+    async def say(
+        self,
+        text: str,
+        *,
+        chat: str = "#c",
+        by: str = "bob",
+        id: str | None = None,
+        html: str | None = None,
+        **more: Any,
+    ) -> str:
         await self.up.wait()
         assert self.host is not None
         self.count += 1
@@ -255,7 +287,7 @@ class Net:
                 chat=ChatId(chat),
                 author=Author(person=PersonId(by), name=by.title()),
                 at=more.pop("at", WHEN),
-                text=Text(plain=text),
+                text=Text(plain=text, html=html),
                 **more,
             ),
             key=f"{id}/{self.count}",
@@ -290,6 +322,24 @@ class NetConnection(Place, NamesChats, ListsMembers):
         )
 
 
+class DeafConnection(Connection, NamesChats):
+    """A network of messages and nothing else, like mail."""
+
+    limits = Limits()
+
+    def __init__(self, net: Net, host: Host) -> None:
+        self.live = NetConnection(net, host)
+
+    async def run(self) -> None:
+        await self.live.run()
+
+    async def send(self, message: Outgoing) -> Sequence[MessageId]:
+        return await self.live.send(message)
+
+    async def find(self, argument: str, options: Mapping[str, str], asker: Asker) -> Chat:
+        return await self.live.find(argument, options, asker)
+
+
 class NetBridge(Bridge[NetConfig]):
     name = "net"
     words = ("net",)
@@ -298,7 +348,7 @@ class NetBridge(Bridge[NetConfig]):
 
     @asynccontextmanager
     async def open(self, config: NetConfig, host: Host) -> AsyncIterator[Connection]:
-        yield NetConnection(config.network, host)
+        yield (DeafConnection if config.network.deaf else NetConnection)(config.network, host)
 
     @classmethod
     def grace(cls, config: NetConfig) -> float:
@@ -361,6 +411,7 @@ class Stage:
             meter=self.meter,
         )
         self.hs = made[0]
+        self.hs.db = db
         self.count = 0
 
     @property

@@ -119,7 +119,7 @@ async def test_only_small_images_are_served(play: Stage, data: bytes) -> None:
 
 async def test_another_key_reads_nothing(play: Stage, tmp_path: Path) -> None:
     token = (await linked(play)).removeprefix(f"{URL}/a/")
-    for n, was in enumerate(token):
+    for n, was in enumerate(token[:-1]):  # of the last one, some bits say nothing
         with pytest.raises(Unknown):
             await play.kernel.avatars.find(token[:n] + ("A" if was != "A" else "B") + token[n + 1 :])
 

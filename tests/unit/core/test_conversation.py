@@ -221,7 +221,7 @@ async def test_one_room_with_two_networks_is_a_hub(tmp_path: Path) -> None:
         await s.nets["net"].say("de net")
         await s.shown.until(1)
         (crossed,) = await s.nets["autre"].shown.until(1)
-        assert (crossed.text.plain, crossed.network) == ("de net", "réseau")
+        assert (crossed.text.plain, crossed.network, crossed.foreign) == ("de net", "réseau", True)
         await settled(s)
         assert s.nets["net"].shown.log == []  # what came from there never goes back
 

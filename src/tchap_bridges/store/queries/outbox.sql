@@ -9,6 +9,13 @@ RETURNING id
 SELECT id, room, origin, kind, author, sent_at, inbox, parent, root, late, gone, symbol, body
 FROM message WHERE id = :id
 
+-- What one author said last in one place.
+
+-- name: message_last_of
+SELECT body FROM message
+WHERE room = :room AND origin = :origin AND author = :author AND kind = 'message' AND body IS NOT NULL
+ORDER BY id DESC LIMIT 1
+
 -- name: message_root
 SELECT root FROM message WHERE id = :id
 
