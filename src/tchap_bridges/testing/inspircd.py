@@ -206,6 +206,9 @@ class Inspircd(OwnStart):
         operator, witness = await asyncio.gather(self._operator(), other.client("temoin"))
         async with operator, witness:
             operator.raw(command)
+            if not linked:  # or the other hears nothing of it for minutes, when they had much to say to each other
+                witness.raw(f"OPER {OPERATOR[0]} {OPERATOR[1]}")
+                witness.raw(f"SQUIT {self.name} :coupure")
 
             async def done() -> bool:
                 sees = await asyncio.gather(_sees(operator, other.name), _sees(witness, self.name))

@@ -124,7 +124,7 @@ def _resident(pid: int) -> int:
 
 @asynccontextmanager
 async def _lateness_here() -> AsyncIterator[list[float]]:
-    """By how much a process that does nothing is late meanwhile, known at the end: what this machine does to anybody."""
+    """By how much a process that does nothing is late meanwhile, known at the end: what the machine does to anybody."""
     idle = await asyncio.create_subprocess_exec(
         sys.executable, "-c", _LATENESS, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
