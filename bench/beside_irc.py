@@ -24,11 +24,11 @@ from bench.backstage import backstage
 from bench.figures import Figures, quantile
 from bench.heisenbridge import Heisenbridge
 from bench.procs import Costs
-from bench.tap import Tap
 from tchap_bridges.testing.inspircd import Inspircd
 from tchap_bridges.testing.irc_client import IrcClient
 from tchap_bridges.testing.matrix_client import Client
 from tchap_bridges.testing.ngircd import Ngircd
+from tchap_bridges.testing.tap import Tap
 from tchap_bridges.testing.world import World, write_yaml
 
 TALKERS = 10

@@ -1,4 +1,4 @@
-"""A wire between an IRC server and a bridge that counts what is put on it."""
+"""A wire between an IRC server and a bridge: it counts what the server puts on it, and breaks where it is told to."""
 
 import asyncio
 from contextlib import suppress
@@ -17,9 +17,14 @@ class Tap:
         self.port = free_port()
         self.handed = bytearray()
         """All that was written to the bridge's socket, of all its connections one after the other."""
+        self.sprung = asyncio.Event()
+        """The words of `trap` have come by: the server says nothing to the bridge any more."""
+        self._words = b""
+        self._swallow = False
         self._server_port = server
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
@@ -34,6 +39,17 @@ class Tap:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def trap(self, words: str, *, swallow: bool) -> None:
+        """Once the bridge says this, it hears nothing more; ``swallow``: nor does the server, of these words on."""
+        self._words, self._swallow = words.encode(), swallow
+        self.sprung.clear()
+
+    def cut(self) -> None:
+        """Break all connections without a word, and be a wire again."""
+        self._words = b""
+        for writer in self._writers:
+            writer.transport.abort()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
@@ -41,32 +57,36 @@ class Tap:
         task.add_done_callback(self._tasks.discard)
         with suppress(OSError):
             there, back = await asyncio.open_connection("127.0.0.1", self._server_port)
+            self._writers |= {writer, back}
             try:
                 async with asyncio.TaskGroup() as group:
-                    outward = group.create_task(_pass(reader, back))
+                    outward = group.create_task(self._pass(reader, back))
                     inward = group.create_task(self._hand(there, writer))
                     await asyncio.wait({outward, inward}, return_when=asyncio.FIRST_COMPLETED)
                     outward.cancel()
                     inward.cancel()
             finally:
+                self._writers -= {writer, back}
                 back.transport.abort()
                 writer.transport.abort()
 
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """What the bridge says. Words are looked for in what leaves at once: a line is."""
+        with suppress(OSError):
+            while data := await reader.read(_READ):
+                if self._words and self._words in data:
+                    self.sprung.set()
+                if not (self._words and self._swallow and self.sprung.is_set()):
+                    writer.write(data)
+                    await writer.drain()
+
     async def _hand(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(_READ):
-            writer.write(data)
-            await _drained(writer)
-            self.handed += data
-
-
-async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        while data := await reader.read(_READ):
-            writer.write(data)
-            await writer.drain()
-
-
-async def _drained(writer: asyncio.StreamWriter) -> None:
-    """Return once it is in the kernel's buffer: a bridge that reads nothing is handed nothing more."""
-    writer.transport.set_write_buffer_limits(0)
-    await writer.drain()
+        """What the server says; when this returns to reading it is in the kernel's buffer for the bridge."""
+        writer.transport.set_write_buffer_limits(0)
+        with suppress(OSError):
+            while data := await reader.read(_READ):
+                if self._words and self.sprung.is_set():
+                    continue
+                writer.write(data)
+                await writer.drain()
+                self.handed += data
