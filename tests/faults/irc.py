@@ -255,6 +255,16 @@ async def absence(ground: Ground, scale: Scale) -> Verdict:
         began = time.time()
         await net.chat(place, person, number, pause=away / number)
         await asyncio.sleep(max(0.0, away - (time.time() - began)))
+        returned = time.time()
         await ground.bridge.start()
         await net.chat(place, person, 3, pause=0)
-        return await net.judged(ground, where, most=0)
+        verdict = await net.judged(ground, where, most=0)
+        times = [
+            event["origin_server_ts"] / 1000
+            for event in await place.agents[0].timeline(place.room)
+            for token in tokens(str(event["content"].get("body", "")))
+            if token in net.ledger.issued and 3 < token.n <= 3 + number
+        ]
+        if not all(began - 1 < time_ < returned for time_ in times):
+            verdict.wrong.append("what was said during the absence is not shown for its time")
+        return verdict
