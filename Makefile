@@ -26,7 +26,8 @@ check: setup ## style, types and the borders between the parts
 	$(python) -m mypy
 	.venv/bin/lint-imports
 
-bench: setup synapse ## measure, and print a table
+bench: setup synapse servers ## measure, and print a table
+	@scripts/setup-heisenbridge
 	$(python) -m bench $(ARGS)
 
 faults: setup synapse servers ## kill, cut and repeat at random; lost=0 dup=0 disorder=0

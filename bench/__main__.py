@@ -10,10 +10,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import beside_stub, beside_synapse
+from bench import beside_irc, beside_stub, beside_synapse
 from bench.figures import RESULTS, Figures, show, write
 
-PARTS = ("rates", "latency", "ceiling", "accept", "size")
+PARTS = ("rates", "latency", "irc", "ceiling", "accept", "size")
 TEMPLATE = Path(".cache/synapse")  # where the tests keep a blank homeserver too
 
 
@@ -31,9 +31,13 @@ class Extent:
     accepted: int = 150
     links: int = 10_000
     ghosts: int = 100_000
+    lines: int = 600
+    singles: int = 20
 
 
-QUICK = Extent(rounds=1, one=10, each=3, pairs=4, rooms=20, drained=5, accepted=10, links=500, ghosts=2_000)
+QUICK = Extent(
+    rounds=1, one=10, each=3, pairs=4, rooms=20, drained=5, accepted=10, links=500, ghosts=2_000, lines=60, singles=4
+)
 
 
 async def measure(parts: Sequence[str], extent: Extent, folder: Path, say: Console) -> Figures:
@@ -52,6 +56,10 @@ async def measure(parts: Sequence[str], extent: Extent, folder: Path, say: Conso
             if "latency" in parts:
                 say.print("latency at rest, raw and bridged in turns …")
                 await beside_synapse.measure_latency(on, figures, rounds=rounds, pairs=extent.pairs)
+    if "irc" in parts:
+        say.print("IRC, raw, ours and heisenbridge in turns …")
+        async with beside_irc.stage(folder / "irc", template=TEMPLATE) as on_irc:
+            await beside_irc.measure(on_irc, figures, rounds=rounds, lines=extent.lines, singles=extent.singles)
     if "ceiling" in parts:
         say.print("the ceiling, beside a stub …")
         await beside_stub.measure_ceiling(

@@ -43,6 +43,20 @@ MEASURES = (
     Measure(key="core.rss_mb_10k_links", title="memory, 10,000 links", unit="MB", aim=150, more=False),
     Measure(key="core.rss_mb_10k_links_worker", title="… and its reader worker", unit="MB", more=False),
     Measure(key="core.ready_s_10k_links", title="ready after, 10,000 links", unit="s", aim=3, more=False, digits=2),
+    Measure(key="irc.ratio_one_room", title="IRC: ten people in one room", unit="/s", aim=0.95, digits=2),
+    Measure(key="heisenbridge.ratio_one_room", title="… heisenbridge", unit="/s", digits=2),
+    Measure(key="irc.latency_ms_p50", title="IRC: a line at rest, median", unit="ms", aim=60, more=False),
+    Measure(key="heisenbridge.latency_ms_p50", title="… heisenbridge", unit="ms", more=False),
+    Measure(key="irc.rss_mb", title="IRC: memory after a burst", unit="MB", more=False),
+    Measure(key="heisenbridge.rss_mb", title="… heisenbridge", unit="MB", more=False),
+    Measure(key="irc.lost_after_kill", title="IRC: lost by a kill -9 in a burst", unit="", aim=0, more=False, digits=0),
+    Measure(key="heisenbridge.lost_after_kill", title="… heisenbridge", unit="", more=False, digits=0),
+    Measure(key="irc.dup_after_kill", title="IRC: doubled by it", unit="", aim=0, more=False, digits=0),
+    Measure(key="heisenbridge.dup_after_kill", title="… heisenbridge", unit="", more=False, digits=0),
+    Measure(
+        key="irc.lost_after_kill_history", title="… lost where there is history", unit="", aim=0, more=False, digits=0
+    ),
+    Measure(key="irc.dup_after_kill_history", title="… doubled there", unit="", aim=0, more=False, digits=0),
 )
 
 
@@ -70,7 +84,7 @@ class Figures:
             rounds.raw.append(raw)
 
     def table(self) -> Table:
-        table = Table(title="tchap-bridges: what the core costs")
+        table = Table(title="tchap-bridges: what it costs")
         for name in ("measure", "ours", "raw", "ratio or difference", "spread", "aim"):
             table.add_column(name, justify="left" if name == "measure" else "right", no_wrap=name == "measure")
         for measure in MEASURES:

@@ -9,7 +9,7 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from tchap_bridge_irc import convert, history, notices
@@ -241,7 +241,7 @@ class Incoming:
                 event.chat
             ):
                 continue
-            await self._keep(event, key)
+            await self._keep(replace(event, past=True) if isinstance(event, Message) else event, key)
         self._history.kept(name, time.monotonic())
         for line in page.send:
             session.put(line, target=name)

@@ -24,6 +24,7 @@ from tchap_bridges.matrix import homeserver as matrix
 from tchap_bridges.matrix.homeserver import MatrixHomeserver
 from tchap_bridges.store.database import Database
 from tchap_bridges.store.sealing import Sealer, derive
+from tchap_bridges.web.lag import watch_lag
 from tchap_bridges.web.metrics import Metrics
 from tchap_bridges.web.shares import shares_site
 from tchap_bridges.web.site import site
@@ -129,7 +130,8 @@ class Application:
         """Listening to the homeserver, and looking after what it may have lost."""
         await self.matrix.start()
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._keep_in_touch()), group.create_task(self._announce())]
+            works = (self._keep_in_touch(), self._announce(), watch_lag(self.metrics.late))
+            tasks = [group.create_task(work) for work in works]
             try:
                 yield
             finally:

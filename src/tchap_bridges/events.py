@@ -97,7 +97,8 @@ class Message:
     ``thread`` lists the ids of the conversation it belongs to, root first and parent last, as far as the network
     tells; any of them may never have been seen here. ``reply_to`` is the one message it answers. ``also`` names the
     chat in other ways (a mail has a recipient, a List-Id and a List-Post): the first that is linked decides.
-    ``echo``: the network shows us our own sending; it confirms a delivery and is never a new message.
+    ``echo``: the network shows us our own sending; it confirms a delivery and is never a new message. ``past``: it is
+    told from the network's history, because we were away when it was said: ``at`` is then shown for its time.
     """
 
     id: MessageId
@@ -112,6 +113,7 @@ class Message:
     form: Form = Form.TEXT
     also: tuple[ChatId, ...] = ()
     echo: bool = False
+    past: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

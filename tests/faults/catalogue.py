@@ -1,6 +1,6 @@
 """All scenarios, in the order in which they are run."""
 
-from . import disks, echoes, homeservers, mailservers, points, storms
+from . import disks, echoes, homeservers, irc, mailservers, points, storms
 from .scenario import Scenario
 
 SCENARIOS = (
@@ -27,4 +27,8 @@ SCENARIOS = (
     Scenario("client-hangs-up", "12", mailservers.client_hangs_up),
     Scenario("handler-fails", "13", mailservers.handler_fails),
     Scenario("submission-dies", "14", mailservers.submission_dies),
+    Scenario("irc-kills-with-history", "1", irc.kills_with_history, limit=900),
+    Scenario("irc-kills-without-history", "1", irc.kills_without_history, limit=900),
+    Scenario("irc-cut-before-echo", "19", irc.cut_before_echo),
+    Scenario("irc-absence", "20", irc.absence, limit=600),
 )

@@ -122,6 +122,7 @@ class Resolver:
             title=title,
             form=event.form,
             late=bool(message["late"]),
+            past=event.past,
             in_thread=message["root"] is not None and bool(lineage),
             foreign=self.is_foreign(message, way),
             options=way.options,

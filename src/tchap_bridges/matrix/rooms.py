@@ -7,10 +7,11 @@ of the sender's, so that a repeat after a crash, the homeserver's too, shows not
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
-from datetime import UTC, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
 
 import structlog
@@ -65,6 +66,7 @@ class _Event:
     network: str
     said: Said
     steps: Steps | None = None
+    at: datetime | None = None  # to be shown as its time, instead of now
 
 
 class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
@@ -197,6 +199,7 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
             network=message.network,
             said=lambda profile: {**said(profile), **related},
             steps=message.steps,
+            at=message.at if message.past else None,
         )
         sent = await self.find_sent(event) if message.steps.get("suspect") else None
         if sent is None:
@@ -385,7 +388,7 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
         content = {**event.said(speaker.profile), **compose.origin(event.network, event.key, event.part)}
         txn = compose.txn_id(event.key, event.part, speaker.user)
         try:
-            return await self._put_event(event.room, event.kind, content, txn, speaker)
+            return await self._put_event(event.room, event.kind, content, txn, speaker, at=event.at)
         except NotReady as error:
             step = f"voice.{event.part}"
             unknown = error.retry_after is None  # who is told to wait has not been heard
@@ -393,8 +396,13 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
                 await event.steps.done(step, speaker.user)
             raise
 
-    async def _put_event(self, room: RoomId, kind: str, content: Content, txn: str, speaker: Speaker) -> MessageId:
-        """The one way out for content. To encrypt, do it here."""
+    async def _put_event(
+        self, room: RoomId, kind: str, content: Content, txn: str, speaker: Speaker, *, at: datetime | None = None
+    ) -> MessageId:
+        """The one way out for content. To encrypt, do it here.
+
+        ``at`` becomes its time (https://spec.matrix.org/v1.17/application-service-api/#timestamp-massaging).
+        """
         found = await self._client.call(
             "PUT",
             path_of("rooms", room, "send", kind, txn),
@@ -402,6 +410,7 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
             name="send",
             user=speaker.user,
             device=speaker.device,
+            params=_time(at),
             before=lambda: self._refuse_encrypted(room),
         )
         sent = MessageId(text_of(found, "event_id"))
@@ -431,6 +440,12 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
 
 def _seen(chunk: Any) -> list[Mapping[str, Any]]:
     return [event for event in chunk if isinstance(event, dict)] if isinstance(chunk, list) else []
+
+
+def _time(at: datetime | None) -> Mapping[str, str] | None:
+    """As the homeserver takes it; nothing that lies before 1970 or after now."""
+    moment = int(at.timestamp() * 1000) if at is not None else 0
+    return {"ts": str(moment)} if 0 < moment < time.time() * 1000 else None
 
 
 def _encrypts(event: Mapping[str, Any]) -> bool:

@@ -79,7 +79,7 @@ _CONFIG = """\
 <limits maxnick="30" maxchan="64" maxline="512" maxident="12" maxtopic="307" maxkick="300" maxgecos="128" maxaway="200">
 <sasl target="{services}" requiressl="no">
 <uline server="{services}" silent="yes">
-<chanhistory maxlines="50" prefixmsg="no" enableumode="no">
+<chanhistory maxlines="{history}" prefixmsg="no" enableumode="no">
 <cgihost type="webirc" mask="127.0.0.1" password="{webirc}">
 <log method="file" type="* -USERINPUT -USEROUTPUT" level="default" flush="1" target="{folder}/inspircd.log">
 <pid file="{folder}/inspircd.pid">
@@ -105,16 +105,19 @@ class Inspircd(OwnStart):
         services: bool = True,
         connect: Mapping[str, str] | None = None,
         certificate: Certificate | None = None,
+        history: int = 50,
     ) -> None:
         """Lay out `folder`, which every user must be able to enter.
 
-        connect: any attribute of its <connect>, such as what a client may send in how much time.
+        connect: any attribute of its <connect>, such as what a client may send in how much time. history: how many
+        lines a channel may keep (mode +H).
 
         Raises MissingServerError without InspIRCd or Atheme, ServerFailedError for a closed folder.
         """
         self.folder, self.name = open_folder(folder), name
         self.port, self.tls_port, self.link_port = free_port(), free_port(), free_port()
         self._connect = {**_CONNECT, **(connect or {})}
+        self._history = history
         self._peers: list[Inspircd] = []
         self._user = unprivileged("irc")
         made = certificate or Certificate.make(self.folder / "made")
@@ -203,6 +206,9 @@ class Inspircd(OwnStart):
         operator, witness = await asyncio.gather(self._operator(), other.client("temoin"))
         async with operator, witness:
             operator.raw(command)
+            if not linked:  # or the other hears nothing of it for minutes, when they had much to say to each other
+                witness.raw(f"OPER {OPERATOR[0]} {OPERATOR[1]}")
+                witness.raw(f"SQUIT {self.name} :coupure")
 
             async def done() -> bool:
                 sees = await asyncio.gather(_sees(operator, other.name), _sees(witness, self.name))
@@ -237,6 +243,7 @@ class Inspircd(OwnStart):
                 operator=OPERATOR,
                 services=atheme.NAME,
                 webirc=WEBIRC_PASSWORD,
+                history=self._history,
             )
             + f"<connect {connect}>\n"
             + "".join(_LINK.format(name=name, port=port, password=atheme.LINK_PASSWORD) for name, port in links.items())

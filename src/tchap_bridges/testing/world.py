@@ -8,7 +8,7 @@ import io
 import secrets
 import smtplib
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -100,9 +100,10 @@ class World:
         server_name: str = "demo.tchap.localhost",
         room_version: str = "11",
         run: bool = True,
+        registrations: Sequence[Path] = (),
         twin: bool = False,
     ) -> Self:
-        """``changes`` are laid over the configuration, section by section.
+        """``changes`` are laid over the configuration, section by section; ``registrations`` are those of others.
 
         ``twin``: there is a second bridge, with a bot called ``pont2``, configured and not started.
         """
@@ -117,7 +118,7 @@ class World:
             write_yaml(second[0], registration_of(server_name, other_ports, "pont2"))
         synapse = await Synapse.start(
             folder / "synapse",
-            registrations=[registration, *second],
+            registrations=[registration, *second, *registrations],
             server_name=server_name,
             room_version=room_version,
             template=template,

@@ -1,4 +1,4 @@
-"""Prometheus metrics: events in and out by network, lanes, retries, dead letters, the homeserver's latency."""
+"""Prometheus metrics: events in and out by network, lanes, retries, dead letters, the homeserver's latency, ours."""
 
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -25,6 +25,12 @@ class Metrics:
             registry=self.registry,
             buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
         )
+        self._lag = Histogram(
+            "tchap_bridges_loop_lag_seconds",
+            "How late the event loop is, looked at twenty times a second: all work waits that long",
+            registry=self.registry,
+            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 5, 10),
+        )
         self._depth = Gauge("tchap_bridges_lane_depth", "Rows waiting to leave", ["where"], registry=self.registry)
         self._age = Gauge(
             "tchap_bridges_lane_age_seconds",
@@ -45,6 +51,10 @@ class Metrics:
 
     def observe(self, method: str, seconds: float, ok: bool) -> None:
         self._latency.labels(method, str(ok).lower()).observe(seconds)
+
+    def late(self, seconds: float) -> None:
+        """The event loop was so late."""
+        self._lag.observe(seconds)
 
     def page(self, figures: Mapping[str, Mapping[str, float]]) -> bytes:
         """The exposition text; ``figures`` are read from the store at the moment of asking."""
