@@ -216,13 +216,13 @@ def _acknowledge(net: Network, token: Any) -> None:
 
 async def cut_before_echo(ground: Ground, scale: Scale) -> Verdict:
     """The connection is cut when a line has left and nothing has come back: before and after the server has it."""
-    del scale
     total = Verdict()
-    for name, make in (("c1", _keeping), ("c2", Ngircd)):
+    both = (False, True)
+    for name, make, swallows in (("c1", _keeping, both), ("c2", Ngircd, both[1:] if scale.short else both)):
         async with network(ground, make, people=1) as net:
             where = [await net.place(ground, name)]
             (place,) = where
-            for swallow in (False, True):
+            for swallow in swallows:
                 token = net.back.new(name, place.agents[0].user_id[1:].partition(":")[0])
                 net.tap.trap(str(token), swallow=swallow)
                 event = await say(place.agents[0], place, f"coupé : {token}")

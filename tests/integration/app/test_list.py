@@ -209,5 +209,10 @@ async def test_the_log_holds_no_content(linked: Linked) -> None:
 
 async def test_metrics_name_what_happens(linked: Linked) -> None:
     page = await linked.world.bridge.metrics()
-    for name in ("tchap_bridges_events_total", "tchap_bridges_lane_depth", "tchap_bridges_homeserver_seconds"):
+    for name in (
+        "tchap_bridges_events_total",
+        "tchap_bridges_lane_depth",
+        "tchap_bridges_homeserver_seconds",
+        "tchap_bridges_loop_lag_seconds",
+    ):
         assert name in page

@@ -4,7 +4,7 @@ import asyncio
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -177,6 +177,24 @@ async def test_threads_replies_titles_and_late_ones(side, agent):
     under = await side.say(room, "dessous", thread=(answer,), reply_to=answer)
     relation = (await agent.event(room, under))["content"]["m.relates_to"]
     assert relation == {"m.in_reply_to": {"event_id": answer}}
+
+
+async def test_what_a_history_tells_has_its_own_time(side, agent):
+    room = await side.enter(agent)
+    now = datetime.now(UTC)
+    for past, at, shown in (
+        (True, now - timedelta(hours=2), True),
+        (False, now - timedelta(hours=2), False),  # a mail says of itself when it was written, and may lie
+        (True, now + timedelta(hours=2), False),
+        (True, datetime(1969, 1, 1, tzinfo=UTC), False),
+    ):
+        sent = await side.say(room, "bonjour", at=at, past=past)
+        event = await agent.event(room, sent)
+        if shown:
+            assert event["origin_server_ts"] == int(at.timestamp() * 1000)
+        else:
+            assert event["origin_server_ts"] >= int(now.timestamp() * 1000)
+    assert (await agent.timeline(room))[-1]["event_id"] == sent  # times change no order
 
 
 @pytest.mark.parametrize("size", [None, 5_000, 4_000, 6_000], ids=["unknown", "true", "too-small", "too-large"])
