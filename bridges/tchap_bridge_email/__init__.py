@@ -30,6 +30,7 @@ class EmailBridge(Bridge[EmailConfig]):
         (_("!pont courriel liste@exemple.fr sens=deux-sens"), _("… et tout message du salon sort")),
         (_("!pont courriel adresse"), _("donne au salon une adresse à lui")),
     )
+    same_people = True
     hostile = True
 
     @asynccontextmanager

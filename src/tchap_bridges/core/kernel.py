@@ -99,8 +99,13 @@ class Kernel:
         self.secrets = secrets = Secrets(key)
         self.pieces = Pieces(db, sealer)
         self._readers = {name: Reader(bridge, config) for name, (bridge, config) in bridges.items()}
-        labels = {name: bridge.label for name, (bridge, _config) in bridges.items()}
-        networks = {name: bridge.name for name, (bridge, _config) in bridges.items()}
+        # A nick of one IRC network is somebody else's on another: neither one ghost nor one author. A connection that
+        # is called like its bridge shows the bridge's label; those beside it show their own names.
+        alone = {name for name, (bridge, _config) in bridges.items() if bridge.same_people or name == bridge.name}
+        labels = {name: bridge.label if name in alone else name for name, (bridge, _config) in bridges.items()}
+        networks = {
+            name: bridge.name if name in alone else f"{bridge.name} {name}" for name, (bridge, _) in bridges.items()
+        }
         self.links = Links(db, sealer)
         self._alive = asyncio.Event()
         self.inbox = Inbox(
@@ -151,7 +156,11 @@ class Kernel:
             zone=options.zone,
             networks=[
                 Network(
-                    name=name, words=bridge.words, people=bridge.name, examples=bridge.examples, options=bridge.options
+                    name=name,
+                    words=bridge.words,
+                    people=networks[name],
+                    examples=bridge.examples,
+                    options=bridge.options,
                 )
                 for name, (bridge, _) in bridges.items()
             ],

@@ -4,7 +4,7 @@ import hmac
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tchap_bridges.bridge import Asker, Chat, Connection, Direction, NamesChats, Proves
+from tchap_bridges.bridge import Asker, Chat, Connection, Destination, Direction, NamesChats, Proves
 from tchap_bridges.core import clock, policy
 from tchap_bridges.core.commands import Apply, Call, audit
 from tchap_bridges.core.links import Link, Links
@@ -131,7 +131,7 @@ class Linking:
             await audit(tx, call, "linked", chat.name, decision.rule)
             if not code:
                 others = [link for link in links if link not in unproved]
-                return self._welcome(call.translator, chat.name, direction, chat.waiting, others)
+                return self._welcome(call.translator, chat.name, direction, chat.waiting, chat.destination, others)
             await self._count(tx, call)
             until = clock.now() + PROOF_MINUTES * 60_000
             await self._links.seal_proof(tx, made, {"code": code, "until": until, "tries": PROOF_TRIES})
@@ -145,15 +145,26 @@ class Linking:
         return apply
 
     @staticmethod
-    def _welcome(t: Translator, name: str, direction: Direction, waiting: str, others: Sequence[Link]) -> str:
+    def _welcome(
+        t: Translator,
+        name: str,
+        direction: Direction,
+        waiting: str,
+        destination: Destination,
+        others: Sequence[Link],
+    ) -> str:
         """What is linked now, what has to happen elsewhere, and who else hears what is said: a room is a hub."""
         said = [t(_("✓ Ce salon est relié à {name} ({direction}).", name=name, direction=direction_words(direction)))]
         if waiting and direction is not Direction.OUT:
             said.append(t(waiting))
-        from_here = [link.name for link in others if link.direction in {Direction.BOTH, Direction.OUT}]
+        if destination is Destination.ABROAD and direction is not Direction.IN:
+            said.append(t(_("⚠ Ce qui y part est gardé hors de l'Union européenne ; l'exploitant du pont l'a permis.")))
+        from_here = [
+            f"{link.name} ({link.connection})" for link in others if link.direction in {Direction.BOTH, Direction.OUT}
+        ]
         if from_here and direction is not Direction.OUT:
             said.append(t(_("Ce qui en vient part aussi vers {names}.", names=", ".join(from_here))))
-        to_here = [link.name for link in others if link.brings_in]
+        to_here = [f"{link.name} ({link.connection})" for link in others if link.brings_in]
         if to_here and direction in {Direction.BOTH, Direction.OUT}:
             said.append(t(_("Ce qui vient de {names} y part aussi.", names=", ".join(to_here))))
         return "\n".join(said)
@@ -206,7 +217,7 @@ class Linking:
                     await self._links.want(tx, link, "active")
                     await audit(tx, call, "proved", link.name)
                     others = [other for other in links if other.wanted != "proof"]
-                    said = self._welcome(t, link.name, link.direction, link.waiting, others)
+                    said = self._welcome(t, link.name, link.direction, link.waiting, link.destination, others)
                     return f"{said}\n{t(still_held(link))}" if link.held else said
             left = 0
             for link, proof in open_:  # nobody can tell which was meant

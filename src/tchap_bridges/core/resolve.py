@@ -21,6 +21,7 @@ from tchap_bridges.events import Author, Edit, Event, Message, Text
 from tchap_bridges.ids import ChatId, ConnectionName, MessageId, RoomId, UserId
 
 DEEPEST = 100  # answers to answers
+TITLE = 60  # characters, as a first mail is called by its own
 
 
 class Pointless(Exception):
@@ -102,8 +103,8 @@ class Resolver:
         async with self._db.snapshot() as tx:
             lineage = await self._lineage(tx, message, target) if message["root"] or message["parent"] else ()
             parent = await self.remote(tx, message["parent"], target)
-            title = await self._title(tx, message, event, target) if way.link else event.title
             answered = await self._answered(tx, message["parent"], target) if way.link else None
+        title = await self._title(message, event, way) if way.link else event.title
         network, author = await self.speaker(message, event.author, event.chat)
         return Outgoing(
             key=row["key"],
@@ -114,6 +115,7 @@ class Resolver:
             text=await self.text(event.text, message, way),
             steps=steps,
             files=self._files.of(message, event, partial(self._shares.link, message["id"], way.link)),
+            avatar=self._files.portrait(message, author),
             thread=lineage,
             reply_to=parent,
             answered=answered,
@@ -196,23 +198,30 @@ class Resolver:
             chain.append(MessageId(row["remote"]))
         return tuple(dict.fromkeys(chain))
 
-    async def _title(self, tx: Snapshot, message: Row, event: Message, target: str) -> str | None:
+    async def _title(self, message: Row, event: Message, way: Way) -> str | None:
         """Its own; else that of the conversation, which a plain answer belongs to as much as one in the thread.
 
-        Not of a conversation that the target's readers were never shown (CVE-2024-32000): what an answer quotes of
-        it is theirs to read only then.
+        A conversation that nobody has named is called by its first words. Not one that the target's readers were never
+        shown (CVE-2024-32000): what an answer quotes of it is theirs to read only then.
         """
-        first = message["root"]
-        if first is None and message["parent"] is not None:
-            parent = await tx.one("message_get", id=message["parent"])
-            first = (parent["root"] or parent["id"]) if parent is not None else None
-        if event.title is not None or first is None:
+        if event.title is not None:
             return event.title
-        shown = await tx.one("copy_on", message=first, target=target)
-        if shown is None or shown["state"] not in {ORIGIN, THERE}:
-            return None
-        root = await self._event(tx, first)
-        return root.title if isinstance(root, Message) else None
+        row: Row | None = message
+        top: tuple[Row, Text] | None = None
+        for _step in range(DEEPEST):
+            above = row["root"] or row["parent"] if row is not None else None
+            async with self._db.snapshot() as tx:
+                row = await tx.one("message_get", id=above) if above is not None else None
+                shown = await tx.one("copy_on", message=above, target=way.target) if above is not None else None
+            if row is None or shown is None or shown["state"] not in {ORIGIN, THERE}:
+                break
+            first = self._opened(row)
+            if not isinstance(first, Message):
+                break
+            if first.title is not None:
+                return first.title
+            top = row, first.text
+        return first_words((await self.text(top[1], top[0], way)).plain) if top is not None else None
 
     async def _answered(self, tx: Snapshot, message: int | None, target: str) -> Author | None:
         """Who wrote the nearest message above that came from the target itself."""
@@ -228,6 +237,15 @@ class Resolver:
 
     async def _event(self, tx: Snapshot, message: int) -> Event | None:
         row = await tx.one("message_get", id=message)
-        if row is None or row["body"] is None:
-            return None
-        return codec.load(self._sealer.open(row["body"], place="message.body"))
+        return self._opened(row) if row is not None else None
+
+    def _opened(self, row: Row) -> Event | None:
+        return codec.load(self._sealer.open(row["body"], place="message.body")) if row["body"] is not None else None
+
+
+def first_words(text: str) -> str | None:
+    """The first line with words in it, cut where it is long: what a conversation without a title is called."""
+    line = next((words for line in text.splitlines() if (words := " ".join(line.split()))), "")
+    if len(line) > TITLE:
+        line = (line[:TITLE].rpartition(" ")[0] or line[:TITLE]).rstrip(" ,;:") + " …"
+    return line or None

@@ -279,11 +279,11 @@ class Router:
 
     async def _relations(self, tx: Tx, target: str, event: Message) -> tuple[int | None, int | None, bool]:
         """The message answered, the thread's root, and whether this one was spoken of before it came."""
-        parent = root = None
+        parent = root = answered = None
         for id_ in dict.fromkeys((*([event.reply_to] if event.reply_to else ()), *reversed(event.thread))):
             found = await tx.one("copy_find", target=target, remote=id_)
             if found is not None:
-                parent = found["message"]
+                parent, answered = found["message"], found
                 break
         for id_ in event.thread:
             found = await tx.one("copy_find", target=target, remote=id_)
@@ -292,6 +292,8 @@ class Router:
                 break
         if root is None and event.thread == ():
             root = await self._thread_of(tx, target, event.id)
+        if root is None and answered is not None and target.startswith("link:"):
+            root = answered["root"]  # a network without threads answers what is in one: so is the answer
         expected = await self._thread_of(tx, target, event.id)
         if expected is not None and root is None:
             root = expected

@@ -64,7 +64,8 @@ class Peer(ABC):
 
     ``argument`` is what a command would name the chat by, ``nowhere`` what names none; ``chat`` is what the bridge made
     of the argument, and set before anything is said. ``wrong`` is a configuration whose credentials are refused;
-    ``vanished`` a chat that there was and is no longer. ``threads``: who answers what can be told.
+    ``vanished`` a chat that there was and is no longer. ``threads``: who answers what can be told. ``empty_files``: a
+    file without a byte is taken.
     """
 
     bridge: Bridge[Any]
@@ -74,6 +75,7 @@ class Peer(ABC):
     wrong: BaseModel | None = None
     vanished: ChatId | None = None
     threads: bool = True
+    empty_files: bool = True
     chat: Chat | None = None
 
     @abstractmethod

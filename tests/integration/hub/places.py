@@ -34,6 +34,7 @@ class Seen:
 
     author: str
     text: str
+    title: str = ""
     thread: str = ""
     answers: str = ""
     edited: bool = False
@@ -110,6 +111,7 @@ class Room(Place):
         events = await self.events()
         names = {e["state_key"]: e["content"].get("displayname", "") for e in events if e["type"] == "m.room.member"}
         shown: dict[str, Seen] = {}
+        related: dict[str, tuple[str, str]] = {}
         for event in events:
             content, relation = event["content"], event["content"].get("m.relates_to") or {}
             target, by = relation.get("event_id", ""), names.get(event["sender"]) or event["sender"]
@@ -129,14 +131,17 @@ class Room(Place):
                 shown[event["event_id"]] = Seen(
                     author=profile.get("displayname") or by,
                     text="" if file or not content else _unnamed(content),
-                    thread=shown[target].text if threaded and target in shown else "",
-                    answers=shown[answered].text if answered in shown else "",
                     gone=not content,
                     emote=content.get("msgtype") == "m.emote",
                     notice=content.get("msgtype") == "m.notice",
                     files=(content.get("filename") or content["body"],) if file else (),
                 )
-        return shown
+                related[event["event_id"]] = (target if threaded else "", answered)
+        words = {id_: "(supprimé)" if one.gone else one.text for id_, one in shown.items()}
+        return {
+            id_: replace(one, thread=words.get(related[id_][0], ""), answers=words.get(related[id_][1], ""))
+            for id_, one in shown.items()
+        }
 
     async def id_of(self, text: str) -> str:
         await self.until(text)
@@ -184,10 +189,16 @@ class MailingList(Place):
         self.me, self.address, self.label = person, address, "courriel"
         self.post = f"{name}@{LIST_DOMAIN}"
         self._passed: set[int] = set()
+        self._read = 0
+        self._parsed: list[tuple[float, EmailMessage]] = []
         self._own: list[tuple[float, EmailMessage]] = []
 
     def _letters(self) -> Sequence[EmailMessage]:
-        ours = [(one.at, one.message()) for one in self.world.sink.mails if self.post in one.recipients]
+        for one in self.world.sink.mails[self._read :]:
+            self._read += 1
+            if self.post in one.recipients:
+                self._parsed.append((one.at, one.message()))
+        ours = self._parsed
         return [message for _at, message in sorted([*ours, *self._own], key=lambda each: each[0])]
 
     async def seen(self) -> Sequence[Seen]:
@@ -243,6 +254,7 @@ def _letter(one: EmailMessage, letters: Sequence[EmailMessage]) -> Seen:
     return Seen(
         author=one["From"].addresses[0].display_name,
         text=text,
+        title=str(one["Subject"]),
         thread=_words(root) if root is not None else "",
         answers=_words(answered) if answered is not None else "",
         emote=text.startswith("* "),
@@ -291,7 +303,7 @@ class IrcChannel(Place):
             if named[1]:
                 author, text = named[1], text[named.end() :]
             else:
-                author, emote = self.pont, True
+                author, emote = "", True
         answered = line.tags.get("+draft/reply", line.tags.get("+reply", ""))
         return Seen(
             author=author,

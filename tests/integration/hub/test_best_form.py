@@ -1,6 +1,7 @@
 """Everything that can be done, from each place of a room linked to four networks, as it is seen in all the others."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,7 @@ async def differences(
         return [f"still there: {shown}"] if shown else []
     if len(found) != 1:
         return [f"{text!r} is there {len(found)} times: {found}"]
-    one = found[0]
+    one = replace(found[0], title="")
     for relation in ("thread", "answers"):  # a mail's words stand under its subject
         if wanted.get(relation) and wanted[relation] in getattr(one, relation):
             wanted[relation] = getattr(one, relation)

@@ -16,6 +16,7 @@ import pytest
 import pytest_asyncio
 from ruamel.yaml import YAML
 
+from tchap_bridges.testing.inspircd import Inspircd
 from tchap_bridges.testing.irc_client import IrcClient
 from tchap_bridges.testing.matrix_client import Client, MatrixError
 from tchap_bridges.testing.ngircd import Ngircd
@@ -31,13 +32,14 @@ _numbers = itertools.count(1)
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def world(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, ngircd: Ngircd
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, ngircd: Ngircd, inspircd: Inspircd
 ) -> AsyncIterator[World]:
     flood = {"burst": 100, "seconds": 0}
     irc = {"bridge": "irc", "host": ngircd.host, "port": ngircd.port, "security": "none", "nick": "passe"}
     template = Path(request.config.rootpath) / ".cache" / "synapse"
     folder = tmp_path_factory.mktemp("holes")
-    changes = {"bridges": {"irc": {**irc, "flood": flood}}}
+    other = {**irc, "host": inspircd.host, "port": inspircd.port}
+    changes = {"bridges": {"irc": {**irc, "flood": flood}, "autre": {**other, "flood": flood}}}
     async with await World.start(folder, template=template, changes=changes) as found:
         yield found
 
@@ -164,6 +166,26 @@ async def test_cve_2025_27146_topics_names_and_reasons(place: Open) -> None:
     await p.camille.kick(p.room, p.mallory.user_id, reason=f"dehors{EVIL}")
     await p.only_messages()
     assert "bonjour" in p.said
+
+
+# One name, one person
+
+
+async def test_cve_2022_39203_one_nick_on_two_networks_is_two_people(
+    place: Open, inspircd: Inspircd, irc_client: Person
+) -> None:
+    """Whoever takes the nick of somebody of another network does not speak with that one's face."""
+    p = await place()
+    assert "✓" in await p.world.link(p.camille, p.room, f"irc {p.channel} via=autre")
+    impostor = await irc_client(inspircd, p.zoe.nick)
+    await impostor.join(p.channel)
+    p.zoe.say(p.channel, "la vraie")
+    impostor.say(p.channel, "la fausse")
+    said = [await p.camille.wait_for_text(p.room, words, timeout=30) for words in ("la vraie", "la fausse")]
+    senders = [event["sender"] for event in said]
+    assert senders[0] != senders[1]
+    names = [(await p.camille.members(p.room))[sender]["displayname"] for sender in senders]
+    assert names == [f"{p.zoe.nick} (irc)", f"{p.zoe.nick} (autre)"]
 
 
 # What a reader may see

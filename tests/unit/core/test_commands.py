@@ -286,11 +286,11 @@ async def test_a_link_keeps_its_number(tmp_path: Path) -> None:
 async def test_who_else_hears_it_is_told_at_the_time(tmp_path: Path) -> None:
     async with stage(tmp_path) as s:
         said = await answer(s, "!pont net #d")
-        assert "Ce qui en vient part aussi vers #c." in said
-        assert "Ce qui vient de #c y part aussi." in said
+        assert "Ce qui en vient part aussi vers #c (net)." in said
+        assert "Ce qui vient de #c (net) y part aussi." in said
         said = await answer(s, "!pont net #e sens=sortant")
         assert "part aussi vers" not in said
-        assert "Ce qui vient de #c, #d y part aussi." in said
+        assert "Ce qui vient de #c (net), #d (net) y part aussi." in said
 
 
 @pytest.mark.parametrize(

@@ -238,3 +238,37 @@ async def test_an_edit_knows_what_was_there_before(tmp_path: Path) -> None:
             ("un", "deux"),
             ("deux", "trois"),
         ]
+
+
+async def test_an_answer_to_what_is_in_a_thread_is_in_the_thread(tmp_path: Path) -> None:
+    """From a network that has no threads; in the room people choose."""
+    async with stage(tmp_path) as s:
+        root = await s.say("racine", id="$root")
+        await s.say("dans le fil", thread=[root], id="$in")
+        await s.net.shown.until(2)
+        await settled(s)
+        seen = [ids[0] for ids in s.net.shown.seen.values()]
+        await s.net.say("réponse", reply_to=seen[1])
+        (shown,) = await s.shown.until(1)
+        assert (shown.thread, shown.reply_to, shown.in_thread) == ((root,), "$in", True)
+        await s.say("hors du fil", reply_to="$in")
+        (*_, outside) = await s.net.shown.until(3)
+        assert (outside.reply_to, outside.in_thread) == (seen[1], False)
+
+
+async def test_a_conversation_without_a_title_is_called_by_its_first_words(tmp_path: Path) -> None:
+    async with stage(tmp_path, nets=("net", "autre")) as s:
+        await s.link("#d", net="autre")
+        first = await s.say("Qui vient demain à la journée portes ouvertes, et avec combien de personnes ?", id="$q")
+        (asked,) = await s.net.shown.until(1)
+        await s.nets["autre"].shown.until(1)
+        await settled(s)
+        seen = next(iter(s.net.shown.seen.values()))[0]
+        await s.net.say("moi", reply_to=seen, id="n1")
+        (_, answer) = await s.nets["autre"].shown.until(2)
+        await settled(s)
+        await s.say("avec qui ?", reply_to=list(s.shown.seen.values())[-1][0])
+        (*_, again) = await s.nets["autre"].shown.until(3)
+        assert asked.title is None
+        assert answer.title == again.title == "Qui vient demain à la journée portes ouvertes, et avec …"
+        assert first == "$q"

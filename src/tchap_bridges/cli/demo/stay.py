@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.rule import Rule
 
+from tchap_bridges.cli.demo.hub import CHANNEL, Abroad
 from tchap_bridges.cli.demo.mailing import Mailing, shown
 from tchap_bridges.testing.world import World
 
@@ -28,9 +29,10 @@ def latest_thread(events: Sequence[Mapping[str, Any]], ghosts: str) -> tuple[str
 class Stay:
     """What can be tried next, until Ctrl-C."""
 
-    def __init__(self, console: Console, world: World, mailing: Mailing) -> None:
+    def __init__(self, console: Console, world: World, mailing: Mailing, abroad: Abroad | None = None) -> None:
         self._console = console
         self._world = world
+        self._abroad = abroad
         self._camille, self._room, self._address = mailing.camille, mailing.room, mailing.address
 
     async def until_stopped(self) -> None:
@@ -42,6 +44,7 @@ class Stay:
             f"Adresse du salon {self._address}",
             f"Santé, mesures   http://127.0.0.1:{world.bridge.ports.operate}/health   /metrics",
             f"Configuration    {world.bridge.folder}/config.yaml",
+            *self._elsewhere(),
             "",
             "Envoyer un autre courriel à la liste, dans un autre terminal :",
             f'    {script} "Un autre sujet" "Bonjour à tous !"',
@@ -55,6 +58,16 @@ class Stay:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
         await self.live(sys.stdin.fileno(), stop)
+
+    def _elsewhere(self) -> Sequence[str]:
+        """Where to speak as somebody who is not on Matrix."""
+        if self._abroad is None:
+            return ()
+        lines = [f"Slack            {self._abroad.slack.url}   (parlez-y au nom de Marc, dans {CHANNEL})"]
+        if self._abroad.irc is not None:
+            irc = self._abroad.irc
+            lines.append(f"IRC              {irc.host} port {irc.port}, sans TLS, canal {CHANNEL}, tout client IRC")
+        return lines
 
     async def live(self, typed: int, stop: asyncio.Event) -> None:
         """``typed`` is the descriptor that lines come from."""

@@ -1,0 +1,111 @@
+"""Files of Slack and people's pictures, streamed. Our token is shown to Slack alone.
+
+https://docs.slack.dev/reference/objects/file-object ("url_private"): a token that is not good for a file gets a page to
+sign in, with status 200.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final
+from urllib.parse import urljoin, urlsplit
+
+import aiohttp
+
+from tchap_bridge_slack import values
+from tchap_bridge_slack.api import Api
+from tchap_bridge_slack.people import AVATAR
+from tchap_bridges.errors import NotReady, Undeliverable
+from tchap_bridges.i18n import _
+from tchap_bridges.ids import FileRef
+
+_CHUNK: Final = 64 * 1024
+_REDIRECTS: Final = 3
+
+
+class Downloads:
+    """``most``: bytes that a file may have."""
+
+    def __init__(self, api: Api, most: int) -> None:
+        self._api = api
+        self._most = most
+
+    @asynccontextmanager
+    async def open(self, ref: FileRef) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Raises `Undeliverable` for what is gone or not ours to see, `NotReady` when Slack does not answer."""
+        if ref.startswith(AVATAR):
+            async with self._get(ref.removeprefix(AVATAR), {}, mime="image/") as chunks:
+                yield chunks
+            return
+        kind, _space, id_ = ref.partition(" ")
+        if kind != "file" or not id_:
+            raise Undeliverable(_("Slack n'a pas ou plus ce fichier"))
+        file = await self._info(id_)
+        url = values.string(file, "url_private_download") or values.string(file, "url_private")
+        size = file.get("size")
+        if isinstance(size, int) and size > self._most:
+            raise Undeliverable(_("ce fichier dépasse {n} Mo", n=self._most // 1_000_000))
+        if not self._trusted(url):
+            raise Undeliverable(_("ce fichier n'est pas chez Slack : l'application ne peut pas le lire"))
+        async with self._get(url, self._api.bearer, mime=values.string(file, "mimetype"), size=size) as chunks:
+            yield chunks
+
+    async def _info(self, id_: str) -> Mapping[str, Any]:
+        client = self._api.client
+        said = await self._api.read("files.info", lambda: client.files_info(file=id_))
+        return values.mapping(said.get("file"))
+
+    def _trusted(self, url: str) -> bool:
+        parts, ours = urlsplit(url), urlsplit(self._api.base)
+        if (parts.scheme, parts.hostname, parts.port) == (ours.scheme, ours.hostname, ours.port):
+            return True
+        host = parts.hostname or ""
+        return parts.scheme == "https" and (host == "slack.com" or host.endswith((".slack.com", ".slack-files.com")))
+
+    @asynccontextmanager
+    async def _get(
+        self, url: str, headers: Mapping[str, str], *, mime: str, size: Any = None
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        try:
+            for _hop in range(_REDIRECTS):
+                async with self._api.http.get(
+                    url, headers=headers, allow_redirects=False, proxy=self._api.client.proxy
+                ) as answer:
+                    if answer.status in {301, 302, 303, 307, 308}:
+                        url = urljoin(url, answer.headers.get("Location", ""))
+                        if headers and not self._trusted(url):
+                            raise _not_ours()
+                        continue
+                    self._check(answer, mime, size)
+                    yield self._chunks(answer)
+                    return
+        except (aiohttp.ClientError, OSError) as error:
+            raise NotReady(_("le fichier ne se lit pas chez Slack")) from error
+        raise _not_ours()
+
+    def _check(self, answer: aiohttp.ClientResponse, mime: str, size: Any) -> None:
+        if answer.status in {404, 410}:
+            raise Undeliverable(_("Slack n'a pas ou plus ce fichier"))
+        if answer.status == 429 or answer.status >= 500:
+            raise NotReady(_("le fichier ne se lit pas chez Slack ({code})", code=answer.status))
+        if answer.status != 200:
+            raise _not_ours()
+        page = answer.content_type == "text/html"
+        if page and (not mime.startswith("text/html") or (isinstance(size, int) and answer.content_length != size)):
+            raise _not_ours()
+        if mime == "image/" and not answer.content_type.startswith("image/"):
+            raise Undeliverable(_("cette image n'en est pas une"))
+
+    async def _chunks(self, answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+        read = 0
+        async for chunk in answer.content.iter_chunked(_CHUNK):
+            read += len(chunk)
+            if read > self._most:
+                raise Undeliverable(_("ce fichier dépasse {n} Mo", n=self._most // 1_000_000))
+            yield chunk
+
+
+def _not_ours() -> Undeliverable:
+    return Undeliverable(
+        _("Slack ne laisse pas l'application lire ce fichier"),
+        remedy=_("L'exploitant vérifie que l'application a le droit files:read."),
+    )
