@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,7 +23,7 @@ from ruamel.yaml import YAML
 
 from bench.backstage import backstage
 from bench.figures import Figures, quantile
-from bench.heisenbridge import Heisenbridge
+from bench.heisenbridge import NICK, Heisenbridge
 from bench.procs import Costs
 from tchap_bridges.testing.inspircd import Inspircd
 from tchap_bridges.testing.irc_client import IrcClient
@@ -94,7 +95,7 @@ class Stage:
         """Let everybody's ghost enter, and keep what ours said, to be said again raw."""
         for side in (self.ours, self.heisenbridge, self.history):
             marks = await side.burst(TALKERS)
-            await self._until(side.room, lambda seen, marks=marks: len(seen.keys() & set(marks)) == len(marks))
+            await self._until(side.room, partial(_holds, {*marks}, len(marks)))
         async with backstage(self.world.bridge.folder) as store:
             for event in await self._last(self.ours.room, TALKERS):
                 self._said.append((event["sender"], store.device(event["sender"]), event["content"]))
@@ -158,7 +159,7 @@ class Stage:
         """
         before = len(side.tap.handed)
         marks = await side.burst(number - away)
-        await self._until(side.room, lambda seen: len(seen.keys() & set(marks)) >= number // KILLED_AT)
+        await self._until(side.room, partial(_holds, {*marks}, number // KILLED_AT))
         await side.kill()
         handed = {*_MARK.findall(side.tap.handed[before:].decode(errors="replace"))} & set(marks)
         due = handed
@@ -239,21 +240,35 @@ async def stage(folder: Path, *, template: Path | None) -> AsyncIterator[Stage]:
         rooms = [await _linked(world, agent, name, via) for name, via in (("#nous", "irc"), ("#fil", "histoire"))]
         others_room = await other.link(agent, other_tap.port, "#eux")
         bridge = world.bridge
-        ours = {"nick": _NICK, "pid": lambda: bridge.pid, "kill": bridge.kill, "start": bridge.start}
+
+        def ours(channel: str, room: str, tap: Tap, who: Sequence[IrcClient]) -> Side:
+            return Side(
+                key="irc",
+                nick=_NICK,
+                channel=channel,
+                room=room,
+                tap=tap,
+                people=who,
+                pid=lambda: bridge.pid,
+                kill=bridge.kill,
+                start=bridge.start,
+            )
+
+        theirs = Side(
+            key="heisenbridge",
+            nick=NICK,
+            channel="#eux",
+            room=others_room,
+            tap=other_tap,
+            people=people[0],
+            pid=lambda: other.pid,
+            kill=other.kill,
+            start=start_other,
+        )
         sides = (
-            Side(key="irc", channel="#nous", room=rooms[0], tap=ours_tap, people=people[0], **ours),
-            Side(
-                key="heisenbridge",
-                nick="heisen",
-                channel="#eux",
-                room=others_room,
-                tap=other_tap,
-                people=people[0],
-                pid=lambda: other.pid,
-                kill=other.kill,
-                start=start_other,
-            ),
-            Side(key="irc", channel="#fil", room=rooms[1], tap=keeping_tap, people=people[1], **ours),
+            ours("#nous", rooms[0], ours_tap, people[0]),
+            theirs,
+            ours("#fil", rooms[1], keeping_tap, people[1]),
         )
         for side in sides:
             await side.present()
@@ -317,6 +332,11 @@ async def measure(on: Stage, figures: Figures, *, rounds: int, lines: int, singl
 
 def _says(channel: str) -> Callable[[Any], bool]:
     return lambda line: line.command == "PRIVMSG" and line.target == channel and bool(_MARK.search(line.text))
+
+
+def _holds(marks: set[str], least: int, seen: Counter[str]) -> bool:
+    """So many of these are there."""
+    return len(seen.keys() & marks) >= least
 
 
 def _marks(event: dict[str, Any]) -> list[str]:

@@ -14,11 +14,13 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tchap_bridges.testing.inspircd import Inspircd
 from tchap_bridges.testing.irc_client import IrcClient
+from tchap_bridges.testing.irc_line import Line
 from tchap_bridges.testing.matrix_client import Client
 from tchap_bridges.testing.ngircd import Ngircd
 from tchap_bridges.testing.tap import Tap
@@ -73,7 +75,7 @@ class Network:
             token = self.ledger.new(place.name, person.nick)
             start = self.judge.mark()
             person.say(f"#{place.name}", f"bonjour {token}")
-            await self.judge.wait_for(lambda line, word=str(token): word in line.text, since=start, timeout=30)
+            await self.judge.wait_for(partial(_has, str(token)), since=start, timeout=30)
             if self.history:
                 self.ledger.acknowledge(token)
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))
@@ -146,7 +148,8 @@ async def network(ground: Ground, make: Callable[[Path], Ngircd | Inspircd], peo
     """A server of its own, and the bridge connected to it through the tap."""
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="tchap-irc-", ignore_cleanup_errors=True))
-        server = await stack.enter_async_context(make(Path(folder)))
+        server = make(Path(folder))
+        await stack.enter_async_context(server)
         tap = await stack.enter_async_context(Tap(server.port))
         nicks = ("juge", "zoe", "max", "lea", "tom")[: people + 1]
         judge, *others = await asyncio.gather(*(server.client(nick) for nick in nicks))
@@ -156,6 +159,10 @@ async def network(ground: Ground, make: Callable[[Path], Ngircd | Inspircd], peo
         irc = {"host": "127.0.0.1", "port": tap.port, "security": "none", "nick": "pont", "flood": flood}
         await stack.enter_async_context(ground.running(bridges={"irc": irc}))
         yield Network(tap, judge, others, isinstance(server, Inspircd))
+
+
+def _has(words: str, line: Line) -> bool:
+    return words in line.text
 
 
 def _keeping(folder: Path) -> Inspircd:
@@ -231,7 +238,7 @@ async def cut_before_echo(ground: Ground, scale: Scale) -> Verdict:
                 async with asyncio.timeout(30):
                     await net.tap.sprung.wait()
                 if not swallow:
-                    await net.judge.wait_for(lambda line, word=str(token): word in line.text, timeout=30)
+                    await net.judge.wait_for(partial(_has, str(token)), timeout=30)
                 net.tap.cut()
                 await net.talk(place, place.agents[0], 3, pause=0)  # what follows leaves once it is back
             verdict = await net.judged(ground, where, most=2)
