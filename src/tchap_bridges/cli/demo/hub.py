@@ -133,7 +133,7 @@ class Hub:
         console.print(Panel(Text(timeline), title="le salon"))
         console.print(Panel(Text(self._abroad.channel), title=f"Slack, {CHANNEL}"))
         if zoe is not None:
-            lines = "\n".join(f"<{nick}> {text}" for nick, text in zoe.said(CHANNEL))
+            lines = "\n".join(f"<{nick}> {''.join(filter(str.isprintable, text))}" for nick, text in zoe.said(CHANNEL))
             console.print(Panel(Text(lines), title=f"IRC, {CHANNEL}, tel que Zoé le lit"))
 
     async def _in_room(self, words: str) -> dict[str, Any]:
