@@ -149,9 +149,7 @@ async def test_an_edit_covers_all_parts(world: World) -> None:
 async def test_files_go_with_their_words(world: World) -> None:
     root = world.people.say("#general", "alice", "envoie")
     files = [FakeAttachment("plan.pdf", b"plan" * 1000), FakeAttachment("vide.txt", b""), FakeAttachment("b.txt", b"b")]
-    message = replace(
-        world.rig.message("voici", files=files), thread=(MessageId(root.ts),), in_thread=True
-    )
+    message = replace(world.rig.message("voici", files=files), thread=(MessageId(root.ts),), in_thread=True)
     (ts,) = await world.rig.send(message)
     shown = world.people.message("#general", ts)
     assert [world.people.files[one].data for one in shown.files] == [b"plan" * 1000, b"b"]
