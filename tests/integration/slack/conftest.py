@@ -9,8 +9,8 @@ import pytest_asyncio
 
 from tchap_bridge_slack import SlackBridge, SlackConfig
 from tchap_bridges.bridge import Chat, NamesChats
-from tchap_bridges.testing.host import FakeHost
 from tchap_bridges.testing import rig
+from tchap_bridges.testing.host import FakeHost
 from tchap_bridges.testing.rig import Peer, Rig, Shown
 from tchap_bridges.testing.slack import Slack
 

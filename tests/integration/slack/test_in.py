@@ -5,7 +5,7 @@ import pytest
 from tchap_bridge_slack import SlackBridge
 from tchap_bridges.bridge import ListsMembers, NamesChats, OpensFiles
 from tchap_bridges.errors import BridgeError, Misconfigured, Undeliverable
-from tchap_bridges.events import ChatChanged, Deletion, Edit, Form, Message, Reaction
+from tchap_bridges.events import ChatChanged, Deletion, Edit, Form, Reaction
 from tchap_bridges.ids import FileRef
 from tchap_bridges.testing.host import FakeHost
 from tchap_bridges.testing.rig import ASKER, until
@@ -191,7 +191,10 @@ async def test_catching_up_waits_for_its_turn(working) -> None:
         assert world.texts() == ["avant", "manqué", "en direct"]
 
 
-@pytest.mark.parametrize("form", ["#general", "general", "<#{id}|general>", "{id}", "https://essai.slack.com/archives/{id}/p1700000000000100"])
+@pytest.mark.parametrize(
+    "form",
+    ["#general", "general", "<#{id}|general>", "{id}", "https://essai.slack.com/archives/{id}/p1700000000000100"],
+)
 async def test_finds_it_however_it_is_called(world: World, form: str) -> None:
     assert isinstance(world.rig.connection, NamesChats)
     found = await world.rig.connection.find(form.format(id=world.rig.chat.id), {}, ASKER)
@@ -203,7 +206,12 @@ async def test_refuses_with_a_remedy(world: World) -> None:
     world.people.add_channel("secret", "alice", private=True)
     world.people.add_channel("vieux", "alice")
     world.people.archive("#vieux", "alice")
-    for name, word in (("#secret", "/invite @passerelle"), ("#vieux", "archiv"), ("#rien", "/invite"), ("@alice", "#general")):
+    for name, word in (
+        ("#secret", "/invite @passerelle"),
+        ("#vieux", "archiv"),
+        ("#rien", "/invite"),
+        ("@alice", "#general"),
+    ):
         with pytest.raises(Misconfigured) as error:
             await world.rig.connection.find(name, {}, ASKER)
         assert word in f"{error.value.reason} {error.value.remedy}"
@@ -233,5 +241,3 @@ async def test_check_names_what_is_missing(slack) -> None:
     (finding,) = await SlackBridge.check(config_of(slack))
     assert finding.remedy
     await slack.start()
-
-

@@ -1,5 +1,6 @@
 """What leaves for Slack: once, at its pace, and whole."""
 
+import itertools
 import time
 from dataclasses import replace
 
@@ -9,7 +10,9 @@ from tchap_bridges.bridge import OutgoingDeletion, OutgoingEdit, OutgoingReactio
 from tchap_bridges.errors import BadCredentials, NotReady, Undeliverable, Unsupported
 from tchap_bridges.events import Author, Form, Text, mention
 from tchap_bridges.ids import ChatId, MessageId, PersonId
+from tchap_bridges.testing.host import FakeHost
 from tchap_bridges.testing.rig import JEANNE, FakeAttachment, until
+from tchap_bridges.testing.slack import events
 from tchap_bridges.testing.slack.composer import unescaped
 
 from .conftest import World
@@ -64,13 +67,11 @@ async def test_retry_after_holds_one_channel_and_no_other(world: World) -> None:
 
 
 async def test_one_post_a_second(working, slack) -> None:
-    from tchap_bridges.testing.host import FakeHost
-
     async with working(FakeHost(), pace={"burst": 1, "seconds": 0.4}) as world:
         for n in range(3):
             await world.rig.send(world.rig.message(f"n° {n}"))
         times = [one.at for one in world.asked("chat.postMessage")]
-        assert [b - a >= 0.35 for a, b in zip(times, times[1:], strict=False)] == [True, True]
+        assert [b - a >= 0.35 for a, b in itertools.pairwise(times)] == [True, True]
 
 
 async def test_name_picture_thread_and_people(world: World) -> None:
@@ -149,9 +150,7 @@ async def test_an_edit_covers_all_parts(world: World) -> None:
 async def test_files_go_with_their_words(world: World) -> None:
     root = world.people.say("#general", "alice", "envoie")
     files = [FakeAttachment("plan.pdf", b"plan" * 1000), FakeAttachment("vide.txt", b""), FakeAttachment("b.txt", b"b")]
-    message = replace(
-        world.rig.message("voici", files=files), thread=(MessageId(root.ts),), in_thread=True
-    )
+    message = replace(world.rig.message("voici", files=files), thread=(MessageId(root.ts),), in_thread=True)
     (ts,) = await world.rig.send(message)
     shown = world.people.message("#general", ts)
     assert [world.people.files[one].data for one in shown.files] == [b"plan" * 1000, b"b"]
@@ -249,8 +248,6 @@ async def test_a_channel_with_another_id(world: World) -> None:
     channel.id = world.people.new_id("C")
     world.people.channels[channel.id] = world.people.channels.pop(old)
     world.slack.subscription.types.add("channel_id_changed")
-    from tchap_bridges.testing.slack import events
-
     events._SCOPES.setdefault("channel_id_changed", "channels:read")
     world.people.emit("channel_id_changed", old_channel_id=old, new_channel_id=channel.id)
     world.people.say("#autre", "bob", "toujours là")

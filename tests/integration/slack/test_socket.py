@@ -5,11 +5,13 @@ import asyncio
 import pytest
 
 from tchap_bridge_slack import SlackBridge
+from tchap_bridge_slack import sockets as ours
 from tchap_bridges.errors import BadCredentials, NotReady
 from tchap_bridges.events import Form, Membership
 from tchap_bridges.testing.host import FakeHost
 from tchap_bridges.testing.rig import until
-from tchap_bridges.testing.slack import Slack
+from tchap_bridges.testing.slack import Slack, sockets
+from tchap_bridges.testing.slack.model import Message
 
 from .conftest import World, config_of
 
@@ -84,8 +86,6 @@ async def test_our_own_posts_are_echoes(world: World) -> None:
 async def test_other_robots_are_shown(world: World) -> None:
     robot = world.people.add_bot("meteo")
     world.people.join("#general", robot.user_id)
-    from tchap_bridges.testing.slack.model import Message
-
     channel = world.people.channel("#general")
     world.people.post(
         Message(
@@ -118,9 +118,7 @@ async def test_who_writes_to_us_alone_is_told_once(world: World) -> None:
 
 async def test_a_dead_router_is_noticed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """No goodbye, no reset: only the ping that nobody answers."""
-    from tchap_bridge_slack import sockets
-
-    monkeypatch.setattr(sockets, "PING_SECONDS", 0.4)
+    monkeypatch.setattr(ours, "PING_SECONDS", 0.4)
     world.slack.sockets.cut()
     await until(lambda: world.rig.restarts >= 1 and world.slack.sockets.open)
     before = world.rig.restarts
@@ -146,8 +144,6 @@ async def test_an_app_that_is_cut_off_stops(slack: Slack, what: str) -> None:
 
 
 async def test_too_many_sockets_is_no_end(slack: Slack) -> None:
-    from tchap_bridges.testing.slack import sockets
-
     async with SlackBridge().open(config_of(slack), FakeHost()) as connection:
         original, sockets.MOST_SOCKETS = sockets.MOST_SOCKETS, 0
         try:
