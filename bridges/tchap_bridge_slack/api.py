@@ -131,7 +131,7 @@ class Api:
 
     def _refused(self, method: str, channel: str, error: SlackApiError, *, app: bool) -> Exception:
         response: Any = error.response
-        status = getattr(response, "status_code", None) or getattr(response, "status", 0)
+        status: int = getattr(response, "status_code", 0) or getattr(response, "status", 0)
         data = getattr(response, "data", None)
         said: Mapping[str, Any] = data if isinstance(data, Mapping) else {}
         code = str(said.get("error") or "")

@@ -27,7 +27,7 @@ class Teller(Protocol):
     """Who hands things to the core; see `incoming.Incoming`."""
 
     async def history(self, chat: str, message: Json, /) -> None: ...
-    async def tell(self, told: Told, /) -> None: ...
+    async def tell(self, told: Told, /) -> bool: ...
 
 
 class _Found(NamedTuple):
@@ -39,9 +39,7 @@ class _Found(NamedTuple):
 class CatchUp:
     """For one connection. ``where``: the channel's id today."""
 
-    def __init__(
-        self, api: Api, settings: Settings, marks: Marks, teller: Teller, where: Callable[[str], str]
-    ) -> None:
+    def __init__(self, api: Api, settings: Settings, marks: Marks, teller: Teller, where: Callable[[str], str]) -> None:
         self._api = api
         self._settings = settings
         self._marks = marks
@@ -110,7 +108,9 @@ class CatchUp:
     async def _history(self, channel: str, oldest: float, *, latest: float | None = None) -> AsyncIterator[Json]:
         """Newest first."""
         client = self._api.client
-        bounds = {"oldest": f"{oldest:.6f}"} | ({"latest": f"{latest:.6f}"} if latest is not None else {})
+        bounds: dict[str, Any] = {"oldest": f"{oldest:.6f}"} | (
+            {"latest": f"{latest:.6f}"} if latest is not None else {}
+        )
 
         def page(cursor: str) -> Awaitable[Any]:
             return client.conversations_history(

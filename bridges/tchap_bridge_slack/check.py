@@ -20,7 +20,7 @@ async def check(config: SlackConfig) -> list[Finding]:
         try:
             said, headers = await api.auth()
         except NotReady as error:
-            remedy = _("vérifiez le pare-feu et le mandataire (HTTPS_PROXY) : le pont joint slack.com et *.slack.com en HTTPS")
+            remedy: str = _("vérifiez le pare-feu et HTTPS_PROXY : le pont joint slack.com et *.slack.com en HTTPS")
             return [Finding(subject=_("Slack"), level=Level.FAIL, detail=error.reason, remedy=remedy)]
         except (BadCredentials, Undeliverable) as error:
             remedy = error.remedy or MANIFEST
@@ -77,7 +77,9 @@ async def _socket(api: Api) -> list[Finding]:
     except Undeliverable as error:
         return [Finding(subject=subject, level=Level.FAIL, detail=error.reason, remedy=error.remedy or MANIFEST)]
     except NotReady as error:
-        return [Finding(subject=subject, level=Level.WARN, detail=error.reason, remedy=_("recommencez dans une minute"))]
+        return [
+            Finding(subject=subject, level=Level.WARN, detail=error.reason, remedy=_("recommencez dans une minute"))
+        ]
     return [Finding(subject=subject, level=Level.OK, detail=_("accepté, le mode socket est actif"))]
 
 
@@ -87,5 +89,3 @@ def _clock(offset: float) -> list[Finding]:
         return [Finding(subject=subject, level=Level.OK, detail=_("à l'heure de Slack"))]
     detail = _("à {n} s de celle de Slack", n=round(abs(offset)))
     return [Finding(subject=subject, level=Level.WARN, detail=detail, remedy=_("activez la synchronisation (NTP)"))]
-
-

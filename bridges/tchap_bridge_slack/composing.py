@@ -114,7 +114,9 @@ def posts_of(text: Text, head: tuple[list[Block], str], *, emoted: bool = False)
         return []
     posts = [Post(one.text, _marked(one.blocks, emoted=emoted)) for one in written] or [Post("", [])]
     first = posts[0]
-    posts[0] = replace(first, text="\n".join(part for part in (said, first.text) if part), blocks=[*blocks, *first.blocks])
+    posts[0] = replace(
+        first, text="\n".join(part for part in (said, first.text) if part), blocks=[*blocks, *first.blocks]
+    )
     return posts
 
 

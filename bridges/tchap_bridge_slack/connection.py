@@ -20,9 +20,9 @@ from tchap_bridge_slack.crew import crew
 from tchap_bridge_slack.downloads import Downloads
 from tchap_bridge_slack.finding import Finding
 from tchap_bridge_slack.incoming import Incoming
-from tchap_bridge_slack.progress import Marks
 from tchap_bridge_slack.people import Directory
 from tchap_bridge_slack.posting import Pace, Posting
+from tchap_bridge_slack.progress import Marks
 from tchap_bridge_slack.queues import Queues
 from tchap_bridge_slack.rewording import Rewording
 from tchap_bridge_slack.rights import expiry
@@ -176,9 +176,7 @@ class SlackConnection(Connection, Edits, Deletes, Reacts, NamesChats, ListsMembe
 class _Session:
     """What one run is made of."""
 
-    def __init__(
-        self, me: Me, incoming: Incoming, posting: Posting, rewording: Rewording, finding: Finding
-    ) -> None:
+    def __init__(self, me: Me, incoming: Incoming, posting: Posting, rewording: Rewording, finding: Finding) -> None:
         self.me = me
         self.where = incoming.where
         self.posting = posting

@@ -31,11 +31,21 @@ MARK: Final = "tchap_bridges_message"
 # Subtypes that say of a channel what its own events, or nobody, need say.
 _SILENT: Final = frozenset(
     {
-        "channel_join", "channel_leave", "group_join", "group_leave", "channel_convert_to_private", "message_replied",
-        "bot_add", "bot_remove", "channel_posting_permissions", "huddle_thread", "ekm_access_denied", "assistant_app_thread",
-        "document_mention", "reminder_add", "reply_broadcast",
+        "assistant_app_thread",
+        "bot_add",
+        "bot_remove",
+        "channel_convert_to_private",
+        "channel_join",
+        "channel_leave",
+        "channel_posting_permissions",
+        "ekm_access_denied",
+        "group_join",
+        "group_leave",
+        "message_replied",
+        "reminder_add",
+        "reply_broadcast",
     }
-)  # fmt: skip
+)
 
 
 class Directory(Names, Protocol):
@@ -149,9 +159,7 @@ def edit_of(channel: str, message: Json, names: Directory) -> Iterator[Told]:
 
 
 def deletion_of(channel: str, ts: str, author: Author, at: datetime) -> Told:
-    event = Deletion(
-        id=MessageId(f"deletion {ts}"), chat=ChatId(channel), author=author, at=at, target=MessageId(ts)
-    )
+    event = Deletion(id=MessageId(f"deletion {ts}"), chat=ChatId(channel), author=author, at=at, target=MessageId(ts))
     return Told(event, f"deletion {channel} {ts}")
 
 
@@ -214,9 +222,15 @@ def _of_channel(channel: str, message: Json, names: Directory) -> Event | None:
             topic = one_line(message.get("topic"))
             return ChatChanged(chat=chat, author=author, at=at, topic=topic)
         case "purpose":
-            said: Phrase = _("📌 {who} a changé la description du canal : {what}", who=author.name, what=one_line(message.get("purpose")))
+            said: Phrase = _(
+                "📌 {who} a changé la description du canal : {what}",
+                who=author.name,
+                what=one_line(message.get("purpose")),
+            )
         case "archive":
-            said = _("📦 {who} a archivé le canal : plus rien n'y passe jusqu'à ce qu'il soit désarchivé", who=author.name)
+            said = _(
+                "📦 {who} a archivé le canal : plus rien n'y passe jusqu'à ce qu'il soit désarchivé", who=author.name
+            )
         case "unarchive":
             said = _("📦 {who} a désarchivé le canal", who=author.name)
         case _other:

@@ -16,7 +16,9 @@ from tchap_bridges.events import Author
 from tchap_bridges.i18n import _
 from tchap_bridges.ids import ChatId
 
-_LINK: Final = re.compile(r"https://[\w.-]{1,100}/(?:archives|client/[A-Z0-9]{3,20})/([CGD][A-Z0-9]{3,20})(?:[/?#].{0,200})?")
+_LINK: Final = re.compile(
+    r"https://[\w.-]{1,100}/(?:archives|client/[A-Z0-9]{3,20})/([CGD][A-Z0-9]{3,20})(?:[/?#].{0,200})?"
+)
 _TOKEN: Final = re.compile(r"<#([CG][A-Z0-9]{3,20})(?:\|[^<>]{0,100})?>")
 _ID: Final = re.compile(r"[CG][A-Z0-9]{6,20}")
 _NAME: Final = re.compile(r"[^\s#@<>\"'/\\.,:;!?()\[\]{}|`]{1,80}")
@@ -106,7 +108,9 @@ class Finding:
         """Raises `Misconfigured` where it may not be linked, `Refused` where Slack does not let us in."""
         name, id_ = one_line(channel.get("name")), values.string(channel, "id")
         if channel.get("is_im") is True or channel.get("is_mpim") is True:
-            raise Misconfigured(_("seul un canal se relie, pas une conversation privée"), where="argument", remedy=_EXAMPLE)
+            raise Misconfigured(
+                _("seul un canal se relie, pas une conversation privée"), where="argument", remedy=_EXAMPLE
+            )
         if channel.get("is_archived") is True:
             raise Misconfigured(
                 _("le canal #{name} est archivé", name=name),

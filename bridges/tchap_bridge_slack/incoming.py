@@ -8,8 +8,8 @@ from typing import Any, Final
 from tchap_bridge_slack import convert, values
 from tchap_bridge_slack.api import Api
 from tchap_bridge_slack.convert import TS, Json, Me, Told
-from tchap_bridge_slack.progress import Marks
 from tchap_bridge_slack.people import Directory
+from tchap_bridge_slack.progress import Marks
 from tchap_bridge_slack.refusals import Refused, refusal
 from tchap_bridge_slack.sent import Sent
 from tchap_bridges.bridge import Host
@@ -161,7 +161,7 @@ class Incoming:
                 return
         await self._marks.save(chat)
 
-    async def _moved_in_or_out(self, event: Json, present: bool) -> None:  # noqa: FBT001  passed on by _insist
+    async def _moved_in_or_out(self, event: Json, present: bool) -> None:
         chat, user = self.chat_of(event), values.string(event, "user")
         if not user or await self._host.linked(ChatId(chat)) is None:
             return
@@ -169,13 +169,13 @@ class Incoming:
         if user == self._me.user:
             self._people.forget(self.where(chat))
             if not present:
-                said = _("⚠ Le pont a été retiré de ce canal Slack. Pour le remettre, écrivez-y : /invite @ suivi de son nom")
+                said = _(
+                    "⚠ Le pont a été retiré de ce canal Slack. Pour le remettre, écrivez-y : /invite @ suivi de son nom"
+                )
                 await self.tell(Told(convert.notice(chat, at, said, _SLACK), f"out {chat} {at}"))
             return
         await self._people.learn(event)
-        moved = Membership(
-            chat=ChatId(chat), author=self._people.author(user), present=present, at=convert.moment(at)
-        )
+        moved = Membership(chat=ChatId(chat), author=self._people.author(user), present=present, at=convert.moment(at))
         await self.tell(Told(moved, f"member {chat} {user} {present} {at}"))
 
     async def _changed_id(self, old: str, new: str) -> None:

@@ -78,8 +78,7 @@ class Directory:
                 await self.place(id_)
             else:
                 await self._learn_person(id_)
-        if ":" in str(event) and self._emoji_at == float("-inf"):
-            await self.learn_emoji()
+        await self.learn_emoji()
 
     async def _learn_person(self, id_: str) -> None:
         known = self._people.get(id_)

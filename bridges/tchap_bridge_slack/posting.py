@@ -21,6 +21,7 @@ from tchap_bridge_slack.uploads import Uploads
 from tchap_bridges.bridge import Logger, Outgoing
 from tchap_bridges.errors import BadCredentials, NotReady, Undeliverable
 from tchap_bridges.events import Form, Text
+from tchap_bridges.i18n import _
 from tchap_bridges.ids import MessageId
 
 _CLOCKS: Final = 300.0  # seconds by which Slack's clock and ours may differ unnoticed
@@ -164,14 +165,12 @@ class Posting:
         said = await self._api.do("chat.postMessage", lambda: client.chat_postMessage(**arguments), channel=channel)
         ts = values.string(said, "ts")
         if not TS.fullmatch(ts):
-            raise Doubtful("Slack n'a pas dit où se trouve le message")
+            raise Doubtful(_("Slack n'a pas dit où se trouve le message"))
         return ts
 
     # After a doubt
 
-    async def _found(
-        self, message: Outgoing, channel: str, post: Post, key: tuple[str, int], since: float
-    ) -> str:
+    async def _found(self, message: Outgoing, channel: str, post: Post, key: tuple[str, int], since: float) -> str:
         """The ts of a part that was tried, "" when it is not there. Raises `NotReady` when Slack cannot tell."""
         if post.files:
             return await self._uploads.shown(post.files, channel)
@@ -188,7 +187,7 @@ class Posting:
 
     async def _in_history(self, channel: str, thread: str, key: tuple[str, int], oldest: float) -> str:
         client = self._api.client
-        bounds = {"oldest": f"{oldest:.6f}", "limit": _PAGE, "include_all_metadata": True}
+        bounds: dict[str, Any] = {"oldest": f"{oldest:.6f}", "limit": _PAGE, "include_all_metadata": True}
 
         def page(cursor: str) -> Awaitable[Any]:
             if thread:

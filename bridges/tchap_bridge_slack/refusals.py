@@ -78,7 +78,10 @@ _REASONS: Final[Mapping[str, tuple[Phrase, Phrase]]] = {
         _("Envoyez un nouveau message pour corriger."),
     ),
     "message_not_found": (_("ce message n'est plus dans Slack"), Phrase("")),
-    "cant_update_message": (_("Slack ne laisse pas modifier ce message"), _("Envoyez un nouveau message pour corriger.")),
+    "cant_update_message": (
+        _("Slack ne laisse pas modifier ce message"),
+        _("Envoyez un nouveau message pour corriger."),
+    ),
     "cant_delete_message": (_("Slack ne laisse pas supprimer ce message"), _("Un administrateur de Slack le peut.")),
     "file_not_found": (_("Slack n'a pas ou plus ce fichier"), Phrase("")),
     "file_deleted": (_("ce fichier a été supprimé de Slack"), Phrase("")),
@@ -95,7 +98,7 @@ _REASONS: Final[Mapping[str, tuple[Phrase, Phrase]]] = {
 
 
 def refusal(code: str, said: Mapping[str, Any], *, app: bool = False) -> BridgeError:
-    """The error to raise for ``{"ok": false, "error": code, …}``. ``app``: it was the app-level token that was shown."""
+    """The error to raise for ``{"ok": false, "error": code, …}``. ``app``: the app-level token was shown."""
     place = APP_TOKEN_PLACE if app else BOT_TOKEN_PLACE
     if code in _SOCKET:
         return BadCredentials(
@@ -122,7 +125,8 @@ def _missing(said: Mapping[str, Any], *, app: bool) -> BridgeError:
     needed, provided = str(said.get("needed") or "?")[:200], str(said.get("provided") or "–")[:1000]
     if app:
         return BadCredentials(_("il manque à app_token le droit {needed}", needed=needed), remedy=APP_TOKEN_PLACE)
-    reason = _("il manque à l'application Slack le droit {needed} ; elle a : {provided}", needed=needed, provided=provided)
+    words = {"needed": needed, "provided": provided}
+    reason = _("il manque à l'application Slack le droit {needed} ; elle a : {provided}", **words)
     remedy = add_scope(needed)
     if {"chat:write"} & set(needed.split(",")):  # without it nothing leaves at all: messages wait for the operator
         return BadCredentials(reason, remedy=remedy)

@@ -1,4 +1,4 @@
-"""What the app may do: the scopes and events that the bridge needs, and what each is for. `manifest.yaml` has the same."""
+"""What the app may do: the scopes and events that the bridge needs. ``manifest.yaml`` has the same."""
 
 from collections.abc import Mapping
 from typing import Any, Final

@@ -19,6 +19,7 @@ import aiohttp
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 
+from tchap_bridge_slack import values
 from tchap_bridge_slack.api import Api
 from tchap_bridge_slack.crew import Crew
 from tchap_bridge_slack.refusals import refusal
@@ -50,7 +51,13 @@ class SocketMode:
     """``hello`` is called for each new socket before anything that comes by it, ``put`` for each envelope, in order."""
 
     def __init__(
-        self, api: Api, log: Logger, tasks: Crew, *, hello: Callable[[], Awaitable[None]], put: Callable[[Envelope], Awaitable[None]]
+        self,
+        api: Api,
+        log: Logger,
+        tasks: Crew,
+        *,
+        hello: Callable[[], Awaitable[None]],
+        put: Callable[[Envelope], Awaitable[None]],
     ) -> None:
         self._api = api
         self._log = log
@@ -105,16 +112,17 @@ class SocketMode:
         if reason == "link_disabled":
             raise refusal(reason, {}, app=True)
         if reason == "too_many_websockets":
-            raise NotReady(_("l'application a déjà dix sockets Slack ouverts : un autre pont l'emploie"), retry_after=30)
+            raise NotReady(
+                _("dix sockets Slack sont déjà ouverts : un autre pont emploie l'application"), retry_after=30
+            )
         return True
 
     async def _envelope(self, socket: aiohttp.ClientWebSocketResponse, said: dict[str, Any]) -> None:
         request = SocketModeRequest.from_dict(said)
-        if request is None or not isinstance(request.envelope_id, str):
+        if request is None or not request.envelope_id:
             return
-        payload = request.payload if isinstance(request.payload, Mapping) else {}
-        event = payload.get("event")
-        envelope = Envelope(event if isinstance(event, Mapping) else {}, request.envelope_id, socket)
+        event = values.mapping(values.mapping(said.get("payload")).get("event"))
+        envelope = Envelope(event, request.envelope_id, socket)
         if request.type == "events_api" and envelope.event:
             await self._put(envelope)
         else:

@@ -16,7 +16,7 @@ from tchap_bridge_slack import values
 from tchap_bridge_slack.api import Api
 from tchap_bridge_slack.composing import Post
 from tchap_bridge_slack.people import one_line
-from tchap_bridge_slack.refusals import Doubtful
+from tchap_bridge_slack.refusals import Doubtful, Refused
 from tchap_bridges.bridge import Attachment, Outgoing
 from tchap_bridges.errors import NotReady, Undeliverable
 from tchap_bridges.i18n import _
@@ -133,7 +133,10 @@ class Uploads:
         """The ts of the message that shows them there; "" for none."""
         client = self._api.client
         for _attempt in range(3):
-            said = await self._api.read("files.info", lambda: client.files_info(file=files[0]))
+            try:
+                said = await self._api.read("files.info", lambda: client.files_info(file=files[0]))
+            except Refused:  # nobody is shown it yet, us included
+                return ""
             shares = values.mapping(values.mapping(said.get("file")).get("shares"))
             for kind in ("public", "private"):
                 for share in values.each(values.mapping(shares.get(kind)).get(channel)):
@@ -163,5 +166,3 @@ async def _exactly(size: int, chunks: AsyncIterator[bytes]) -> AsyncIterator[byt
 async def _read(spool: IO[bytes]) -> AsyncIterator[bytes]:
     while data := await asyncio.to_thread(spool.read, _CHUNK):
         yield data
-
-

@@ -45,8 +45,8 @@ class SlackPeer(Peer):
     def waiting(self) -> int:
         """People's messages; our own come back as events too, and joins."""
         return sum(
-            one.payload["event"]["type"] == "message" and "bot_id" not in one.payload["event"]
-            for one in self.slack.sockets.pending
+            event["type"] == "message" and "bot_id" not in event and event.get("subtype") != "channel_join"
+            for event in (one.payload["event"] for one in self.slack.sockets.pending)
         )
 
     def shown(self) -> Sequence[Shown]:

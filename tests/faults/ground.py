@@ -327,5 +327,7 @@ class Ground:
 
 
 def _text(data: bytes) -> str:
-    """A payload is ASCII and shorter than a line: it stands in the mail as it is."""
-    return data.replace(b"=\r\n", b"").decode("latin-1")
+    """A payload is ASCII and shorter than a line: it stands in the mail as it is. Not its subject, which the first
+    words of a conversation may be, for all its mails.
+    """
+    return data.partition(b"\r\n\r\n")[2].replace(b"=\r\n", b"").decode("latin-1")

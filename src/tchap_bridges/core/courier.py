@@ -137,6 +137,8 @@ class Courier:
             message = await tx.one("message_get", id=row["message"])
         if message is None or message["body"] is None:
             raise Pointless("its content is gone")
+        if way.link is not None and row["created_at"] <= way.link.suspended_at:
+            raise Undeliverable(_("le pont était suspendu pendant que ce message attendait"))
         event = codec.load(self._sealer.open(message["body"], place="message.body"))
         steps = RowSteps(self._db, self._sealer, row)
         if not way.connection.limits.repeatable:

@@ -46,6 +46,7 @@ class Link:
     correspondents: bool
     created_by: UserId
     created_at: int
+    suspended_at: int
     last_in: int | None
     last_out: int | None
 
@@ -195,7 +196,8 @@ class Links:
 
     async def hold(self, tx: Tx, link: Link, held: str, reason: str = "") -> None:
         """What the room's rules decided, for a link in any state: checking, moving, suspended, or '' for none."""
-        await tx.run("link_held", id=link.id, held=held, reason=pack(reason))
+        suspended_at = clock.now() if held == "suspended" else None
+        await tx.run("link_held", id=link.id, held=held, reason=pack(reason), suspended_at=suspended_at)
         self._forget_after(tx)
 
     async def stand_by(self, tx: Tx, room: RoomId, held: str) -> None:
@@ -273,6 +275,7 @@ class Links:
             correspondents=bool(row["correspondents"]),
             created_by=UserId(row["created_by"]),
             created_at=row["created_at"],
+            suspended_at=row["suspended_at"],
             last_in=row["last_in"],
             last_out=row["last_out"],
         )

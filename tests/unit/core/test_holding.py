@@ -12,6 +12,7 @@ from tchap_bridges.core import policy
 
 from .stage import ROOM, Stage, stage
 from .test_commands import answer, facts
+from .test_going_on import sql
 
 
 async def rule(s: Stage, what: str) -> None:
@@ -109,3 +110,25 @@ async def test_the_reason_is_read_in_the_readers_language(tmp_path: Path) -> Non
         await until_held(s, "suspended")
         assert "ce salon est réservé aux agents" in await answer(s, "!pont etat")
         assert "this room is reserved to agents" in await answer(s, "!bridge status")
+
+
+async def test_what_waited_for_a_rule_that_forbids_never_leaves(tmp_path: Path) -> None:
+    """Not even when the rule is gone before its next attempt."""
+    async with stage(tmp_path) as s:
+        links = s.kernel.links
+        async with s.db.transaction() as tx:
+            await links.stand_by(tx, ROOM, "checking")
+        await s.say("secret")
+        async with asyncio.timeout(5):
+            while sql(tmp_path, "select count(*) from outbox where action = 'send' and attempts > 0") != [(1,)]:
+                await asyncio.sleep(0.01)
+        for held in ("suspended", ""):
+            async with s.db.transaction() as tx:
+                (only,) = await links.of_room(tx, ROOM, fresh=True)
+                await links.hold(tx, only, held)
+        await s.say("ensuite")
+        await s.net.shown.until(1)
+        assert s.net.shown.texts == ["ensuite"]
+        async with asyncio.timeout(5):
+            while not any("était suspendu" in text for text in s.shown.texts):
+                await asyncio.sleep(0.01)

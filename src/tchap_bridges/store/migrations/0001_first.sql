@@ -117,6 +117,7 @@ CREATE TABLE link (
     state       TEXT     NOT NULL,            -- what people want of it: proof, active, paused, gone
     held        TEXT     NOT NULL DEFAULT '', -- why it may not carry, whatever they want: checking, moving, suspended
     reason      TEXT     NOT NULL DEFAULT '',
+    suspended_at BIGINT  NOT NULL DEFAULT 0,  -- the last time: what waited to leave then never leaves
     waiting     TEXT     NOT NULL DEFAULT '',
     options     {blob}   NOT NULL,
     moderated   SMALLINT NOT NULL DEFAULT 0,
