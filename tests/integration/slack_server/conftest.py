@@ -45,7 +45,9 @@ def unpublished(server: Slack) -> Iterator[str]:
         if asked.method in METHODS and not asked.made_up:
             yield from published.wrong_answer(asked.method, asked.answer)
     for delivery in server.sockets.deliveries:
-        yield from published.wrong_payload(delivery.payload)
+        yield from published.wrong_frame(delivery.envelope(""))
+        if delivery.type == "events_api":
+            yield from published.wrong_payload(delivery.payload)
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ _OBJECTS = {
 }
 
 
-@dataclass
+@dataclass(repr=False)
 class Shape:
     """What the samples show at one place; `objects` are the shapes of what may stand at several places."""
 
@@ -110,7 +110,7 @@ def allowed(name: str) -> Allowed:
     return Allowed(known.get(name, frozenset()) | known.get("*", frozenset()))
 
 
-@dataclass
+@dataclass(repr=False)
 class Published:
     """All that the samples show: answers by method, events by type or type/subtype, what is around an event.
 
@@ -130,7 +130,7 @@ class Published:
             case {"event": {"type": str()} as event}:
                 self.learn(self.events, event_name(event), event)
                 self.learn(self.frames, "event_callback", {key: one for key, one in payload.items() if key != "event"})
-            case {"type": "hello" | "disconnect" as type_}:
+            case {"type": "hello" | "disconnect" | "slash_commands" as type_}:
                 self.learn(self.frames, type_, payload)
             case {"type": "events_api", "payload": dict() as inner}:
                 self.learn(self.frames, "events_api", {key: one for key, one in payload.items() if key != "payload"})
@@ -155,7 +155,7 @@ class Published:
         return wrapper + self.wrong(self.events, event_name(payload["event"]), payload["event"])
 
     def wrong_frame(self, frame: dict[str, Any]) -> list[str]:
-        around = {key: one for key, one in frame.items() if key != "payload"}
+        around = {key: one for key, one in frame.items() if key != "payload" or frame["type"] != "events_api"}
         return self.wrong(self.frames, frame["type"], around)
 
 

@@ -321,3 +321,15 @@ async def test_ephemeral_and_me(slack: Slack, web):
     await web.chat_meMessage(channel=general, text="réfléchit")
     assert slack.workspace.transcript("#general") == "* passerelle réfléchit"
     assert (await web.api_test(a="1"))["args"] == {"a": "1"}
+
+
+async def test_an_update_without_blocks_keeps_those_that_the_app_gave(slack: Slack, web):
+    general = slack.workspace.channel("#general").id
+    own = [{"type": "section", "text": {"type": "mrkdwn", "text": "*ici*"}}]
+    given = await web.chat_postMessage(channel=general, text="ici", blocks=own)
+    made = await web.chat_postMessage(channel=general, text="ici")
+    for posted, kind in ((given, "section"), (made, "rich_text")):
+        updated = await web.chat_update(channel=general, ts=posted["ts"], text="là")
+        assert [one["type"] for one in updated["message"]["blocks"]] == [kind]
+    taken = await web.chat_update(channel=general, ts=given["ts"], text="là", blocks=[])
+    assert taken["message"]["blocks"][0]["elements"][0]["elements"] == [{"type": "text", "text": "là"}]

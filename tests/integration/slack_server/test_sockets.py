@@ -7,7 +7,7 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from tchap_bridges.testing.slack import Slack
+from tchap_bridges.testing.slack import Slack, SlackError
 from tchap_bridges.testing.slack.sockets import MOST_SOCKETS
 from tests import corpora
 from tests.integration.slack_server import samples
@@ -260,10 +260,38 @@ async def test_a_cut_says_nothing(slack: Slack):
     async with aiohttp.ClientSession() as session, session.ws_connect(await address(slack)) as socket:
         await read(socket)
         slack.sockets.cut()
-        assert (await socket.receive()).type in {
-            aiohttp.WSMsgType.CLOSED,
-            aiohttp.WSMsgType.ERROR,
-            aiohttp.WSMsgType.CLOSE,
-        }
-        assert socket.close_code != 1001
-    assert json.dumps(slack.sockets.acks) == "[]"
+        assert (await socket.receive()).type is not aiohttp.WSMsgType.TEXT
+    assert not slack.sockets.open
+
+
+# ---- commands
+
+
+async def test_a_command_is_answered_with_its_ack_and_later(slack: Slack):
+    general = slack.workspace.channel("#general")
+    async with aiohttp.ClientSession() as session, session.ws_connect(await address(slack)) as socket:
+        await read(socket)
+        asked = slack.command(general, "alice", "/tchap", "aide")
+        envelope = await read(socket)
+        assert (envelope["type"], envelope["payload"]["command"], envelope["payload"]["text"]) == (
+            "slash_commands",
+            "/tchap",
+            "aide",
+        )
+        await socket.send_json({"envelope_id": envelope["envelope_id"], "payload": {"text": "voici"}})
+        await slack.workspace.wait_for(lambda: asked.answer)
+        assert asked.answer == {"text": "voici"}
+        for answer in ({"text": "à vous"}, {"text": "à tous", "response_type": "in_channel"}):
+            async with session.post(envelope["payload"]["response_url"], json=answer) as taken:
+                assert (taken.status, await taken.text()) == (200, "ok")
+        async with session.post(envelope["payload"]["response_url"], data=b"{") as refused:
+            assert refused.status == 400
+    assert [(who, one.text) for who, one in slack.workspace.ephemeral] == [(slack.workspace.user("alice").id, "à vous")]
+    assert slack.workspace.transcript(general) == "passerelle: à tous"
+
+
+async def test_a_command_that_nobody_takes_is_lost(slack: Slack):
+    assert slack.command("#general", "alice", "/tchap").lost
+    slack.drop_scope("commands")
+    with pytest.raises(SlackError, match="missing_scope"):
+        slack.command("#general", "alice", "/tchap")

@@ -15,6 +15,7 @@ BOT_SCOPES = (
     "mpim:write",
     "chat:write",
     "chat:write.customize",
+    "commands",
     "emoji:read",
     "files:read",
     "files:write",

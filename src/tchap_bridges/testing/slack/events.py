@@ -8,7 +8,7 @@ from tchap_bridges.testing.slack.workspace import Workspace
 
 _PLACES = {"public": "channels", "private": "groups", "im": "im", "mpim": "mpim"}
 # The scope that an event needs; {place} is channels, groups, im or mpim.
-_SCOPES = {
+SCOPES = {
     "message": "{place}:history",
     "reaction_added": "reactions:read",
     "reaction_removed": "reactions:read",
@@ -38,7 +38,7 @@ class Subscription:
 
     def __init__(self, workspace: Workspace, app: App, deliver: Callable[[Json], object]) -> None:
         self._workspace, self._app, self._deliver = workspace, app, deliver
-        self.types: set[str] = set(_SCOPES)
+        self.types: set[str] = set(SCOPES)
 
     def hear(self, event: Event) -> None:
         if self._app.installed and event.type in self.types and self._may(event):
@@ -48,7 +48,7 @@ class Subscription:
         place = self._workspace.channels.get(event.channel)
         if place is not None and event.to_members and self._app.bot.user_id not in place.members:
             return False
-        scope = _SCOPES[event.type].format(place=_PLACES[place.kind] if place else "channels")
+        scope = SCOPES[event.type].format(place=_PLACES[place.kind] if place else "channels")
         if event.type in {"app_uninstalled", "tokens_revoked"}:
             return True
         return not self._app.bot_token.trouble and scope in self._app.bot_token.scopes

@@ -48,7 +48,8 @@ def _composed(call: Call, place: Channel) -> Message:
         place.id,
         "" if customised else call.me,
         content["text"],
-        blocks=content["blocks"],
+        blocks=workspace.blocks(content["text"], content["blocks"]),
+        own_blocks=bool(content["blocks"]),
         attachments=content["attachments"],
         subtype="bot_message" if customised else "thread_broadcast" if broadcast else "",
         thread_ts=thread,
@@ -70,7 +71,7 @@ def _icons(call: Call, own: dict[str, str]) -> Json:
 
 
 def _content(call: Call, longest: int) -> dict[str, Any]:
-    """text, blocks and attachments. Raises SlackError: no_text, msg_too_long, invalid_blocks …"""
+    """text, blocks (None: not given), attachments. Raises SlackError: no_text, msg_too_long, invalid_blocks …"""
     arguments = call.arguments
     text = arguments.text("text", "")
     blocks = arguments.structure("blocks", list, "invalid_blocks_format")
@@ -85,7 +86,7 @@ def _content(call: Call, longest: int) -> dict[str, Any]:
     numbered = [
         {"id": number, "fallback": "[no preview available]", **one} for number, one in enumerate(attachments, 1)
     ]
-    return {"text": escaped(text), "blocks": call.workspace.blocks(text, blocks), "attachments": numbered}
+    return {"text": escaped(text), "blocks": blocks, "attachments": numbered}
 
 
 async def update(call: Call) -> Json:
@@ -94,8 +95,15 @@ async def update(call: Call) -> Json:
     given = _content(call, LONGEST_UPDATE)
     metadata = call.arguments.structure("metadata", dict, "invalid_metadata_format")
     attachments = given["attachments"] if call.arguments.has("attachments") else None
+    text = given["text"] if call.arguments.has("text") else None
     call.workspace.edit(
-        place, message, given["text"], blocks=given["blocks"], user=call.me, attachments=attachments, metadata=metadata
+        place,
+        message,
+        text,
+        blocks=given["blocks"],
+        user=call.me,
+        attachments=attachments,
+        metadata=metadata,
     )
     shape = call.workspace.message_json(message)
     for key in ("ts", "subtype", "username", "icons", "thread_ts", "parent_user_id", "reactions", "root"):

@@ -95,13 +95,17 @@ class Upload:
 
 @dataclass(slots=True)
 class Message:
-    """A message as it is now; `more` holds what only its subtype has (topic, inviter, old_name …)."""
+    """A message as it is now; `more` holds what only its subtype has (topic, inviter, old_name …).
+
+    own_blocks: its author gave the blocks; else Slack made them of the text.
+    """
 
     ts: str
     channel: str
     user: str
     text: str
     blocks: list[Json] = field(default_factory=list)
+    own_blocks: bool = False
     attachments: list[Json] = field(default_factory=list)
     subtype: str = ""
     thread_ts: str = ""

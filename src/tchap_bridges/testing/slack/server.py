@@ -9,10 +9,13 @@ from aiohttp import web
 from tchap_bridges.testing.process import free_port
 from tchap_bridges.testing.slack import methods_files
 from tchap_bridges.testing.slack.app import BOT_SCOPES, App, Token
+from tchap_bridges.testing.slack.commands import Commands
 from tchap_bridges.testing.slack.events import Subscription
 from tchap_bridges.testing.slack.faults import Faults
 from tchap_bridges.testing.slack.limits import Limits
-from tchap_bridges.testing.slack.sockets import Sockets
+from tchap_bridges.testing.slack.model import Channel, User
+from tchap_bridges.testing.slack.page import Page
+from tchap_bridges.testing.slack.sockets import Delivery, Sockets
 from tchap_bridges.testing.slack.web_api import WebApi
 from tchap_bridges.testing.slack.workspace import Workspace
 
@@ -43,6 +46,7 @@ class Slack:
         self.sockets = Sockets(self.app, self.faults, self.workspace.changed)
         self.api = WebApi(self.workspace, self.app, self.sockets, self.faults, self.limits)
         self.subscription = Subscription(self.workspace, self.app, self.sockets.deliver)
+        self.commands = Commands(self.workspace, self.app, self.sockets)
         self._told = False
         self._runner: web.AppRunner | None = None
 
@@ -89,6 +93,8 @@ class Slack:
                 web.post("/upload/v1/{ticket}", self._take_upload),
                 web.get("/files-pri/{file}/{name:.+}", self._give_file),
                 web.get("/avatar/{id}", self._avatar),
+                web.post("/commands/{ticket}", self.commands.take_answer),
+                *Page(self.workspace).routes(),
             ]
         )
         self._runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
@@ -101,6 +107,18 @@ class Slack:
         self.sockets.stop()
         if runner is not None:
             await runner.cleanup()
+
+    # ---- what people do to the app
+
+    def command(self, channel: str | Channel, user: str | User, command: str, text: str = "") -> Delivery:
+        """A slash command. `answer` of what is returned is what the app said with its ack; what it sends to the
+        response_url is in `workspace.ephemeral`, or in the channel. Source: docs.slack.dev/interactivity.
+
+        Raises SlackError("missing_scope") where the app has no commands.
+        """
+        self.app.bot_token.must_have("commands")
+        place, who = self.workspace.channel(channel), self.workspace.user(user)
+        return self.commands.send(place, who, command, text)
 
     # ---- what an administrator of the workspace may do to the app
 

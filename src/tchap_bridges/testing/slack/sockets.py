@@ -25,14 +25,19 @@ _HOST = "applink-1"
 
 @dataclass(eq=False, slots=True)
 class Delivery:
-    """An event on its way to the app. `sent`: on which sockets it went out, in order."""
+    """An event or a command on its way to the app. `sent`: on which sockets it went out, in order.
+
+    answer: what the app sent with its ack.
+    """
 
     payload: Json
     since: float
+    type: str = "events_api"
     attempts: int = 0
     envelope_id: str = ""
     acked: bool = False
     lost: bool = False
+    answer: Json | None = None
     sent: list["Socket"] = field(default_factory=list)
     timer: asyncio.TimerHandle | None = None
 
@@ -41,10 +46,10 @@ class Delivery:
         return str(self.payload["event_id"])
 
     def envelope(self, reason: str) -> Json:
-        return {
-            "envelope_id": self.envelope_id,
-            "payload": self.payload,
-            "type": "events_api",
+        envelope: Json = {"envelope_id": self.envelope_id, "payload": self.payload, "type": self.type}
+        if self.type != "events_api":
+            return envelope | {"accepts_response_payload": True}
+        return envelope | {
             "accepts_response_payload": False,
             "retry_attempt": self.attempts,
             "retry_reason": reason,
@@ -113,6 +118,16 @@ class Sockets:
                 self._send(delivery, "timeout")
         return delivery
 
+    def ask(self, type_: str, payload: Json) -> Delivery:
+        """Send a command or an interaction, once: with no socket, or no ack in time, it is lost, as its author sees."""
+        delivery = Delivery(payload, time.monotonic(), type_)
+        self.deliveries.append(delivery)
+        if self.open:
+            self._send(delivery, "")
+        else:
+            self._give_up(delivery)
+        return delivery
+
     def _send(self, delivery: Delivery, reason: str) -> None:
         ready = [one for one in self.open if not one.leaving]
         if not ready:
@@ -137,7 +152,11 @@ class Sockets:
     def _overdue(self, delivery: Delivery) -> None:
         if delivery.acked or delivery.lost:
             return
-        if delivery.attempts >= self.retries or time.monotonic() - delivery.since > self.keep_for:
+        if (
+            delivery.type != "events_api"
+            or delivery.attempts >= self.retries
+            or time.monotonic() - delivery.since > self.keep_for
+        ):
             self._give_up(delivery)
             return
         delivery.attempts += 1
@@ -164,7 +183,7 @@ class Sockets:
             return
         for delivery in self.deliveries:
             if delivery.envelope_id == envelope:
-                delivery.acked = True
+                delivery.acked, delivery.answer = True, said.get("payload")
                 if delivery.timer is not None:
                     self._cancel(delivery.timer)
         self._changed()

@@ -15,6 +15,7 @@ _TOMBSTONE = "This message was deleted."  # Slack's words for a thread whose fir
 _UNPUBLISHED = {
     "bot_message": {"root", "parent_user_id", "metadata"},
     "file_share": {"bot_id", "app_id", "bot_profile"},
+    "thread_broadcast": {"bot_id", "app_id", "bot_profile", "metadata"},
 }
 
 
@@ -46,6 +47,7 @@ class Talk(State):
             author.id,
             escaped(text),
             blocks=self.blocks(text, blocks) if not me else [],
+            own_blocks=bool(blocks),
             subtype="me_message" if me else "file_share" if files else "thread_broadcast" if broadcast else "",
             thread_ts=thread_ts,
             broadcast=broadcast and bool(thread_ts),
@@ -100,7 +102,11 @@ class Talk(State):
         attachments: Sequence[Json] | None = None,
         metadata: Json | None = None,
     ) -> Message:
-        """Change a message's words; `user`: its author, unless given. Told as message_changed. Raises SlackError."""
+        """Change a message's words; `user`: its author, unless given. Told as message_changed. Raises SlackError.
+
+        blocks: None keeps those that were given, an empty list takes them away; the block that Slack made of a text
+        follows its text (chat.update; python-slack-sdk issue 523).
+        """
         place = self.channel(channel)
         message = self.message(place, ts)
         if message.subtype not in {"", "bot_message", "thread_broadcast", "file_share", "me_message"}:
@@ -108,8 +114,8 @@ class Talk(State):
         before = self.message_json(message)
         if text is not None:
             message.text = escaped(text)
-        if text is not None or blocks:
-            message.blocks = self.blocks(message.text, blocks)
+        if blocks is not None or not message.own_blocks:
+            message.blocks, message.own_blocks = self.blocks(message.text, blocks), bool(blocks)
         if attachments is not None:
             message.attachments = list(attachments)
         if metadata is not None:

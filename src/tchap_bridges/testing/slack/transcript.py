@@ -2,10 +2,12 @@
 
 ::
 
-    Alice: qui vient ? [👍… as :+1: 2] (édité)
+    Alice: qui vient ? (modifié) [:+1: 2]
       Bob: moi
-      Bob: moi aussi > salon
-    · Carla has joined the channel
+      Bob: moi aussi (aussi dans le salon)
+    · @Carla has joined the channel
+    * Bob réfléchit
+    Chloé: voici <plan.pdf>
 """
 
 from tchap_bridges.testing.slack.composer import unescaped
@@ -50,6 +52,7 @@ def line(state: State, message: Message) -> str:
         shown = f"* {author(state, message)} {said}"
     shown = shown or f"{author(state, message)}: {said}"
     shown = shown.rstrip() + "".join(f" <{state.files[one].name}>" for one in message.files)
+    shown += (" (modifié)" if message.edited else "") + (" (aussi dans le salon)" if message.broadcast else "")
     if message.reactions:
         shown += " [" + " ".join(f":{name}: {len(users)}" for name, users in message.reactions.items()) + "]"
-    return shown + (" (modifié)" if message.edited else "") + (" (aussi dans le salon)" if message.broadcast else "")
+    return shown
