@@ -12,12 +12,13 @@ help: ## tell what can be done
 	@echo
 	@echo '  ARGS="…" is handed on, as in: make demo ARGS=--once'
 
-demo: synapse ## see a mailing list live in a room: a real Synapse, a real list conversation
-	@scripts/setup email
+demo: synapse ## see a list, an IRC channel and a Slack channel live in one room: real servers, real conversations
+	@scripts/setup email irc slack
+	@scripts/setup-servers --try ngircd
 	@.venv/bin/tchap-bridges demo $(ARGS)
 
 test: setup synapse servers check ## everything that must pass, against real servers
-	$(python) -m pytest $(ARGS)
+	$(python) -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: setup ## style, types and the borders between the parts
 	$(python) -m ruff check

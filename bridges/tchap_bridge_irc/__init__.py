@@ -21,12 +21,12 @@ In this order:
 17. ``convert.py``      lines as events and messages as lines, with ``formatting``, ``markup`` and ``difference``
 18. ``refusals.py``     what a network refuses, in words; ``notices.py`` what the bridge itself says
 
-All these are pure. Around them: ``connecting.py`` opens a ``session.py``, which holds the socket; ``incoming.py`` keeps
-what comes, with ``presence.py`` for our own being in channels; ``outgoing.py`` says what leaves; ``connection.py`` is
-what the core calls, ``check.py`` what ``tchap-bridges check`` does.
+All these are pure. Around them: ``connecting.py`` opens a ``session.py``, which holds the socket; ``incoming.py`` takes
+what comes, with ``keeper.py`` for the disk and ``presence.py`` for our own being in channels; ``outgoing.py`` says what
+leaves; ``connection.py`` is what the core calls, ``check.py`` what ``tchap-bridges check`` does.
 
-Facts are those of RFC 1459, RFC 2812, modern.ircdocs.horse and the IRCv3
-specifications (https://ircv3.net/irc), each named where it is used.
+Facts are those of RFC 1459, RFC 2812, modern.ircdocs.horse and the IRCv3 specifications (https://ircv3.net/irc), each
+named where it is used.
 """
 
 from collections.abc import AsyncIterator, Sequence

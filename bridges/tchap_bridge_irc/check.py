@@ -3,6 +3,7 @@
 It registers as the bridge would, under a nick beside its own, and enters no channel.
 """
 
+import ssl
 from collections.abc import Iterator, Sequence
 
 import structlog
@@ -36,7 +37,9 @@ async def check(config: IrcConfig) -> Sequence[Finding]:
                 subject=subject,
                 level=Level.FAIL,
                 detail=error.reason,
-                remedy=_("vérifiez host, port et security (tls 6697, none 6667), et le pare-feu"),
+                remedy=_("corrigez « host » ou « tls_authority »")
+                if isinstance(error.__cause__, ssl.SSLCertVerificationError)
+                else _("vérifiez host, port et security (tls 6697, none 6667), et le pare-feu"),
             )
         )
     return found

@@ -16,6 +16,7 @@ from tchap_bridge_irc.connecting import connected
 from tchap_bridge_irc.incoming import Incoming, Memory
 from tchap_bridge_irc.outgoing import Voice
 from tchap_bridge_irc.refusals import Refused
+from tchap_bridge_irc.sameness import CASEMAPPING, doubt, unsure
 from tchap_bridge_irc.session import Session
 from tchap_bridge_irc.wire import Line
 from tchap_bridges.bridge import (
@@ -38,7 +39,7 @@ from tchap_bridges.bridge import (
     Reacts,
     ShowsTyping,
 )
-from tchap_bridges.errors import Misconfigured, NotReady, Undeliverable
+from tchap_bridges.errors import BridgeError, Misconfigured, NotReady, Undeliverable
 from tchap_bridges.events import Author
 from tchap_bridges.i18n import _
 from tchap_bridges.ids import ChatId, MessageId
@@ -79,7 +80,7 @@ class IrcConnection(Connection, Edits, Deletes, Reacts, ShowsTyping, NamesChats,
             try:
                 async with asyncio.TaskGroup() as group:
                     serving = group.create_task(session.serve())
-                    end = await incoming.keep()
+                    end = await _end(incoming)
                     serving.cancel()
             finally:
                 self._live = None
@@ -94,24 +95,26 @@ class IrcConnection(Connection, Edits, Deletes, Reacts, ShowsTyping, NamesChats,
 
     # Messages
 
-    async def _voice(self, chat: ChatId) -> Voice:
-        """What speaks in a chat, once we are there."""
+    async def _voice(self, what: Outgoing | OutgoingEdit | OutgoingDeletion | OutgoingReaction) -> Voice:
+        """What speaks in a chat, once we are there, and while it is the one that the room was linked to."""
         session, voice, incoming = self._alive()
-        if session.support.is_channel(chat):
-            await incoming.presence.be_in(chat)
+        if unsure(session.support, what.chat, what.options):
+            raise doubt(what.chat)
+        if session.support.is_channel(what.chat):
+            await incoming.presence.be_in(what.chat)
         return voice
 
     async def send(self, message: Outgoing) -> Sequence[MessageId]:
-        return await (await self._voice(message.chat)).send(message)
+        return await (await self._voice(message)).send(message)
 
     async def edit(self, edit: OutgoingEdit) -> None:
-        await (await self._voice(edit.chat)).edit(edit)
+        await (await self._voice(edit)).edit(edit)
 
     async def delete(self, deletion: OutgoingDeletion) -> None:
-        await (await self._voice(deletion.chat)).delete(deletion)
+        await (await self._voice(deletion)).delete(deletion)
 
     async def react(self, reaction: OutgoingReaction) -> MessageId | None:
-        return await (await self._voice(reaction.chat)).react(reaction)
+        return await (await self._voice(reaction)).react(reaction)
 
     async def typing(self, chat: ChatId, author: Author, *, active: bool) -> None:
         del author  # one nick of ours types for everybody
@@ -141,7 +144,13 @@ class IrcConnection(Connection, Edits, Deletes, Reacts, ShowsTyping, NamesChats,
                 await self._host.kv.set(f"cursor {chat}", history.dump(datetime.now(UTC)))
             if name not in session.channels:
                 await self._join(session, incoming, name)
-        return Chat(id=chat, name=name, destination=self._config.destination, direction=Direction.BOTH)
+        return Chat(
+            id=chat,
+            name=name,
+            destination=self._config.destination,
+            direction=Direction.BOTH,
+            options={CASEMAPPING: session.support.casemapping},
+        )
 
     @staticmethod
     async def _join(session: Session, incoming: Incoming, name: str) -> None:
@@ -163,6 +172,14 @@ class IrcConnection(Connection, Edits, Deletes, Reacts, ShowsTyping, NamesChats,
             for member in session.channels.members(chat)
             if not session.support.same(member.who.nick, session.me.nick)
         ]
+
+
+async def _end(incoming: Incoming) -> BridgeError:
+    """Why a session is over, as a value: a group of tasks would make another kind of error of what is raised."""
+    try:
+        return await incoming.keep()
+    except BridgeError as error:
+        return error
 
 
 def carried_by(session: Session) -> Mapping[Ability, Carried]:

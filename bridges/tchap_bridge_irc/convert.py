@@ -99,6 +99,8 @@ def event_of(item: Line | Batch, frame: Frame, key: str) -> Event | None:
         target, said, verb = item.params[0] if item.params else "", multiline(item), inner.command
     else:
         target, said, verb = line.param(0), line.param(-1), line.command
+    if frame.support.target(target)[0]:
+        return None  # to its operators alone (STATUSMSG): a room has more readers than they
     match verb:
         case "PRIVMSG" | "NOTICE":
             return _message(line, target, said, verb, frame, key)
@@ -125,8 +127,7 @@ def event_of(item: Line | Batch, frame: Frame, key: str) -> Event | None:
 
 def _place(line: Line, target: str, frame: Frame) -> ChatId:
     """A channel; or whoever writes to us alone."""
-    _status, name = frame.support.target(target)
-    return chat_of(line.source.nick if frame.support.same(name, frame.me) else name, frame.support)
+    return chat_of(line.source.nick if frame.support.same(target, frame.me) else target, frame.support)
 
 
 def _message(line: Line, target: str, said: str, verb: str, frame: Frame, key: str) -> Message | None:

@@ -129,6 +129,11 @@ class History:
             return channel.name, Page(send=(Line("CHATHISTORY", ("LATEST", channel.name, "*", str(self._limit))),))
         return channel.name, Page(over=self._over(channel), gap=True)
 
+    def kept(self, name: str, now: float) -> None:
+        """A page is kept: the next one has its own time to come."""
+        if (channel := self._open.get(self._support.fold(name))) is not None and channel.asked:
+            channel.until = now + PATIENCE
+
     def listed(self, name: str, kept: str | None) -> bool:
         """The server has said all that it says at a joining: whether some of what was said is out of our reach.
 

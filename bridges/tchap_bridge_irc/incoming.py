@@ -1,30 +1,29 @@
 """What comes from the network, as the core is to keep it: in order, once, and nothing that it could not use.
 
-Every event is on the core's disk before the next is looked at. Its key is the network's msgid; without one, where the
-server tells times, it is made of second, speaker and words, so that a history that tells it again tells the same; else
-of our own count. A core whose inbox is full is asked again, while the session goes on listening.
+Every event is on the core's disk (`keeper`) before the next line is looked at. What is said in a channel while its past
+is still being fetched waits for that.
 """
 
 import asyncio
-import itertools
 import time
-from collections import Counter, OrderedDict, deque
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from hashlib import sha256
 
 from tchap_bridge_irc import convert, history, notices
 from tchap_bridge_irc.batches import Batch
-from tchap_bridge_irc.changes import Change
+from tchap_bridge_irc.changes import Change, Kicked, Left, Renicked
 from tchap_bridge_irc.config import IrcConfig
 from tchap_bridge_irc.flood import Priority
+from tchap_bridge_irc.keeper import OUR_OWN, Keeper
 from tchap_bridge_irc.netsplit import Netsplits, Parted
 from tchap_bridge_irc.outgoing import Voice
 from tchap_bridge_irc.people import People
 from tchap_bridge_irc.presence import Presence, Record
 from tchap_bridge_irc.refusals import NOT_JOINED
+from tchap_bridge_irc.sameness import doubt
 from tchap_bridge_irc.session import Session
 from tchap_bridge_irc.wire import Line
 from tchap_bridges.bridge import Host
@@ -34,13 +33,8 @@ from tchap_bridges.i18n import Phrase, Translator
 from tchap_bridges.ids import ChatId, MessageId, PersonId
 from tchap_bridges.logs import harmless
 
-FAREWELL_SECONDS = 1.5
+FAREWELL_SECONDS = 1.0
 """When we are stopped: what has been read is kept first, for the network does not say it again."""
-SEEN_SECONDS = 30.0
-CURSOR_SECONDS = 5.0
-"""How often it is written down that we are there, and up to when a channel is kept: later means only read twice."""
-AGAIN_SECONDS = 1.0
-_MOST_KEYS = 10_000
 _TICK = 1.0
 
 
@@ -68,26 +62,29 @@ class Incoming:
         self._history = history.History(session.support, offered=offered)
         self.presence = Presence(session, host, memory.record)
         self._held: dict[ChatId, list[tuple[Event, str]]] = {}
-        self._cursors: dict[ChatId, datetime] = {}  # not written down yet
-        self._written = self._seen_at = time.monotonic()
+        self._keeper = Keeper(host, session)
+        self._clock = datetime.now(UTC)  # the network's, by the last line; ours where it tells none
+        self._arrived: dict[ChatId, datetime] = {}  # when we came into a channel, by that clock
+        self._left: dict[ChatId, datetime] = {}  # when we were put out of a channel
+        self._absent: dict[ChatId, datetime | None] = {}  # since when we had not been in a channel that we are in
         self._seen: datetime | None = None  # when we were last known to be there, before this session
-        self._began = time.time_ns()  # no two sessions of ours give one number twice
-        self._numbers = itertools.count(1)
-        self._alike: Counter[str] = Counter()
-        self._keeping: deque[tuple[Event, str]] = deque()
 
     # The session
 
     async def keep(self) -> BridgeError:
         """Keep what comes until the session ends. Returns why it did."""
-        self._seen = history.load(await self._host.kv.get("seen"))
-        await self.presence.enter()
+        self._seen = await self._keeper.seen()
+        for chat in await self.presence.enter():
+            why = doubt(chat)
+            await self._tell(chat, chat, self._t(notices.told(why.reason, why.remedy)), key=f"casemapping {chat}")
+        await self._ask_for_letters()
         self._host.up(self._session.me.nick)
         try:
             while True:
                 item = await self._next()
                 if isinstance(item, BridgeError):
-                    await self._write_down()
+                    with suppress(NotReady):  # a cursor that lags is only read twice
+                        await self._keeper.write_down(but=self._held.keys())
                     return item
                 if item is not None:
                     await self._take(item)
@@ -110,16 +107,13 @@ class Incoming:
 
     async def _farewell(self) -> None:
         """Keep what was being kept, and what has been read."""
-        while self._keeping:
-            event, key = self._keeping[0]
-            await self._host.receive(event, key)
-            self._keeping.popleft()
+        await self._keeper.finish()
         inbox = self._session.inbox
         for _n in range(inbox.qsize()):
             item = inbox.get_nowait()
             if not isinstance(item, BridgeError):
                 await self._take(item)
-        await self._write_down()
+        await self._keeper.write_down(but=self._held.keys())
 
     async def _take(self, item: Line | Batch, servers: tuple[str, str] | None = None) -> None:
         """A line, or a batch: those within batches one by one, for a labelled answer may hold a history."""
@@ -167,17 +161,18 @@ class Incoming:
 
     async def _hear(self, item: Line | Batch) -> None:
         frame = self._frame()
-        key = self._key(item, self._alike)
+        self._clock = convert.moment(item.opening if isinstance(item, Batch) else item, frame.now)
+        key = self._keeper.key(item)
         event = convert.event_of(item, frame, key)
         if event is None or isinstance(event, Passing):
             if isinstance(event, Typing):
                 await self._host.receive(event, key="")
             return
         channel = frame.support.is_channel(event.chat)
-        if await self._linked(event.chat):
+        if await self._keeper.linked(event.chat):
             if self._unsure(item, event.chat):
                 return
-            if channel and self._history.holds(event.chat):
+            if self._history.holds(event.chat):
                 self._held.setdefault(event.chat, []).append((event, key))
             else:
                 await self._keep(event, key)
@@ -185,20 +180,6 @@ class Incoming:
             self.presence.superfluous(event.chat)
         elif isinstance(event, Message) and event.form is Form.TEXT:
             self._say_who_we_are(event.author.name)
-
-    def _key(self, item: Line | Batch, alike: Counter[str]) -> str:
-        line = item.opening if isinstance(item, Batch) else item
-        if "msgid" in line.tags:
-            return line.tags["msgid"]
-        at = history.load(line.tags.get("time"))
-        if at is None:
-            return f"{self._began}-{next(self._numbers)}"
-        words = "\0".join((line.source.nick, line.command, *line.params)).encode(errors="replace")
-        key = f"{int(at.timestamp())}-{sha256(words).hexdigest()[:24]}"
-        alike[key] += 1
-        if len(alike) > _MOST_KEYS:
-            alike.clear()
-        return f"{key}-{alike[key]}"
 
     def _unsure(self, item: Line | Batch, chat: ChatId) -> bool:
         """Whether it may be an old line that a server without batches gave at our joining (InspIRCd, +H)."""
@@ -208,30 +189,7 @@ class Incoming:
         at = history.load(item.tags.get("time"))
         if at is None:
             return self.presence.fresh(chat)
-        return at < self.presence.since(chat)
-
-    async def _keep(self, event: Event, key: str) -> None:
-        """On the core's disk when this returns. While the core has no room it is asked again: nothing is let go."""
-        kept = f"{type(event).__name__} {key}"
-        self._keeping.append((event, kept))
-        while True:
-            try:
-                await self._host.receive(event, key=kept)
-                break
-            except NotReady as error:
-                self._host.log.warning("irc.waiting", waiting=self._session.inbox.qsize(), **harmless(error))
-                await asyncio.sleep(AGAIN_SECONDS if error.retry_after is None else min(error.retry_after, 10.0))
-        self._keeping.popleft()
-        if isinstance(event, Message):
-            self._memory.people.spoke(event.chat, self._session.support.fold(event.author.name), event.author)
-            self._kept_up_to(event.chat, event.at)
-
-    async def _linked(self, chat: ChatId) -> bool:
-        while True:
-            try:
-                return await self._host.linked(chat) is not None
-            except NotReady as error:
-                await asyncio.sleep(AGAIN_SECONDS if error.retry_after is None else min(error.retry_after, 10.0))
+        return at < self._arrived.get(chat, at)
 
     def _say_who_we_are(self, nick: str) -> None:
         """Somebody wrote to us alone, and no room is there to read it: never silence, and never a storm of answers."""
@@ -246,7 +204,23 @@ class Incoming:
         line = Line("NOTICE", (nick, self._t(notices.WHO_WE_ARE)))
         self._session.put(line, target=nick, priority=Priority.LATE)
 
+    async def _keep(self, event: Event, key: str) -> None:
+        await self._keeper.keep(event, key)
+        if isinstance(event, Message):
+            self._memory.people.spoke(event.chat, self._session.support.fold(event.author.name), event.author)
+
     # What was said while we were away
+
+    async def _ask_for_letters(self) -> None:
+        """What people wrote to us alone meanwhile; who writes to somebody away elsewhere is told so by the server."""
+        session = self._session
+        if not session.has(history.CAP, "batch"):
+            return
+        for linked in await self._host.chats():
+            cursor = await self._keeper.cursor(linked.chat)
+            if not session.support.is_channel(linked.chat):
+                for line in self._history.joined(linked.chat, cursor, time.monotonic()):
+                    session.put(line, target=linked.chat)
 
     async def _past(self, batch: Batch) -> None:
         name = batch.params[0] if batch.params else ""
@@ -258,14 +232,17 @@ class Incoming:
         alike: Counter[str] = Counter()
         for item in page.news:
             line = item.opening if isinstance(item, Batch) else item
-            key = self._key(item, alike)
+            key = self._keeper.key(item, alike)
             event = convert.event_of(item, frame, key)
             mine = session.account and line.tags.get("account") == session.account
             if event is None or mine or isinstance(event, Passing | ChatChanged):
                 continue
-            if self._memory.record.was_ours(line.source.nick, session.support) or not await self._linked(event.chat):
+            if self._memory.record.was_ours(line.source.nick, session.support) or not await self._keeper.linked(
+                event.chat
+            ):
                 continue
             await self._keep(event, key)
+        self._history.kept(name, time.monotonic())
         for line in page.send:
             session.put(line, target=name)
         if page.gap:
@@ -280,23 +257,10 @@ class Incoming:
     async def _missed(self, name: str) -> None:
         """Say once that something may have been said that nobody here will read."""
         chat = convert.chat_of(name, self._session.support)
-        since, now = self._seen, datetime.now(UTC)
+        since, now = self._absent.get(chat), datetime.now(UTC)
         if since is None or chat not in self.presence.known or (now - since).total_seconds() < notices.LEAST_ABSENCE:
             return
         await self._notice(name, notices.absence(since, now), key=f"gap {chat} {history.dump(since)}")
-
-    def _kept_up_to(self, chat: ChatId, at: datetime) -> None:
-        if self._session.support.is_channel(chat) and at > self._cursors.get(chat, datetime.min.replace(tzinfo=UTC)):
-            self._cursors[chat] = at
-
-    async def _write_down(self) -> None:
-        """Up to when channels are kept, and that we were here until now."""
-        cursors, self._cursors = self._cursors, {}
-        self._written = time.monotonic()
-        for chat, at in cursors.items():
-            if chat not in self._held:
-                await self._host.kv.set(f"cursor {chat}", history.dump(at))
-        await self._host.kv.set("seen", history.dump(datetime.now(UTC)))
 
     # Who is there, and what becomes of channels
 
@@ -304,21 +268,28 @@ class Incoming:
         session = self._session
         for told in await self.presence.changed(change):
             await self._notice(*told)
+        if isinstance(change, Kicked | Left) and change.me:
+            self._left[convert.chat_of(change.channel, session.support)] = datetime.now(UTC)
+        if isinstance(change, Renicked) and not change.me:  # whoever is written to alone is so under one nick
+            await self._notice(change.old.nick, notices.renicked(change.old.nick, change.new))
         if (joined := self.presence.just_joined(change)) is not None:
             await self._entered(joined)
         for event, key in self._memory.people.changed(change, session.support, datetime.now(UTC)):
-            if await self._linked(event.chat):
-                await self._keep(event, f"{self._began}-{next(self._numbers)} {key}")
+            if await self._keeper.linked(event.chat):
+                await self._keep(event, f"{self._keeper.number()} {key}")
 
     async def _entered(self, name: str) -> None:
         """We are in a channel: what its modes are, and what was said there before."""
         chat = convert.chat_of(name, self._session.support)
         self._host.log.info("irc.joined", channel=chat)
-        cursor = history.load(await self._host.kv.get(f"cursor {chat}")) if await self._linked(chat) else None
+        before = None if chat in self._arrived else self._seen
+        self._absent[chat] = self._left.pop(chat, before)
+        self._arrived[chat] = self._clock
+        cursor = await self._keeper.cursor(chat) if await self._keeper.linked(chat) else None
         for line in self._history.joined(name, cursor, time.monotonic()):
             self._session.put(line, target=chat)
         if cursor is None:
-            await self._host.kv.set(f"cursor {chat}", history.dump(datetime.now(UTC)))
+            await self._keeper.begin(chat, self._clock)
         else:
             self.presence.known.add(chat)
         self._session.put(Line("MODE", (name,)), target=chat, priority=Priority.LATE)
@@ -334,8 +305,11 @@ class Incoming:
                     await self._missed(name)
                 await self._release(name)
         await self.presence.tick(now)
-        if (self._cursors and now - self._written >= CURSOR_SECONDS) or now - self._written >= SEEN_SECONDS:
-            await self._write_down()
+        if self._keeper.due:
+            try:
+                await self._keeper.write_down(but=self._held.keys())
+            except NotReady as error:
+                self._host.log.warning("irc.no_cursor", **harmless(error))
 
     async def _tell_splits(self, told: Sequence[object]) -> None:
         """A broken link between servers is one notice, however many were behind it; its end needs none."""
@@ -346,17 +320,18 @@ class Incoming:
     async def _notice(self, channel: str, words: str, *, key: str = "") -> None:
         """Tell the rooms of a channel something that nobody said."""
         chat = convert.chat_of(channel, self._session.support)
-        if not await self._linked(chat):
+        if not await self._keeper.linked(chat):
             return
-        key = key or f"{self._began}-{next(self._numbers)}"
-        author = Author(person=PersonId(chat), name=channel)
         plain = self._t(words) if isinstance(words, Phrase) else words
+        await self._tell(chat, channel, plain, key=key or self._keeper.number())
+
+    async def _tell(self, chat: ChatId, name: str, plain: str, *, key: str) -> None:
         notice = Message(
             id=MessageId(f"notice {key}"),
             chat=chat,
-            author=author,
+            author=Author(person=PersonId(chat), name=name),
             at=datetime.now(UTC),
             text=Text(plain=plain),
             form=Form.NOTICE,
         )
-        await self._keep(notice, key)
+        await self._keeper.keep(notice, f"{OUR_OWN}{key}")

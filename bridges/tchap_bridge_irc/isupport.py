@@ -91,6 +91,11 @@ class Isupport:
         """Whether both are the same nick, or the same channel."""
         return self.fold(one) == self.fold(other)
 
+    def unsure(self, name: str, casemapping: str) -> bool:
+        """Whether a name that was folded by another casemapping may be somebody else's here (CVE-2022-39203)."""
+        ours, theirs = _CASEMAPPINGS[self.casemapping], _CASEMAPPINGS.get(casemapping, _ASCII)
+        return any(ord(c) == capital or c == small for capital, small in ours.items() ^ theirs.items() for c in name)
+
     def is_channel(self, name: str) -> bool:
         """Whether this is a channel's name: one of CHANTYPES first, no space, comma, BEL, or broken character."""
         return name[:1] != "" and name[0] in self.chantypes and _NOT_IN_CHANNELS.isdisjoint(name)

@@ -34,7 +34,7 @@ def split(near: str, far: str, people: int) -> Phrase:
     )
 
 
-def told(reason: Phrase, remedy: Phrase) -> Phrase:
+def told(reason: str, remedy: str) -> Phrase:
     """Something that went wrong, and what mends it."""
     return _("⚠ {reason}. {remedy}", reason=reason, remedy=remedy)
 
@@ -57,7 +57,16 @@ def kicked(channel: str, by: str, why: str, seconds: float) -> Phrase:
 def renamed(old: str, new: str) -> Phrase:
     """A channel has another name, and the link still names the old one."""
     return _(
-        "⚠ {old} s'appelle désormais {new} : reliez-le sous ce nom, !pont irc {new}, et dénouez l'ancien lien.",
+        "⚠ {old} s'appelle désormais {new} : reliez-le sous ce nom, !pont irc {new}, et retirez l'ancien lien.",
+        old=old,
+        new=new,
+    )
+
+
+def renicked(old: str, new: str) -> Phrase:
+    """Somebody who is linked by their nick has another one."""
+    return _(
+        "ℹ {old} s'appelle désormais {new} sur IRC ; ce salon reste relié à {old}. Pour suivre : !pont irc {new}",
         old=old,
         new=new,
     )

@@ -12,7 +12,7 @@ from tchap_bridge_irc.config import IrcConfig
 from tchap_bridge_irc.flood import Priority
 from tchap_bridge_irc.refusals import Refused
 from tchap_bridge_irc.session import Session
-from tchap_bridge_irc.splitting import LEAST_ROOM, room
+from tchap_bridge_irc.splitting import LEAST_ROOM, Piece, room
 from tchap_bridge_irc.wire import Line, Unsendable
 from tchap_bridges.bridge import Attachment, Outgoing, OutgoingDeletion, OutgoingEdit, OutgoingReaction
 from tchap_bridges.errors import Undeliverable, Unsupported
@@ -111,7 +111,7 @@ class Voice:
             heard += await self._session.ask([line], chat)
         return heard
 
-    async def _packed(self, message: Outgoing, words: Sequence[str], space: int) -> list[list[multiline.Piece]] | None:
+    async def _packed(self, message: Outgoing, words: Sequence[str], space: int) -> list[list[Piece]] | None:
         """The batches of a message that has several lines or one that is too long; None when one line holds it."""
         session, most = self._session, self._config.lines
         allowed = multiline.Allowance(
@@ -129,9 +129,7 @@ class Voice:
             packs = multiline.packs(kept, space, allowed)
         return packs
 
-    async def _sent_packed(
-        self, chat: str, packs: Sequence[Sequence[multiline.Piece]], tags: Mapping[str, str]
-    ) -> list[Line]:
+    async def _sent_packed(self, chat: str, packs: Sequence[Sequence[Piece]], tags: Mapping[str, str]) -> list[Line]:
         heard: list[Line] = []
         for pack in packs:
             reference = f"m{next(self._numbers)}"

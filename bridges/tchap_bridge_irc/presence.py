@@ -8,17 +8,17 @@ import asyncio
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 
 from tchap_bridge_irc import notices
 from tchap_bridge_irc.changes import Change, ChannelRenamed, Joined, Kicked, Left, Renicked
 from tchap_bridge_irc.flood import Priority
 from tchap_bridge_irc.isupport import Isupport
 from tchap_bridge_irc.refusals import FORWARDED, not_joined
+from tchap_bridge_irc.sameness import unsure
 from tchap_bridge_irc.session import Session
 from tchap_bridge_irc.wire import LINE_BYTES, Line
 from tchap_bridges.bridge import Host
-from tchap_bridges.errors import NotReady
+from tchap_bridges.errors import NotReady, Undeliverable
 from tchap_bridges.i18n import Phrase, _
 from tchap_bridges.ids import ChatId
 
@@ -62,20 +62,27 @@ class Presence:
         self.known: set[ChatId] = set()
         """Channels that were linked when we were last here."""
         self._wanted: set[ChatId] = set()
-        self._since: dict[ChatId, tuple[float, datetime]] = {}
+        self._since: dict[ChatId, float] = {}
         self._settled: set[ChatId] = set()
         self._due: dict[ChatId, tuple[float, str]] = {}  # when to try again, and how it is spelt
         self._why: dict[ChatId, Phrase] = {}
+        self._refused: dict[ChatId, Phrase] = {}  # what mends it, where the server does not let us in
         self._entered = asyncio.Condition()
         self._nick_at = time.monotonic()
 
-    async def enter(self) -> None:
-        """Go into every linked channel, several in a line; before anything that is said there."""
+    async def enter(self) -> Sequence[ChatId]:
+        """Go into every linked channel, several in a line; before anything that is said there.
+
+        Returns chats that may mean others than they did, which are not entered.
+        """
         session = self._session
-        names = [linked.chat for linked in await self._host.chats() if session.support.is_channel(linked.chat)]
+        linked = await self._host.chats()
+        doubtful = [one.chat for one in linked if unsure(session.support, one.chat, one.options)]
+        names = [one.chat for one in linked if session.support.is_channel(one.chat) and one.chat not in doubtful]
         self._wanted.update(names)
         for some in _groups(names, session.support.targmax.get("JOIN", _AT_ONCE)):
             session.put(Line("JOIN", (",".join(some),)), target=_JOINS, priority=Priority.URGENT)
+        return doubtful
 
     def want(self, name: str) -> None:
         """A command is about to go in."""
@@ -86,35 +93,33 @@ class Presence:
         self._wanted.discard(self._chat(name))
 
     async def be_in(self, chat: ChatId) -> None:
-        """Return once we are in a channel. Raises `NotReady` with the reason when we are not."""
+        """Return once we are in a channel.
+
+        Raises `NotReady` while we are about to come back, `Undeliverable` with the remedy when we are not let in: what
+        is said then is for those who are there, and nobody wants to read it hours later.
+        """
         session = self._session
-        if chat in session.channels:
-            return
-        why = self._why.get(chat)
-        if why is None:
+        if chat not in session.channels and chat not in self._why:
             try:
                 async with asyncio.timeout(JOIN_SECONDS), self._entered:
                     await self._entered.wait_for(lambda: chat in session.channels or chat in self._why)
             except TimeoutError:
                 self._try(chat, chat)
-            if chat in session.channels:
-                return
-            why = self._why.get(chat) or _("le pont n'est pas encore sur {channel}", channel=chat)
-        raise NotReady(why, retry_after=max(5.0, min(self._left(chat), 60.0)))
+        if chat in session.channels:
+            return
+        why = self._why.get(chat) or _("le pont n'est pas encore sur {channel}", channel=chat)
+        if chat in self._refused:
+            raise Undeliverable(why, remedy=self._refused[chat])
+        raise NotReady(why, retry_after=max(1.0, min(self._left(chat) + 1.0, 60.0)))
 
     def fresh(self, chat: ChatId) -> bool:
         """Whether the server may still be telling what it tells at a joining."""
         return chat not in self._settled
 
-    def since(self, chat: ChatId) -> datetime:
-        """When we went in, less the seconds that clocks may differ by."""
-        found = self._since.get(chat)
-        return found[1] if found else datetime.min.replace(tzinfo=UTC)
-
     def superfluous(self, chat: ChatId) -> None:
         """Something was said in a channel that no room is linked to."""
         since = self._since.get(chat)
-        if since is not None and time.monotonic() - since[0] > UNLINKED_SECONDS:
+        if since is not None and time.monotonic() - since > UNLINKED_SECONDS:
             self._wanted.discard(chat)
             self._since.pop(chat, None)
             self._session.put(Line("PART", (chat,)), target=chat, priority=Priority.LATE)
@@ -152,7 +157,7 @@ class Presence:
         """A JOIN that was refused; the words for the rooms, unless they have read them."""
         chat = self._chat(line.param(1))
         reason, remedy, again = not_joined(line)
-        self._why[chat] = reason
+        self._why[chat], self._refused[chat] = reason, remedy
         if chat in self._wanted and again:
             self._again(line.param(1))
         if line.command == FORWARDED:
@@ -195,10 +200,11 @@ class Presence:
         if chat not in self._wanted and await self._host.linked(chat) is None:
             self._session.put(Line("PART", (name,)), target=chat)  # the server has forwarded us, or somebody forces us
             return
-        self._since[chat] = time.monotonic(), datetime.now(UTC) - timedelta(seconds=5)
+        self._since[chat] = time.monotonic()
         self._settled.discard(chat)
         self._due.pop(chat, None)
         self._why.pop(chat, None)
+        self._refused.pop(chat, None)
         self._record.told.pop(chat, None)
         async with self._entered:
             self._entered.notify_all()
@@ -207,7 +213,7 @@ class Presence:
         """Plan to go in again; returns in how many seconds."""
         chat, now = self._chat(name), time.monotonic()
         since = self._since.pop(chat, None)
-        if since is not None and now - since[0] > FORGIVEN:
+        if since is not None and now - since > FORGIVEN:
             self._record.tries.pop(chat, None)
         n = self._record.tries.get(chat, 0)
         self._record.tries[chat] = n + 1

@@ -64,7 +64,7 @@ def not_joined(line: Line) -> tuple[Phrase, Phrase, bool]:
             remedy = _("Le pont réessaie de lui-même.")
         case "405":
             reason = _("le réseau ne laisse pas le pont entrer sur plus de canaux")
-            remedy = _("Dénouez un lien qui ne sert plus, ou demandez une exception aux opérateurs du réseau.")
+            remedy = _("Retirez un lien qui ne sert plus, ou demandez une exception aux opérateurs du réseau.")
         case "403" | "476":
             reason = _("le réseau n'a pas de canal de ce nom : {channel}", channel=channel)
             remedy = _("Vérifiez le nom du canal : !pont irc #general.")

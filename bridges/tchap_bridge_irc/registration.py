@@ -152,7 +152,10 @@ class Registration:
                 self.account = ""
             case "ERROR":
                 self._over = True
-                return Step(outcome=Ended(_why(line.param(-1)), line.param(-1)))
+                why = _why(line.param(-1))
+                if why is Why.LATER and self._proving and not self.welcomed:
+                    why = Why.SERVICES  # nobody has answered to our proof, until the server lost its patience
+                return Step(outcome=Ended(why, line.param(-1)))
             case command if command in _SASL:
                 return self._go_on(self._proof.receive(line))
             case "NICK" if self.nick and line.source.nick == self.nick and line.params:

@@ -13,7 +13,7 @@ import asyncio
 import itertools
 import ssl
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -23,6 +23,7 @@ from tchap_bridge_irc.config import IrcConfig
 from tchap_bridge_irc.flood import WEIGHTS, Priority, Queue, Window
 from tchap_bridge_irc.isupport import Isupport
 from tchap_bridge_irc.labels import Labels
+from tchap_bridge_irc.multiline import CAP
 from tchap_bridge_irc.refusals import NOT_DELIVERED, refused, undelivered
 from tchap_bridge_irc.registration import Ended, Plan, Registration, Welcomed
 from tchap_bridge_irc.wire import Line, Lines, Nonsense, Source, Unsendable, encode
@@ -149,10 +150,12 @@ class Session:
         that, and `Undeliverable` when the server says that they did not arrive, or nothing of the kind can be sent.
         """
         first = lines[0]
+        cost = sum(WEIGHTS.get(line.command, 1) for line in lines) + (not self.exact)
+        wait = (len(self._queue) + cost) * self._config.flood.seconds * 2  # for its turn
         question = Question(target, first.command, asyncio.get_running_loop().create_future())
         try:
             if self.exact and (len(lines) == 1 or first.command == "BATCH"):
-                label = self._labels.ask(question, self._now())
+                label = self._labels.ask(question, self._now() + wait)
                 first = Line(first.command, first.params, first.source, {**first.tags, "label": label})
                 data = self._bytes([first, *lines[1:]])
             else:
@@ -163,12 +166,10 @@ class Session:
             raise Undeliverable(
                 _("ce message ne peut pas passer par IRC"), remedy=_("Écrivez-le autrement, ou plus court.")
             ) from error
-        cost = sum(WEIGHTS.get(line.command, 1) for line in lines) + bool(question.token)
         self._queue.put(Departure(data, question), self.support.fold(target), cost=cost)
         self._news.set()
-        patience = ANSWER_SECONDS + (len(self._queue) + cost) * self._config.flood.seconds * 2
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(ANSWER_SECONDS + wait):
                 return await question.answer
         except TimeoutError:
             raise _fate(question) from None
@@ -263,13 +264,13 @@ class Session:
         """Settle the question of ours that it answers; whether it is nobody else's business."""
         answer = self._labels.take(item)
         if answer is not None:
-            self._settle(answer.question, answer.lines)
+            self._settle(answer.question, tuple(_told(answer.item)))
             return False  # our joining, say, tells who else is there
         if not isinstance(item, Line):
             return False
         if item.command == "PONG":
-            while self._asked and self._asked[0].token == item.param(-1):
-                question = self._asked.popleft()
+            while any(question.token == item.param(-1) for question in self._asked):
+                question = self._asked.popleft()  # with those before it, whose own answer will not come any more
                 self._settle(question, question.heard)
             return True
         if item.command in NOT_DELIVERED or item.command == "FAIL":
@@ -371,6 +372,18 @@ class Session:
             async with asyncio.timeout(1):
                 await self._writer.wait_closed()
         self._writer.transport.abort()
+
+
+def _told(item: Line | Batch) -> Iterator[Line]:
+    """What an answer says, line by line; a message of several lines says its id on the line that opens it."""
+    if isinstance(item, Line):
+        if item.command != "ACK":
+            yield item
+    elif item.kind == CAP:
+        yield item.opening
+    else:
+        for one in item.items:
+            yield from _told(one)
 
 
 def _fate(question: Question) -> BridgeError:

@@ -197,14 +197,15 @@ class Outgoing:
     ``author`` is None when the bridge itself speaks. ``network`` is where it was said, in words ("Tchap", "courriel").
     ``thread`` is the conversation, root first, parent last; ``reply_to`` the message answered, if it is known there.
     ``in_thread``: it was said in a thread; else ``thread`` is no more than the answers above a plain answer.
-    ``foreign``: that is neither here nor the room's own side, so it is worth a word beside the name.
-    ``title`` is that of the conversation, also for an answer in it. ``late``: it belongs before messages that are
-    already shown. ``answered`` wrote what is answered, when that came from this very chat: where a chat has no members,
-    the answer goes to them. ``link_to_text`` makes a URL of the whole text, as `Attachment.link` does of a file and
-    with its errors, for a network where it has to be shortened; people read there what it says after the last edit.
-    ``link_to_avatar`` makes a URL of the author's picture, for a network that shows pictures by URL: a small image that
-    anybody can fetch; the same for days for one author, another one when the picture changes. None where there is no
-    picture, no public address, or the picture is not everybody's to see: never an error.
+    ``foreign``: it was said on a third network, neither this one nor the room's side: worth a word beside the name.
+    ``title`` is that of the conversation, also for an answer in it; its first words where nobody has named it.
+    ``late``: it belongs before messages that are already shown. ``answered`` wrote what is answered, when that came
+    from this very chat: where a chat has no members, the answer goes to them. ``link_to_text`` makes a URL of the whole
+    text, as `Attachment.link` does of a file and with its errors, for a network where it has to be shortened; people
+    read there what it says after the last edit. ``avatar`` is the author's picture, to be read, where their network
+    gives one; no message waits for it long. ``link_to_avatar`` makes a URL of it, for a network that shows pictures by
+    URL: a small image that anybody can fetch; the same for days for one author, another one when the picture changes.
+    None where there is no picture, no public address, or the picture is not everybody's to see: never an error.
     ``text.html`` may name people of this very network as `events.mention` does; everybody else's names are plain.
     """
 
@@ -216,6 +217,7 @@ class Outgoing:
     text: Text
     steps: Steps
     files: tuple[Attachment, ...] = ()
+    avatar: Attachment | None = None
     thread: tuple[MessageId, ...] = ()
     reply_to: MessageId | None = None
     answered: Author | None = None

@@ -1,6 +1,6 @@
 """All scenarios, in the order in which they are run."""
 
-from . import disks, homeservers, mailservers, points, storms
+from . import disks, echoes, homeservers, mailservers, points, storms
 from .scenario import Scenario
 
 SCENARIOS = (
@@ -23,6 +23,7 @@ SCENARIOS = (
     Scenario("database-gone", "10", disks.database_gone),
     Scenario("refusals", "22", homeservers.refusals),
     Scenario("early-changes", "27", homeservers.early_changes),
+    Scenario("no-echo", "21", echoes.no_echo, limit=900),
     Scenario("client-hangs-up", "12", mailservers.client_hangs_up),
     Scenario("handler-fails", "13", mailservers.handler_fails),
     Scenario("submission-dies", "14", mailservers.submission_dies),

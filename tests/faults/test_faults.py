@@ -21,7 +21,7 @@ async def ground() -> AsyncIterator[Ground]:
 
 async def _plays(scenario: Scenario, ground: Ground, scale: Scale) -> None:
     verdict, _seconds = await scenario.run(ground, scale)
-    assert verdict.passed, f"{verdict}\n{ground.bridge.log.read_text()[-4000:]}"
+    assert verdict.passed, f"{verdict}\n{_log_of(ground)}"
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -35,3 +35,7 @@ async def test_short(scenario: Scenario, ground: Ground) -> None:
 @scenarios
 async def test_long(scenario: Scenario, ground: Ground) -> None:
     await _plays(scenario, ground, Scale())
+
+
+def _log_of(ground: Ground) -> str:
+    return ground.bridge.log.read_text()[-4000:] if ground.bridge.log.exists() else ""

@@ -205,6 +205,8 @@ class Courier:
         network, author = await self._resolver.speaker(message, event.author, event.chat)
         if about is not None and about["kind"] == "reaction" and isinstance(way.connection, Reacts):
             target = way.target
+            if await self._inherited(about, target, parts[0]):
+                return
             async with self._db.snapshot() as tx:
                 reacted = await self._resolver.remote(tx, about["parent"], target)
             if reacted is None:
@@ -240,6 +242,22 @@ class Courier:
                 options=options,
             )
         )
+
+    async def _inherited(self, reaction: Row, target: str, remote: MessageId) -> bool:
+        """Whether it stays there for somebody else: where one account of ours speaks for all, it reacts but once."""
+        async with self._db.transaction() as tx:
+            heir = await tx.value(
+                "reaction_heir",
+                parent=reaction["parent"],
+                symbol=reaction["symbol"],
+                message=reaction["id"],
+                target=target,
+            )
+            if heir is None:
+                return False
+            await tx.run("copy_add", message=reaction["id"], target=target, part=0, remote=None, state=CANCELLED)
+            await tx.run("copy_add", message=heir, target=target, part=0, remote=remote, state=THERE)
+        return True
 
     async def _react(self, row: Row, way: Way, message: Row, event: Reaction) -> Sequence[MessageId]:
         parts = await self._resolver.copies(message, way)

@@ -294,11 +294,21 @@ class Desk:
         async with self._db.transaction() as tx:
             if await tx.value("kv_get", space="policy", key="rules") == rules.encode():
                 return
+            everywhere = True
             for row in await tx.all("rooms_linked"):
                 room = RoomId(row["room"])
+                try:
+                    await self._links.of_room(tx, room)
+                except NotReady:
+                    raise
+                except Exception:  # a link that cannot be read carries nothing; the others start (CVE-2025-23197)
+                    log.exception("desk.unreadable_link", room=room)
+                    everywhere = False
+                    continue
                 await self._links.stand_by(tx, room, "checking")
                 await self._ask_again(tx, room, rules)
-            await tx.run("kv_set", space="policy", key="rules", value=rules.encode())
+            if everywhere:
+                await tx.run("kv_set", space="policy", key="rules", value=rules.encode())
 
     async def review_forgotten(self) -> None:
         """Look again at rooms whose check has failed for good: no link is being checked for ever."""

@@ -10,10 +10,10 @@ from functools import partial
 
 import structlog
 
-from tchap_bridges.bridge import Attachment, OpensFiles, Outgoing
+from tchap_bridges.bridge import Attachment, OpensFiles, Outgoing, no_public_address
 from tchap_bridges.core.ports import Row
 from tchap_bridges.errors import BridgeError, RemoteViolation, Undeliverable
-from tchap_bridges.events import File, Message
+from tchap_bridges.events import Author, File, Message
 from tchap_bridges.i18n import Translator, _, ngettext
 from tchap_bridges.ids import FileRef
 
@@ -54,6 +54,13 @@ class Files:
             SentFile(file.name, file.mime, file.size, self.opener(message, file), partial(link, part, file.name))
             for part, file in enumerate(event.files, start=1)
         )
+
+    def portrait(self, message: Row, author: Author | None) -> SentFile | None:
+        """The picture of an author whose network has it."""
+        file = author.avatar if author is not None and str(message["origin"]).startswith("link:") else None
+        if file is None:
+            return None
+        return SentFile(file.name, file.mime, file.size, self.opener(message, file), no_public_address)
 
     def opener(self, message: Row, file: File) -> Callable[[], AbstractAsyncContextManager[AsyncIterator[bytes]]]:
         @asynccontextmanager

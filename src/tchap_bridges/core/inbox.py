@@ -95,7 +95,6 @@ class Inbox:
         self._waiting = 0
         self._news: dict[str, asyncio.Event] = {}
         self._caught_up: dict[str, asyncio.Event] = {}
-        self._large = asyncio.Semaphore(1)  # rows in several pieces are read one at a time: memory stays bounded
 
     @property
     def waiting(self) -> int:
@@ -216,10 +215,8 @@ class Inbox:
         try:
             if row["kind"] == "event":
                 return (codec.load(await self._pieces.raw(row)),)
-            if row["pieces"] == 1:
-                return await read(await self._pieces.item(row))
-            async with self._large:
-                return await read(await self._pieces.item(row))
+            async with self._pieces.item(row) as item:
+                return await read(item)
         except NotReady:
             raise
         except Exception as error:  # noqa: BLE001 - a stranger's bytes may break any reader; the row keeps them

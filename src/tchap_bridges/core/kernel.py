@@ -324,7 +324,8 @@ class Kernel:
         if link is None:
             raise ValueError("the link that the file came by is gone")
         if kind == "raw":
-            return await self._readers[link.connection].file_bytes(await self.pieces.fetch(message["inbox"]), ref)
+            async with self.pieces.fetch(message["inbox"]) as item:
+                return await self._readers[link.connection].file_bytes(item, ref)
         connection = self.supervisor.connection(link.connection)
         if not isinstance(connection, OpensFiles):
             raise TypeError(f"{link.connection} names files and does not open them")

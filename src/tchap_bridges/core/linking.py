@@ -47,6 +47,15 @@ def still_held(link: Link) -> Phrase:
     return _("{name} reste retenu : {why}.", name=link.name, why=link.reason or state_words(link.held))
 
 
+def _named_network(call: Call, found: Sequence[Network]) -> tuple[str | None, str]:
+    """Through which connection of several, and what is to be linked: ``!pont irc #canal libera`` or ``via=libera``."""
+    words = call.arguments[1:]
+    if (wanted := call.options.get("via")) is None and len(found) > 1 and len(words) > 1:
+        wanted = next((network.name for network in found if network.name == words[-1]), None)
+        words = words[:-1] if wanted else words
+    return wanted, " ".join(words)
+
+
 class Linking:
     """Makes links. ``connection_of`` gives a live connection or raises `NotReady`."""
 
@@ -70,7 +79,7 @@ class Linking:
     async def link(self, call: Call, found: Sequence[Network]) -> Apply:
         """``!pont <word> <what> …`` for the networks of that word."""
         facts = await may_change(self._homeserver, call)
-        wanted = call.options.get("via")
+        wanted, argument = _named_network(call, found)
         network = next((n for n in found if n.name == wanted), None) if wanted else found[0]
         if network is None:
             raise Misconfigured(
@@ -88,7 +97,7 @@ class Linking:
                 else _("Voyez !aide."),
             )
         asker = Asker(user=call.user, name=call.user_name, room_name=facts.name)
-        chat = await connection.find(" ".join(call.arguments[1:]), call.options, asker)
+        chat = await connection.find(argument, call.options, asker)
         decision = policy.may_link(facts, chat.destination, self._rules)
         if not decision.allowed:
             raise Misconfigured(decision.reason)

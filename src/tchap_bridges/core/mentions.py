@@ -70,8 +70,7 @@ class Mentions:
                 if not name or ("@" in name[:1] and ":" in name):  # an id, which is nobody's business there
                     shown = await self._homeserver.display_name(room, user)
                 return escape(shown, quote=False), shown
-            shown = await self._homeserver.display_name(room, user)
-            bare = shown.removesuffix(f" ({ghost.network})")
+            bare = (ghost.name or name).removesuffix(f" ({ghost.network})").lstrip("@")
             if self._labels.get(to.connection) == ghost.network:
                 known = await self._known_as(room, to, ghost)
                 if known is not None or self._is_alone(to.connection):
@@ -79,7 +78,7 @@ class Mentions:
             return escape(f"@{bare}", quote=False), f"@{bare}"
 
         if "></a>" in text.html:  # type: ignore[operator]  # somebody is called who is not named by a link
-            text = await self._placed(text, room)
+            text = await self._placed(text)
         return await renamed(text, rename)
 
     def _is_alone(self, connection: ConnectionName) -> bool:
@@ -94,7 +93,7 @@ class Mentions:
         event = codec.load(self._sealer.open(body, place="message.body")) if body is not None else None
         return event.author.name if isinstance(event, Message) else None
 
-    async def _placed(self, text: Text, room: RoomId) -> Text:
+    async def _placed(self, text: Text) -> Text:
         """Whoever is called and not named stands where their name stands, or not at all."""
         html = text.html or ""
         for href, name in _MENTION.findall(html):
@@ -103,8 +102,8 @@ class Mentions:
             html = html.replace(f'<a href="{href}"></a>', "", 1)
             user = UserId(mentioned(href) or "")
             ghost = await self._homeserver.ghost(user)
-            shown = await self._homeserver.display_name(room, user)
-            names = [shown] if ghost is None else [shown, f"@{shown.removesuffix(f' ({ghost.network})')}"]
+            shown = ghost.name if ghost is not None else ""
+            names = [shown, f"@{shown.removesuffix(f' ({ghost.network})')}"] if ghost is not None and shown else []
             html = next((found for each in names if (found := _linked(html, href, each)) is not None), html)
         return Text(plain=text.plain, html=html if html != as_html(text.plain) else None)
 

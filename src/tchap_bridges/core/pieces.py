@@ -1,7 +1,9 @@
 """The inbox's bytes, sealed; large ones in pieces, so that no step holds a second whole copy."""
 
+import asyncio
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
 
 from tchap_bridges.bridge import Item
 from tchap_bridges.core import clock
@@ -16,6 +18,7 @@ class Pieces:
     def __init__(self, db: Database, sealer: Sealer) -> None:
         self._db = db
         self._sealer = sealer
+        self._large = asyncio.Semaphore(1)
 
     def cut(self, raw: bytes) -> Iterator[bytes]:
         """The sealed pieces, one at a time: the first is for the row itself."""
@@ -43,7 +46,16 @@ class Pieces:
             pieces.append(self._sealer.open(data, place="inbox.raw"))
         return b"".join(pieces)
 
-    async def item(self, row: Row) -> Item:
+    @asynccontextmanager
+    async def item(self, row: Row) -> AsyncIterator[Item]:
+        """The whole of it, to be read or opened. One large item at a time: memory stays bounded, however many wait."""
+        if row["pieces"] == 1:
+            yield await self._item(row)
+        else:
+            async with self._large:
+                yield await self._item(row)
+
+    async def _item(self, row: Row) -> Item:
         key, meta = json.loads(self._sealer.open(row["meta"], place="inbox.meta"))
         return Item(key=key, raw=await self.raw(row), meta=meta, received_at=clock.moment(row["received_at"]))
 
@@ -53,10 +65,12 @@ class Pieces:
         first = self._sealer.open(row["raw"], place="inbox.raw")
         return Item(key=key, raw=first, meta=meta, received_at=clock.moment(row["received_at"]))
 
-    async def fetch(self, inbox: int) -> Item:
-        """The item of an inbox row by its id. Raises ValueError when it is gone."""
+    @asynccontextmanager
+    async def fetch(self, inbox: int) -> AsyncIterator[Item]:
+        """The item of an inbox row by its id, as `item` gives it. Raises ValueError when it is gone."""
         async with self._db.snapshot() as tx:
             row = await tx.one("inbox_get", id=inbox)
         if row is None:
             raise ValueError("this row is gone")
-        return await self.item(row)
+        async with self.item(row) as item:
+            yield item

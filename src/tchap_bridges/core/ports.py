@@ -136,10 +136,14 @@ class RoomFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ghost:
-    """Whom one of our users stands for. ``network`` is the label of their origin (`bridge.Bridge.label`)."""
+    """Whom one of our users stands for. ``network`` is the label of their origin (`bridge.Bridge.label`).
+
+    ``name`` is what rooms show, its origin behind it; '' when that cannot be told.
+    """
 
     network: str
     person: PersonId
+    name: str = ""
 
 
 class Homeserver(Protocol):

@@ -14,7 +14,7 @@ from tchap_bridges.core.avatars import Avatars
 from tchap_bridges.core.files import Files
 from tchap_bridges.core.links import Link, Links
 from tchap_bridges.core.mentions import Mentions
-from tchap_bridges.core.outbox import ORIGIN
+from tchap_bridges.core.outbox import ORIGIN, THERE
 from tchap_bridges.core.ports import Database, Homeserver, Row, Sealer, Snapshot
 from tchap_bridges.core.shares import TEXT, Shares
 from tchap_bridges.events import Author, Edit, Event, Message, Text
@@ -104,7 +104,7 @@ class Resolver:
             lineage = await self._lineage(tx, message, target) if message["root"] or message["parent"] else ()
             parent = await self.remote(tx, message["parent"], target)
             answered = await self._answered(tx, message["parent"], target) if way.link else None
-        title = await self._title(message, event, way, known=bool(lineage)) if way.link else event.title
+        title = await self._title(message, event, way) if way.link else event.title
         network, author = await self.speaker(message, event.author, event.chat)
         return Outgoing(
             key=row["key"],
@@ -115,6 +115,7 @@ class Resolver:
             text=await self.text(event.text, message, way),
             steps=steps,
             files=self._files.of(message, event, partial(self._shares.link, message["id"], way.link)),
+            avatar=self._files.portrait(message, author),
             thread=lineage,
             reply_to=parent,
             answered=answered,
@@ -196,27 +197,30 @@ class Resolver:
             chain.append(MessageId(row["remote"]))
         return tuple(dict.fromkeys(chain))
 
-    async def _title(self, message: Row, event: Message, way: Way, *, known: bool) -> str | None:
+    async def _title(self, message: Row, event: Message, way: Way) -> str | None:
         """Its own; else that of the conversation, which a plain answer belongs to as much as one in the thread.
 
-        A conversation that nobody has named is called by its first words, where they are ``known``.
+        A conversation that nobody has named is called by its first words. Not one that the target's readers were never
+        shown (CVE-2024-32000): what an answer quotes of it is theirs to read only then.
         """
         if event.title is not None:
             return event.title
-        row, said = message, None
+        row: Row | None = message
+        top: tuple[Row, Text] | None = None
         for _step in range(DEEPEST):
-            above = row["root"] or row["parent"]
+            above = row["root"] or row["parent"] if row is not None else None
             async with self._db.snapshot() as tx:
                 row = await tx.one("message_get", id=above) if above is not None else None
-            if row is None:
+                shown = await tx.one("copy_on", message=above, target=way.target) if above is not None else None
+            if row is None or shown is None or shown["state"] not in {ORIGIN, THERE}:
                 break
             first = self._opened(row)
             if not isinstance(first, Message):
                 break
             if first.title is not None:
                 return first.title
-            said = await self.text(first.text, row, way)
-        return first_words(said.plain) if said is not None and known else None
+            top = row, first.text
+        return first_words((await self.text(top[1], top[0], way)).plain) if top is not None else None
 
     async def _answered(self, tx: Snapshot, message: int | None, target: str) -> Author | None:
         """Who wrote the nearest message above that came from the target itself."""

@@ -111,7 +111,16 @@ class Ghosts:
         if row is None:
             return None
         person = self._sealer.open(row["person"], place="ghost.person").decode("utf-8", "surrogatepass")
-        return Ghost(network=row["network"], person=PersonId(person))
+        return Ghost(network=row["network"], person=PersonId(person), name=await self._name_of(user))
+
+    async def _name_of(self, user: UserId) -> str:
+        """What the account is called: it need be in no room."""
+        try:
+            found = await self._client.call("GET", path_of("profile", user, "displayname"), name="profile", user=user)
+        except MatrixRefused:
+            return ""
+        name = found.get("displayname")
+        return name if isinstance(name, str) else ""
 
     async def named(self, person: PersonId, name: str, network: str) -> UserId:
         """The ghost of somebody who is spoken of: made if there is none, and else left as it looks."""

@@ -26,6 +26,7 @@ from tchap_bridges.matrix.ghosts import Ghosts, Speaker
 from tchap_bridges.matrix.media import Media
 from tchap_bridges.matrix.members import Members
 from tchap_bridges.matrix.names import Namespace
+from tchap_bridges.matrix.pictures import Pictures
 from tchap_bridges.matrix.read import read, room_of
 from tchap_bridges.matrix.rooms import Rooms
 from tchap_bridges.matrix.sync import SWEEP, Sweeper
@@ -96,6 +97,7 @@ class MatrixHomeserver:
             self._voices,
             self._media,
             is_encrypted=is_encrypted,
+            pictures=Pictures(self._media, db, self._ghosts.id_of),
             translate=translate,
             zone=settings.zone,
         )

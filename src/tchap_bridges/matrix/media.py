@@ -95,6 +95,12 @@ class Media:
         await steps.done(f"file.{part}", f"{mxc} {size}")
         return mxc, size
 
+    async def keep(self, picture: "Whole") -> str:
+        """Upload something small; returns its mxc URI. Each call makes another one."""
+        mxc = await self._create()
+        await self._upload(picture, mxc, picture.size, None)
+        return mxc
+
     async def _create(self) -> str:
         path = path_of("create", prefix="/_matrix/media/v1")
         found = await self._client.call("POST", path, {}, name="media_create", user=self._bot.user)

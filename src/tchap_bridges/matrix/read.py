@@ -208,9 +208,10 @@ def _reaction(event: _Envelope) -> Iterator[Event]:
 
 
 def _redaction(event: _Envelope) -> Iterator[Event]:
-    # Room version 11 moved it into the content.
-    target = _id(event.content.get("redacts"), "$") or _id(event.whole.get("redacts"), "$")
-    if target:
+    # Room version 11 moved it into the content, and homeservers write it in both places. Where these differ the one was
+    # not looked at when the redaction was allowed.
+    targets = {_id(place.get("redacts"), "$") for place in (event.content, event.whole) if "redacts" in place}
+    if len(targets) == 1 and (target := targets.pop()):
         yield Deletion(id=event.id, chat=event.chat, author=event.author, at=event.at, target=MessageId(target))
 
 

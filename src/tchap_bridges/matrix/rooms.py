@@ -16,6 +16,7 @@ from typing import Any, Final
 import structlog
 
 from tchap_bridges.bridge import (
+    Attachment,
     Connection,
     Deletes,
     Edits,
@@ -38,6 +39,7 @@ from tchap_bridges.matrix.client import MatrixClient, MatrixRefused, path_of, te
 from tchap_bridges.matrix.compose import Content, Translate
 from tchap_bridges.matrix.ghosts import Profile, Speaker
 from tchap_bridges.matrix.media import Media, Source, TooLarge, Whole, mime_of
+from tchap_bridges.matrix.pictures import Pictures
 from tchap_bridges.matrix.read import ORIGIN
 from tchap_bridges.matrix.recent import Recent
 from tchap_bridges.matrix.voices import Voices
@@ -81,6 +83,7 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
         media: Media,
         *,
         is_encrypted: Callable[[RoomId], bool],
+        pictures: Pictures | None = None,
         translate: Translate = str,
         zone: tzinfo = UTC,
     ) -> None:
@@ -88,6 +91,7 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
         self._voices = voices
         self._media = media
         self._is_encrypted = is_encrypted
+        self._pictures = pictures
         self._translate = translate
         self._zone = zone
         self._senders: Recent[MessageId, UserId] = Recent(10_000)
@@ -114,6 +118,7 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
 
     async def send(self, message: Outgoing) -> Sequence[MessageId]:
         room = RoomId(message.chat)
+        message = replace(message, author=await self._pictured(message.author, message.network, message.avatar))
         text, users = await self._named(room, message.text, message.network)
         files: tuple[Source, ...] = message.files
         if not compose.fits(text):
@@ -131,6 +136,10 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
         for part, attachment in enumerate(files, 1):
             ids.append(await self._file(message, room, part, attachment, first=not ids))
         return ids
+
+    async def _pictured(self, author: Author | None, network: str, picture: Attachment | None = None) -> Author | None:
+        """The author as everything here wants them: with a picture that the homeserver has, or none."""
+        return await self._pictures.of(author, network, picture) if self._pictures is not None else author
 
     async def _named(self, room: RoomId, text: Text, network: str) -> tuple[Text, Mapping[PersonId, UserId]]:
         """The text with people of its author's network as pills, and who these are."""
@@ -208,7 +217,8 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
     async def edit(self, edit: OutgoingEdit) -> None:
         room = RoomId(edit.chat)
         sender = await self._sender_of(room, edit.target)
-        speaker = self._voices.again(sender, edit.author, edit.network) if sender else None
+        author = await self._pictured(edit.author, edit.network)
+        speaker = self._voices.again(sender, author, edit.network) if sender else None
         if speaker is None:
             raise Undeliverable(_("le message d'origine n'est plus visible dans ce salon"))
         text, users = await self._named(room, edit.text, edit.network)
@@ -267,7 +277,7 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
             kind="m.reaction",
             key=reaction.key,
             part="0",
-            author=reaction.author,
+            author=await self._pictured(reaction.author, reaction.network),
             network=reaction.network,
             said=lambda _profile: compose.reaction(reaction),
         )

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tchap_bridges.testing.process import Daemon, find_program, hand_over, unprivileged
+from tchap_bridges.testing.server import OwnStart
 
 NAME = "services.essai.localhost"
 LINK_PASSWORD = "lien"  # noqa: S105 (between two processes of one test)
@@ -32,10 +33,10 @@ saslserv {{ nick = "SaslServ"; }};
 """
 
 
-class Atheme:
+class Atheme(OwnStart):
     """Services that link themselves to the InspIRCd on `link_port`, and again within two seconds when it comes back.
 
-    Accounts outlive a `stop`; those of the last minute do not outlive a `kill`.
+    Stopped, the InspIRCd offers no SASL. Accounts outlive a `stop`; those of the last minute do not outlive a `kill`.
     """
 
     def __init__(self, folder: Path, *, uplink: str, link_port: int) -> None:
@@ -57,28 +58,12 @@ class Atheme:
             user=self._user,
         )
 
-    @property
-    def pid(self) -> int:
-        return self._daemon.pid
-
-    @property
-    def log(self) -> Path:
-        return self._daemon.log
-
     async def start(self) -> None:
         """Start, or start again with the accounts that were saved; the InspIRCd tells when they can be used."""
         await self.stop()
         (self.folder / "atheme.pid").unlink(missing_ok=True)
         hand_over(self.folder, self._user)
         await self._daemon.restart(timeout=20)
-
-    async def stop(self) -> None:
-        """Save the accounts and end: the InspIRCd then offers no SASL."""
-        await self._daemon.stop()
-
-    async def kill(self) -> None:
-        """SIGKILL, as a crash would."""
-        await self._daemon.kill()
 
     async def _links(self) -> bool:
         return (self.folder / "atheme.pid").exists()

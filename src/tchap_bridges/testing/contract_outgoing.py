@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tchap_bridges.errors import NotReady, Undeliverable
-from tchap_bridges.events import Author, Form
+from tchap_bridges.events import Author, Form, Text, mention
 from tchap_bridges.ids import MessageId, PersonId
 from tchap_bridges.testing.contract_incoming import HOSTILE, PeerTests
 from tchap_bridges.testing.rig import JEANNE, TEXT_LINK, FakeAttachment
@@ -130,6 +130,21 @@ class OutgoingContract(PeerTests):
             assert not {"\n", "\r", "\0", "\u202e"} & set(first.author)
             assert all("\n" not in name and "/" not in name for name in first.files)
             assert "ensuite" in second.text
+
+    @pytest.mark.parametrize(
+        "name", ["Zoé", "@channel", "<!here>", "@everyone", "<script>x</script>", "a\u202eb", "x" * 500]
+    )
+    async def test_people_who_are_named(self, name: str) -> None:
+        """By their name, whoever they are; the link that calls them is nothing that anybody reads."""
+        async with self.rig() as rig:
+            words = Text(plain=f"demande à {name}", html=f"demande à {mention(PersonId('nul/ne <connaît>'), name)}")
+            await rig.send(replace(rig.message(), text=words))
+            (shown,) = await rig.shows(1)
+            assert "demande à" in shown.text
+            assert "person:" not in shown.text
+            assert "nul%2Fne" not in shown.text
+            if name == "Zoé":
+                assert "Zoé" in shown.text
 
     async def test_threads_and_answers(self) -> None:
         """What is answered is named by the network's own id."""

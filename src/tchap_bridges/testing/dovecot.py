@@ -8,11 +8,11 @@ import pwd
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from tchap_bridges.testing.certificates import Certificate
 from tchap_bridges.testing.process import Daemon, find_program, free_port, listens, open_folder
+from tchap_bridges.testing.server import Server
 
 _T = TypeVar("_T")
 
@@ -94,7 +94,7 @@ class Kept:
     data: bytes
 
 
-class Dovecot:
+class Dovecot(Server):
     """One Dovecot. `start` makes it; stop it, or use it in `async with`.
 
     Users sign in by their full address. `port` speaks IMAP with STARTTLS, `tls_port` IMAP over TLS, `lmtp_port` takes
@@ -156,32 +156,9 @@ class Dovecot:
         await self.restart()
         return self
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()
-
-    @property
-    def pid(self) -> int:
-        return self._daemon.pid
-
-    @property
-    def log(self) -> Path:
-        return self._daemon.log
-
     async def restart(self) -> None:
         """Same ports, same mailboxes."""
         await self._daemon.restart(timeout=20)
-
-    async def stop(self) -> None:
-        await self._daemon.stop()
-
-    async def kill(self) -> None:
-        """SIGKILL to all of it, as a power cut would."""
-        await self._daemon.kill()
 
     # ---- looking into the mailboxes, by the standard library's IMAP client
 

@@ -7,8 +7,7 @@ import asyncio
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from tchap_bridges.testing import atheme
 from tchap_bridges.testing.atheme import Atheme
@@ -26,6 +25,7 @@ from tchap_bridges.testing.process import (
     tail,
     unprivileged,
 )
+from tchap_bridges.testing.server import OwnStart
 
 OPERATOR = ("gardien", "secret")
 WEBIRC_PASSWORD = "passerelle"  # noqa: S105 (of a server of one test)
@@ -88,11 +88,11 @@ _CONFIG = """\
 _LINK = '<link name="{name}" ipaddr="127.0.0.1" port="{port}" recvpass="{password}" sendpass="{password}">\n'
 
 
-class Inspircd:
+class Inspircd(OwnStart):
     """One InspIRCd, running in `async with`, or from `start` to `stop`.
 
     `port` speaks plainly, `tls_port` TLS with `certificate` and asks for the client's. `services` is its Atheme, or
-    None. As root both run as the user irc.
+    None. As root both run as the user irc. After a `kill` its services run on and wait for it.
     """
 
     host = "127.0.0.1"
@@ -132,27 +132,6 @@ class Inspircd:
         ready = self._listens if services else self._lets_in
         self._daemon = Daemon("InspIRCd", command, log=log, ready=ready, user=self._user)
 
-    async def __aenter__(self) -> Self:
-        try:
-            await self.start()
-        except BaseException:
-            await self.stop()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()
-
-    @property
-    def pid(self) -> int:
-        return self._daemon.pid
-
-    @property
-    def log(self) -> Path:
-        return self._daemon.log
-
     async def start(self) -> None:
         """Start, or start again on the same ports; returns once a client could register, with services by SASL.
 
@@ -176,11 +155,7 @@ class Inspircd:
         """Both, the services first: they keep their accounts."""
         if self.services is not None:
             await self.services.stop()
-        await self._daemon.stop()
-
-    async def kill(self) -> None:
-        """SIGKILL to the IRC server, as a crash would. Its services run on and wait for it."""
-        await self._daemon.kill()
+        await super().stop()
 
     async def client(
         self, nick: str, *, tls: bool = False, own: Certificate | None = None, **options: Any

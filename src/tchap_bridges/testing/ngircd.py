@@ -9,8 +9,7 @@ import pwd
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from tchap_bridges.testing.certificates import Certificate
 from tchap_bridges.testing.irc_client import IrcClient, IrcClosedError, IrcRefusedError
@@ -22,6 +21,7 @@ from tchap_bridges.testing.process import (
     open_folder,
     unprivileged,
 )
+from tchap_bridges.testing.server import OwnStart
 
 OPERATOR = ("gardien", "secret")
 
@@ -59,7 +59,7 @@ _CONFIG = """\
 _LIMITS = {"MaxNickLength": "30", "MaxJoins": "200", "MaxPenaltyTime": "0", "PingTimeout": "120"}
 
 
-class Ngircd:
+class Ngircd(OwnStart):
     """One ngIRCd, running in `async with`, or from `start` to `stop`.
 
     `port` speaks plainly, `tls_port` TLS with `certificate`; `password` is for PASS. As root it runs as the user irc.
@@ -98,23 +98,6 @@ class Ngircd:
             user=self._user,
         )
 
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()
-
-    @property
-    def pid(self) -> int:
-        return self._daemon.pid
-
-    @property
-    def log(self) -> Path:
-        return self._daemon.log
-
     async def start(self) -> None:
         """Start, or start again on the same ports; returns once a client could register."""
         limits = "".join(f" {name} = {value}\n" for name, value in self._limits.items())
@@ -134,13 +117,6 @@ class Ngircd:
         (self.folder / "ngircd.conf").write_text(config)
         hand_over(self.folder, self._user)
         await self._daemon.restart(timeout=20)
-
-    async def stop(self) -> None:
-        await self._daemon.stop()
-
-    async def kill(self) -> None:
-        """SIGKILL, as a crash would: everybody's connection is cut, nothing is said."""
-        await self._daemon.kill()
 
     async def client(
         self, nick: str, *, tls: bool = False, own: Certificate | None = None, **options: Any

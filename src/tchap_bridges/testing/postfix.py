@@ -7,12 +7,12 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from tchap_bridges.testing.certificates import Certificate
 from tchap_bridges.testing.dovecot import Dovecot
 from tchap_bridges.testing.process import Daemon, MissingServerError, find_program, free_port, listens, open_folder
+from tchap_bridges.testing.server import Server
 
 # Postfix's own queue folders with their modes; it refuses to run when they are otherwise.
 _QUEUES = {
@@ -98,7 +98,7 @@ postlog unix-dgram n - n - 1 postlogd
 """
 
 
-class Postfix:
+class Postfix(Server):
     """One Postfix. `start` makes it; stop it, or use it in `async with`. Only root can start it: it changes users.
 
     `port` takes mail for the domains of `deliver`, and relays for anybody on this machine; `submission_port` takes mail
@@ -170,32 +170,9 @@ class Postfix:
         await self.restart()
         return self
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()
-
-    @property
-    def pid(self) -> int:
-        return self._daemon.pid
-
-    @property
-    def log(self) -> Path:
-        return self._daemon.log
-
     async def restart(self) -> None:
         """Same ports, same queue."""
         await self._daemon.restart(timeout=20)
-
-    async def stop(self) -> None:
-        await self._daemon.stop()
-
-    async def kill(self) -> None:
-        """SIGKILL to all of it, as a power cut would."""
-        await self._daemon.kill()
 
     def queued(self) -> int:
         """How many mails wait in its queue."""

@@ -9,7 +9,6 @@ It listens on a free loopback port, without a password, and keeps its promises t
 # ruff: noqa: S603  (every command here is made of our own words)
 
 import os
-import pwd
 import shutil
 import signal
 import subprocess
@@ -21,7 +20,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from .process import MissingServerError, ServerFailedError, free_port, tail
+from .process import MissingServerError, ServerFailedError, free_port, rights_of, tail, unprivileged
 
 _START_SECONDS = 60.0
 _SETTINGS = {"shared_buffers": "16MB", "max_connections": "60", "log_min_messages": "warning"}
@@ -116,7 +115,7 @@ def start_postgres(directory: Path | None = None) -> Iterator[PostgresServer]:
     enter the folder. Raises MissingServerError naming Debian's package, ServerFailedError when it does not start.
     """
     binaries = _binaries()
-    owner = _owner()
+    owner = rights_of(unprivileged("postgres"))
     home = directory or Path(tempfile.mkdtemp(prefix="tchap-postgres-"))
     home.mkdir(parents=True, exist_ok=True)
     server = None
@@ -139,16 +138,3 @@ def _binaries() -> Path:
     if found is None:
         raise MissingServerError("PostgreSQL's server is not installed; on Debian: apt-get install postgresql")
     return Path(found).parent
-
-
-def _owner() -> dict[str, Any]:
-    """What makes subprocess drop root's rights; empty for anyone else."""
-    if os.geteuid() != 0:
-        return {}
-    for name in ("postgres", "nobody"):
-        try:
-            entry = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-    raise MissingServerError("there is neither a user postgres nor a user nobody to run PostgreSQL as")

@@ -15,6 +15,7 @@ import subprocess
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 # Below the range from which the kernel takes ports for outgoing connections: a server that is killed and started
 # again finds its port still free.
@@ -107,6 +108,14 @@ def unprivileged(*names: str) -> str | None:
     raise MissingServerError(f"a user {' or '.join((*names, 'nobody'))} is needed: this server refuses to run as root")
 
 
+def rights_of(user: str | None) -> dict[str, Any]:
+    """What makes subprocess.Popen run as `user` and with no other rights; nothing for None."""
+    if user is None:
+        return {}
+    entry = pwd.getpwnam(user)
+    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+
+
 def hand_over(folder: Path, user: str | None) -> None:
     """Give a folder and all that is in it to `user`; nothing to do for None."""
     if user is None:
@@ -128,7 +137,6 @@ class Process:
     ) -> None:
         """`user`: whom it runs as, where we are root and it refuses to be."""
         self.name, self.log = name, log
-        entry = pwd.getpwnam(user) if user is not None else None
         with log.open("ab") as output:
             self._popen = subprocess.Popen(  # noqa: S603 (commands are ours)
                 command,
@@ -137,9 +145,7 @@ class Process:
                 stderr=subprocess.STDOUT,
                 cwd=cwd,
                 start_new_session=True,
-                user=entry.pw_uid if entry else None,
-                group=entry.pw_gid if entry else None,
-                extra_groups=[] if entry else None,
+                **rights_of(user),
             )
         self._guard = subprocess.Popen(  # noqa: S603
             ["/bin/sh", "-c", 'read -r _; kill -KILL "-$1"', "guard", str(self._popen.pid)],

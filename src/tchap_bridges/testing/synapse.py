@@ -13,13 +13,13 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
 
 from tchap_bridges.testing.matrix_client import Client, MatrixError
 from tchap_bridges.testing.process import Daemon, MissingServerError, eventually, free_port
+from tchap_bridges.testing.server import Server
 
 PYTHON_VARIABLE = "TCHAP_BRIDGES_SYNAPSE_PYTHON"
 
@@ -71,7 +71,7 @@ def find_python() -> Path:
     )
 
 
-class Synapse:
+class Synapse(Server):
     """One homeserver. `start` makes it; stop it, or use it in `async with`."""
 
     def __init__(
@@ -144,36 +144,10 @@ class Synapse:
             return False
         return True
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()
-
-    @property
-    def pid(self) -> int:
-        """Of the running process; 0 when stopped."""
-        return self._daemon.pid
-
-    @property
-    def log(self) -> Path:
-        """What it wrote: warnings and errors."""
-        return self._daemon.log
-
     async def restart(self) -> None:
         """Stop it if it runs, and start it on the same address with the same data."""
         self._say(f"Synapse starts at {self.url}")
         await self._daemon.restart()
-
-    async def stop(self) -> None:
-        """SIGTERM, and wait for its end."""
-        await self._daemon.stop()
-
-    async def kill(self) -> None:
-        """SIGKILL, as a crash would: nothing that was only in memory survives."""
-        await self._daemon.kill()
 
     async def register(
         self, localpart: str, password: str, *, admin: bool = False, display_name: str | None = None

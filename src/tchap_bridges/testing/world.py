@@ -24,6 +24,7 @@ from ruamel.yaml import YAML
 from tchap_bridges.testing.mail_sink import MailSink
 from tchap_bridges.testing.matrix_client import Client
 from tchap_bridges.testing.process import Daemon, free_port
+from tchap_bridges.testing.server import Server
 from tchap_bridges.testing.synapse import Synapse
 
 MAIL_DOMAIN = "pont.tchap.localhost"
@@ -44,7 +45,7 @@ class Ports:
         return cls(free_port(), free_port(), free_port(), free_port())
 
 
-class BridgeProcess:
+class BridgeProcess(Server):
     """``tchap-bridges run`` as an operator starts it."""
 
     def __init__(self, folder: Path, ports: Ports) -> None:
@@ -53,23 +54,9 @@ class BridgeProcess:
         command = [sys.executable, "-m", "tchap_bridges.cli", "run", "--config", str(folder / "config.yaml")]
         self._daemon = Daemon("tchap-bridges", command, log=folder / "bridge.log", ready=self._ready, cwd=folder)
 
-    @property
-    def log(self) -> Path:
-        return self._daemon.log
-
-    @property
-    def pid(self) -> int:
-        return self._daemon.pid
-
     async def start(self) -> None:
         """Returns once /health says that everything is up."""
         await self._daemon.restart()
-
-    async def stop(self) -> None:
-        await self._daemon.stop()
-
-    async def kill(self) -> None:
-        await self._daemon.kill()
 
     async def health(self) -> dict[str, Any]:
         """Raises aiohttp's errors while nothing listens."""
@@ -99,6 +86,9 @@ class World:
         self.bridge = bridge
         self.clients: list[Client] = []
 
+    twin: BridgeProcess | None = None
+    """A second bridge on the same homeserver, which is another one in every way."""
+
     @classmethod
     async def start(
         cls,
@@ -110,16 +100,24 @@ class World:
         server_name: str = "demo.tchap.localhost",
         room_version: str = "11",
         run: bool = True,
+        twin: bool = False,
     ) -> Self:
-        """``changes`` are laid over the configuration, section by section."""
+        """``changes`` are laid over the configuration, section by section.
+
+        ``twin``: there is a second bridge, with a bot called ``pont2``, configured and not started.
+        """
         ports = Ports.free()
         sink = await MailSink.start()
         bridge_folder = folder / "bridge"
         registration = bridge_folder / "registration.yaml"
         write_yaml(registration, registration_of(server_name, ports))
+        second, other_ports, other_folder = [], Ports.free(), folder / "twin"
+        if twin:
+            second.append(other_folder / "registration.yaml")
+            write_yaml(second[0], registration_of(server_name, other_ports, "pont2"))
         synapse = await Synapse.start(
             folder / "synapse",
-            registrations=[registration],
+            registrations=[registration, *second],
             server_name=server_name,
             room_version=room_version,
             template=template,
@@ -129,6 +127,12 @@ class World:
             config[section] = {**config.get(section, {}), **values}
         write_yaml(bridge_folder / "config.yaml", config)
         world = cls(folder, synapse, sink, BridgeProcess(bridge_folder, ports))
+        if twin:
+            config = configuration(
+                synapse.url, server_name, other_ports, sink.port, "sqlite:///data/bridge.db", "pont2"
+            )
+            write_yaml(other_folder / "config.yaml", config)
+            world.twin = BridgeProcess(other_folder, other_ports)
         if run:
             try:
                 await world.bridge.start()
@@ -147,31 +151,34 @@ class World:
         self.clients.append(client)
         return client
 
-    async def room(self, agent: Client, name: str = "Équipe", *, tchap: bool = False, **options: Any) -> str:
+    async def room(
+        self, agent: Client, name: str = "Équipe", *, tchap: bool = False, bot: str = "", **options: Any
+    ) -> str:
         """A room with the bot in it: one where ghosts may enter, or one shaped as Tchap makes them."""
+        bot = bot or self.bot
         if tchap:
-            room = await agent.create_tchap_room(name, rule="unrestricted", invite=[self.bot], **options)
+            room = await agent.create_tchap_room(name, rule="unrestricted", invite=[bot], **options)
         else:
             powers = {"users": {agent.user_id: 100}, "invite": 0, "state_default": 50}
             rule = {"rule": "unrestricted", "visibility": "private"}
             room = await agent.create_room(
                 name=name,
                 preset="private_chat",
-                invite=[self.bot],
+                invite=[bot],
                 power_level_content_override=powers,
                 initial_state=[{"type": "im.vector.room.access_rules", "state_key": "", "content": rule}],
                 **options,
             )
-        await agent.wait_for(room, lambda e: e["type"] == "m.room.message" and e["sender"] == self.bot, timeout=30)
+        await agent.wait_for(room, lambda e: e["type"] == "m.room.message" and e["sender"] == bot, timeout=30)
         return room
 
-    async def link(self, agent: Client, room: str, what: str) -> str:
-        """Type ``!pont <what>`` and return what the bot answered."""
+    async def link(self, agent: Client, room: str, what: str, *, bot: str = "") -> str:
+        """Type ``!pont <what>`` and return what the bot answered, or another bridge's ``bot``."""
         command = await agent.send_text(room, f"!pont {what}")
         answer = await agent.wait_for(
             room,
             lambda e: (
-                e["sender"] == self.bot
+                e["sender"] == (bot or self.bot)
                 and e["content"].get("m.relates_to", {}).get("m.in_reply_to", {}).get("event_id") == command
             ),
             timeout=30,
@@ -185,7 +192,8 @@ class World:
             smtp.sendmail(sender, [to], data)
 
     async def stop(self) -> None:
-        await self.bridge.stop()
+        for bridge in filter(None, (self.bridge, self.twin)):
+            await bridge.stop()
         for client in self.clients:
             await client.close()
         await self.synapse.stop()
@@ -200,7 +208,9 @@ class World:
         await self.stop()
 
 
-def configuration(homeserver: str, server_name: str, ports: Ports, submission: int, database: str) -> dict[str, Any]:
+def configuration(
+    homeserver: str, server_name: str, ports: Ports, submission: int, database: str, name: str = "pont"
+) -> dict[str, Any]:
     """A bridge's configuration as ``init`` would write it for this world."""
     return {
         "language": "fr",
@@ -208,8 +218,8 @@ def configuration(homeserver: str, server_name: str, ports: Ports, submission: i
         "appservice": {
             "registration": "registration.yaml",
             "listen": f"127.0.0.1:{ports.appservice}",
-            "bot": {"localpart": "pont", "name": "Pont Tchap"},
-            "ghosts": "pont_",
+            "bot": {"localpart": name, "name": "Pont Tchap" if name == "pont" else name},
+            "ghosts": f"{name}_",
         },
         "storage": {"url": database, "key": _fresh(), "identity": _fresh()},
         "policy": {"users": [f"*:{server_name}"]},
@@ -217,7 +227,7 @@ def configuration(homeserver: str, server_name: str, ports: Ports, submission: i
         "web": {"listen": f"127.0.0.1:{ports.web}", "public_url": f"http://127.0.0.1:{ports.web}"},
         "bridges": {
             "email": {
-                "domain": MAIL_DOMAIN,
+                "domain": MAIL_DOMAIN.replace("pont", name),
                 "listen": {"smtp": f"127.0.0.1:{ports.smtp}"},
                 "submission": {"host": "127.0.0.1", "port": submission, "security": "none"},
                 "allowed_domains": [LIST_DOMAIN],
@@ -231,19 +241,19 @@ def _fresh() -> str:
     return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
-def registration_of(server_name: str, ports: Ports) -> dict[str, Any]:
+def registration_of(server_name: str, ports: Ports, name: str = "pont") -> dict[str, Any]:
     """What the homeserver is told."""
     server = server_name.replace(".", "\\.")
     return {
-        "id": "tchap-bridges",
+        "id": "tchap-bridges" if name == "pont" else f"tchap-bridges-{name}",
         "url": f"http://127.0.0.1:{ports.appservice}",
         "as_token": secrets.token_hex(32),
         "hs_token": secrets.token_hex(32),
         "sender_localpart": f"pont-interne-{secrets.token_hex(4)}",
         "namespaces": {
             "users": [
-                {"exclusive": True, "regex": f"@pont:{server}"},
-                {"exclusive": True, "regex": f"@pont_.*:{server}"},
+                {"exclusive": True, "regex": f"@{name}:{server}"},
+                {"exclusive": True, "regex": f"@{name}_.*:{server}"},
             ]
         },
         "rate_limited": False,

@@ -7,7 +7,9 @@ import os
 import pytest
 from rich.console import Console
 
-from tchap_bridges.cli.demo import Demo, Stay, Story
+from tchap_bridges.cli.demo.mailing import Mailing
+from tchap_bridges.cli.demo.stage import Stage
+from tchap_bridges.cli.demo.stay import Stay
 from tchap_bridges.testing.process import eventually
 
 from .conftest import Linked
@@ -21,9 +23,9 @@ async def test_a_typed_line_leaves_for_the_list_and_is_shown(linked: Linked) -> 
     await linked.mail("Jean", "jean@a.localhost", "Re: Plan des bureaux", "Pas moi", parents=(root,))
     last = await linked.said("Pas moi")
     output = io.StringIO()
-    demo = Demo(linked.world.folder, Console(file=output, width=120, highlight=False))
-    story = Story(demo, linked.world)
-    story.camille, story.room, story.address = linked.agent, linked.room, linked.address
+    console = Console(file=output, width=120, highlight=False)
+    mailing = Mailing(Stage(console), linked.world, linked.agent)
+    mailing.room, mailing.address = linked.room, linked.address
 
     async def printed(words: str) -> bool:
         return words in output.getvalue()
@@ -31,7 +33,7 @@ async def test_a_typed_line_leaves_for_the_list_and_is_shown(linked: Linked) -> 
     typed, keyboard = os.pipe()
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:
-        group.create_task(Stay(demo, linked.world, story).live(typed, stop))
+        group.create_task(Stay(console, linked.world, mailing).live(typed, stop))
         try:
             os.write(keyboard, "Je prends le 12 été\n!pont etat\n\nEt le 13".encode())
             sent = await linked.left("Je prends le 12 été")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from tchap_bridges.testing.process import eventually
 from tchap_bridges.testing.world import LIST_DOMAIN, list_mail
@@ -112,7 +113,7 @@ async def test_no_open_relay_and_no_end_of_recipients(linked: Linked) -> None:
     await still_alive(linked, "après le relais")
 
 
-async def test_a_smuggled_second_mail_does_not_pass(linked: Linked) -> None:
+async def test_cve_2024_27305_a_smuggled_second_mail_does_not_pass(linked: Linked) -> None:
     smuggled = (
         b"From: jean@a.localhost\r\nSubject: un\r\n\r\ntexte\n.\r\nMAIL FROM:<pirate@a.localhost>\r\n"
         b"RCPT TO:<" + linked.address.encode() + b">\r\nDATA\r\nFrom: pirate@a.localhost\r\n\r\ncontrebande\r\n.\r\n"
@@ -138,3 +139,43 @@ async def test_a_smuggled_second_mail_does_not_pass(linked: Linked) -> None:
     assert answer.startswith(b"550")
     await still_alive(linked, "après la douane")
     assert not any("contrebande" in body for body in await linked.bodies())
+
+
+@pytest.mark.parametrize("token", [None, "faux", "", "Bearer"])
+async def test_appservice_irc_1035_what_listens_does_nothing_for_strangers(linked: Linked, token: str | None) -> None:
+    """Its provisioning API linked rooms for anybody. Here all three doors together do nothing, and show no name."""
+    ports = linked.world.bridge.ports
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    paths = ["/_matrix/provision/link", "/_matrix/app/v1/users/@pont:x", "/health/links", "/health", "/metrics", "/f/x"]
+    paths += ["/f/x/plan.pdf", "/check/x", "/queue", "/links", "/", "/f/..%2f..%2fetc%2fpasswd"]
+    async with aiohttp.ClientSession(headers=headers) as http:
+        for port in (ports.appservice, ports.operate, ports.web):
+            for path in paths:
+                url = URL(f"http://127.0.0.1:{port}{path}", encoded=True)
+                for method in ("POST", "PUT", "DELETE", "PATCH"):
+                    async with http.request(method, url, json={"room": linked.room}) as answer:
+                        assert answer.status in {401, 403, 404, 405, 429}, (method, port, path)
+                async with http.get(url) as answer:
+                    text = await answer.text()
+                    assert answer.status != 200 or (port, path) in {
+                        (ports.operate, one) for one in ("/health", "/health/links", "/metrics")
+                    }, (port, path)
+                    hidden = [linked.address, f"{linked.list_name}@", "camille", "Salon liste"]
+                    hidden += [] if port == ports.operate else [linked.room]  # the operator's own door numbers rooms
+                    for secret in hidden:
+                        assert secret not in text, (port, path)
+    assert "liste" in await linked.command("liste")
+    await still_alive(linked, "après les portes")
+
+
+async def test_libera_2023_nothing_leaves_for_a_room_whose_rules_are_not_known(linked: Linked) -> None:
+    """The moment a rule changes, nothing crosses until the new one is read; and if it forbids, nothing at all."""
+    rule = {"rule": "restricted", "visibility": "private"}
+    await linked.agent.set_state(linked.room, "im.vector.room.access_rules", rule)
+    root = (await linked.agent.timeline(linked.room))[0]["event_id"]
+    await linked.agent.send_text(linked.room, "SECRET des agents", thread=root)
+    await linked.mail("Jean", "jean@a.localhost", "Dehors", "venu du dehors")
+    await linked.said("suspendu")
+    await linked.agent.set_state(linked.room, "im.vector.room.access_rules", {**rule, "rule": "unrestricted"})
+    await linked.said("venu du dehors")  # it waited
+    assert not any(b"SECRET" in one.data for one in linked.world.sink.mails)

@@ -62,12 +62,22 @@ async def test_links_follow_an_upgrade_that_both_rooms_confirm(linked: Linked) -
     await linked.agent.wait_for_text(new, "bien arrivé", timeout=20)
 
 
-async def test_a_forged_upgrade_is_not_followed(linked: Linked) -> None:
+async def test_cve_2021_32659_a_forged_upgrade_is_not_followed(linked: Linked) -> None:
     trap = await linked.agent.create_room(name="Piège", invite=[linked.world.bot])
     await linked.agent.set_state(linked.room, "m.room.tombstone", {"body": "", "replacement_room": trap})
     await asyncio.sleep(1)
     await linked.mail("Jean", "jean@a.localhost", "Toujours ici", "pas dans le piège")
     await linked.said("pas dans le piège")
+
+
+async def test_cve_2021_32659_a_tombstone_under_another_key(linked: Linked) -> None:
+    """The bridges' library took any event of that type, and asked nothing of the room that it named."""
+    trap = await linked.agent.create_room(name="Autre piège", invite=[linked.world.bot])
+    content = {"body": "", "replacement_room": trap}
+    await linked.agent.set_state(linked.room, "m.room.tombstone", content, "autre")
+    await linked.mail("Jean", "jean@a.localhost", "Encore ici", "pas dans cet appât")
+    await linked.said("pas dans cet appât")
+    assert not any("appât" in str(event["content"]) for event in await linked.agent.timeline(trap))
 
 
 async def test_a_kick_ends_the_links(linked: Linked) -> None:

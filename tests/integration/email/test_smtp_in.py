@@ -66,7 +66,7 @@ async def test_the_same_mail_again_is_acknowledged_and_kept_once(bridge: Bridge,
         b"\r\n.\0\r\n",
     ],
 )
-async def test_nothing_is_smuggled(bridge: Bridge, dial: Dial, end: bytes) -> None:
+async def test_cve_2024_27305_nothing_is_smuggled(bridge: Bridge, dial: Dial, end: bytes) -> None:
     hidden = f"MAIL FROM:<chef@gouv.fr>\r\nRCPT TO:<{SECOND}>\r\nDATA\r\nSubject: faux\r\n\r\nfaux".encode()
     async with dial(bridge.smtp) as client:
         await client.ready()
@@ -319,7 +319,7 @@ async def test_lmtp_refuses_for_each_recipient_too(bridge: Bridge, dial: Dial) -
         assert [(await client.reply())[:3] for _ in range(2)] == ["451", "451"]
 
 
-async def test_starttls_forgets_what_was_said_in_clear(
+async def test_cve_2024_34083_starttls_forgets_what_was_said_in_clear(
     open_bridge: Opener, dial: Dial, certificate: Certificate
 ) -> None:
     pair = {"tls_certificate": str(certificate.certificate), "tls_key": str(certificate.key)}

@@ -91,14 +91,24 @@ async def day(servers: Servers) -> AsyncIterator[Hub]:
         yield hub
 
 
-async def linked(servers: Servers, n: int, zoe: IrcClient, networks: tuple[str, ...] = ("echo", "bis")) -> Hub:
+@pytest_asyncio.fixture(loop_scope="session")
+async def ordinary(servers: Servers) -> AsyncIterator[Hub]:
+    """A room as Tchap makes them: no ghost can enter, and the bot speaks for all."""
+    n = next(_numbers)
+    async with await servers.irc.client(f"zoe{n}", caps=CAPS) as zoe:
+        yield await linked(servers, n, zoe, ("echo",), tchap=True)
+
+
+async def linked(
+    servers: Servers, n: int, zoe: IrcClient, networks: tuple[str, ...] = ("echo", "bis"), *, tchap: bool = False
+) -> Hub:
     """Linked to everything; to the list both ways."""
     world, camille = servers.world, servers.camille
     name, channel = f"projet{n}", f"#projet{n}"
     await zoe.join(channel)
     for network in (servers.echo, servers.bis):
         network.channels[channel] = type(network.channel("#general"))(channel)
-    room = await world.room(camille, f"Projet {n}")
+    room = await world.room(camille, f"Projet {n}", tchap=tchap)
     told = await world.link(camille, room, f"courriel {name}@{LIST_DOMAIN} sens=deux-sens")
     address = re.search(r"[\w.+-]+@pont\.tchap\.localhost", told)
     assert address, told

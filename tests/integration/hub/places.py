@@ -189,10 +189,16 @@ class MailingList(Place):
         self.me, self.address, self.label = person, address, "courriel"
         self.post = f"{name}@{LIST_DOMAIN}"
         self._passed: set[int] = set()
+        self._read = 0
+        self._parsed: list[tuple[float, EmailMessage]] = []
         self._own: list[tuple[float, EmailMessage]] = []
 
     def _letters(self) -> Sequence[EmailMessage]:
-        ours = [(one.at, one.message()) for one in self.world.sink.mails if self.post in one.recipients]
+        for one in self.world.sink.mails[self._read :]:
+            self._read += 1
+            if self.post in one.recipients:
+                self._parsed.append((one.at, one.message()))
+        ours = self._parsed
         return [message for _at, message in sorted([*ours, *self._own], key=lambda each: each[0])]
 
     async def seen(self) -> Sequence[Seen]:

@@ -39,13 +39,10 @@ async def test_what_everybody_reads(day: Hub) -> None:
         "irc": in_order(await channel.seen()),
         "echo": grouped(await hub.places["echo"].seen()),
     }
-    wrong = [
-        line
-        for name in PLACES
-        for line in unified_diff(
-            SCRIPT[name].splitlines(), mask(read[name]).splitlines(), name, "as it is", lineterm=""
-        )
-    ]
+    wrong: list[str] = []
+    for name in PLACES:
+        wanted, found = SCRIPT[name].splitlines(), mask(read[name]).splitlines()
+        wrong += unified_diff(wanted, found, name, "as it is", lineterm="")
     assert not wrong, "\n".join(wrong)
 
 

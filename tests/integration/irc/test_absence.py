@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tchap_bridge_irc import history
+from tchap_bridge_irc import history, presence
 from tchap_bridges.events import Message
 from tchap_bridges.testing.host import FakeHost
 from tchap_bridges.testing.inspircd import Inspircd
@@ -91,3 +91,24 @@ async def test_more_than_is_remembered_is_told(inspircd: Inspircd, irc_client: P
     async with relay(inspircd, "#absence3", "ponth3", core=host) as r:
         await r.heard(lambda event: isinstance(event, Message) and "absent" in event.text.plain)
         assert r.said() == ["avant", "manqué 3", "manqué 4", "manqué 5"]
+
+
+async def test_being_put_out_for_a_moment_is_no_absence(
+    ngircd: Ngircd, irc_client: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is counted from when we left the channel, not from when we last started."""
+    monkeypatch.setattr(presence, "BACK_OFF", (0.2,))
+    zoe = await irc_client(ngircd, "zoeh4")
+    await zoe.join("#absence4")
+    host = FakeHost()
+    async with relay(ngircd, "#absence4", "ponth4", core=host) as r:
+        await r.connection.send(r.message("là"))
+    host.kv.values["seen"] = history.dump(datetime.now(UTC) - timedelta(minutes=5))
+    async with relay(ngircd, "#absence4", "ponth4", core=host) as r:
+        await r.heard(lambda event: isinstance(event, Message) and "absent" in event.text.plain)
+        zoe.raw("KICK #absence4 ponth4 :ouste")
+        await r.heard(lambda event: isinstance(event, Message) and "exclu" in event.text.plain)
+        await r.send(r.message("revenu"))
+        zoe.say("#absence4", "fin")
+        await r.heard(lambda event: isinstance(event, Message) and event.text.plain == "fin")
+        assert len(r.notices()) == 2

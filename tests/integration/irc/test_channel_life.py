@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tchap_bridge_irc import presence
-from tchap_bridges.errors import Misconfigured, NotReady, Undeliverable
+from tchap_bridges.errors import Misconfigured, Undeliverable
 from tchap_bridges.events import ChatChanged, Membership, Message
 from tchap_bridges.testing.inspircd import Inspircd
 from tchap_bridges.testing.irc_crowd import crowd
@@ -92,10 +92,11 @@ async def test_banned_it_is_told_with_a_remedy_and_an_invitation_lets_it_in(
         zoe.raw("KICK #vie4 pontv4")
         told = await r.heard(lambda event: isinstance(event, Message) and "invitation" in event.text.plain)
         assert "/invite" in told.text.plain
-        with pytest.raises(NotReady) as why:
+        with pytest.raises(Undeliverable) as why:
             await r.connection.send(r.message("pas encore"))
         assert "invitation" in why.value.reason
         zoe.raw("INVITE pontv4 #vie4")
+        await r.heard(lambda _event: "#vie4" in r.connection._live[0].channels)
         await r.send(r.message("enfin"))
         await hears(zoe, "enfin")
         assert len(r.notices()) == 2

@@ -2,12 +2,15 @@
 
 import struct
 import zlib
+from contextlib import asynccontextmanager
+from dataclasses import replace
 
-from tchap_bridges.bridge import OutgoingEdit
+from tchap_bridges.bridge import OutgoingEdit, OutgoingReaction
 from tchap_bridges.core.avatars import kind_of
 from tchap_bridges.core.ports import Ghost
-from tchap_bridges.events import Message, Text, mention
-from tchap_bridges.ids import ChatId, PersonId
+from tchap_bridges.events import File, Message, Text, mention
+from tchap_bridges.ids import ChatId, FileRef, PersonId
+from tchap_bridges.matrix.compose import PROFILE
 
 from .conftest import person
 
@@ -32,7 +35,9 @@ async def test_a_pill_of_somebody_who_never_spoke_and_back(side, agent):
     assert content["body"] == "demande à Zoé"
     assert content["formatted_body"] == f'demande à <a href="https://matrix.to/#/{ghost}">Zoé</a>'
     assert ghost not in await agent.members(room), "nobody enters who has not spoken"
-    assert await side.homeserver.ghost(ghost) == Ghost(network="courriel", person=PersonId("zoe@exemple.fr"))
+    assert await side.homeserver.ghost(ghost) == Ghost(
+        network="courriel", person=PersonId("zoe@exemple.fr"), name="Zoé (courriel)"
+    )
     await side.say(room, "me voici", author=person("zoe"))
     assert (await agent.members(room))[ghost]["displayname"] == "Zoe (courriel)"
     # an agent answers with a pill, as clients write it
@@ -112,3 +117,54 @@ async def test_whoever_leaves_is_back_with_their_next_word(side, agent):
     sent = await side.say(room, "deux", author=person("zoe"))
     assert (await agent.event(room, sent))["sender"] == ghost
     assert ghost in await agent.members(room)
+
+
+class Portrait:
+    """`bridge.Attachment`: the picture of somebody elsewhere, as their network has it."""
+
+    name, mime, size = "visage.png", "image/png", None
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.read = 0
+
+    @asynccontextmanager
+    async def open(self):
+        self.read += 1
+
+        async def chunks():
+            yield self.data
+
+        yield chunks()
+
+    async def link(self):
+        raise NotImplementedError
+
+
+async def test_the_picture_of_somebody_elsewhere_is_their_ghost_s(side, agent):
+    room = await side.enter(agent)
+    zoe = person("zoe", avatar=File(name="z", mime="image/png", ref=FileRef("https://reseau.exemple/z/1")))
+    face = Portrait(png())
+    for words in ("un", "deux"):
+        sent = await side.say(room, words, author=zoe, avatar=face)
+    ghost = (await agent.event(room, sent))["sender"]
+    mxc = (await agent.members(room))[ghost]["avatar_url"]
+    assert await agent.download(mxc) == png()
+    assert face.read == 1, "it is brought once"
+    asked = len(side.observed)
+    reaction = OutgoingReaction(key="r", chat=ChatId(room), author=zoe, network="courriel", target=sent, symbol="👏")
+    await side.homeserver.rooms.react(reaction)
+    assert [name for name, _, _ in side.observed[asked:]] == ["send"], "and looks the same whatever they do"
+    other = replace(zoe, avatar=replace(zoe.avatar, ref=FileRef("https://reseau.exemple/z/2")))
+    script = Portrait(b"<svg onload='alert(1)'/>")
+    for words in ("trois", "quatre"):
+        assert await side.say(room, words, author=other, avatar=script), "what is no picture stops nobody"
+    assert script.read == 1
+    assert (await agent.members(room))[ghost]["avatar_url"] == mxc
+
+
+async def test_the_picture_of_whoever_the_bot_speaks_for(side, agent):
+    room = await side.enter_tchap(agent)
+    zoe = person("zoe", avatar=File(name="z", mime="image/png", ref=FileRef("https://reseau.exemple/z/3")))
+    content = (await agent.event(room, await side.say(room, author=zoe, avatar=Portrait(png()))))["content"]
+    assert await agent.download(content[PROFILE]["avatar_url"]) == png()

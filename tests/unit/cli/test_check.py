@@ -24,7 +24,7 @@ def config(tmp_path: Path, free_port: Callable[[], int], monkeypatch: pytest.Mon
     for name, content in (("config.yaml", text), ("registration.yaml", registration)):
         (tmp_path / name).write_text(content)
         (tmp_path / name).chmod(0o600)
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("COLUMNS", "500")  # no path is folded
     return tmp_path / "config.yaml"
 
 

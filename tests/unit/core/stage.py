@@ -56,6 +56,8 @@ class Shown:
 
     log: list[Any] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
+    one_account: bool = False  # it reacts but once, whoever did
+    reacted: set[tuple[str, str]] = field(default_factory=set)
     away: set[str] = field(default_factory=set)  # people who cannot be reached now
     seen: dict[str, tuple[MessageId, ...]] = field(default_factory=dict)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -108,6 +110,10 @@ class Place(Connection, Edits, Deletes, Reacts, OpensFiles):
         self.shown.add(deletion)
 
     async def react(self, reaction: OutgoingReaction) -> MessageId | None:
+        said = (reaction.target, reaction.symbol)
+        if self.shown.one_account and not reaction.removed and said in self.shown.reacted:
+            return None
+        (self.shown.reacted.discard if reaction.removed else self.shown.reacted.add)(said)
         self.shown.add(reaction)
         return MessageId(f"{self.prefix}r{len(self.shown.log)}")
 

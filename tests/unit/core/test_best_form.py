@@ -160,3 +160,35 @@ async def test_an_edit_and_a_deletion_before_their_original(play: Stage) -> None
     assert shown["OutgoingEdit"].text.plain == "corrigé"
     late = next(one for one in play.shown.log if isinstance(one, Outgoing) and one.text.plain == "trop tôt")
     assert (shown["OutgoingDeletion"].target,) == play.shown.seen[late.key]
+
+
+async def test_one_account_reacts_for_many(play: Stage) -> None:
+    """In a room where the bot speaks for all its 👍 stays until the last of those behind it has taken theirs back."""
+    play.shown.one_account = True
+    await play.net.say("un", id="n1")
+    await quiet(play)
+
+    async def reacts(who: str, *, removed: bool = False) -> None:
+        author = Author(person=PersonId(who), name=who)
+        event = Reaction(
+            id=MessageId(f"r-{who}-{removed}"),
+            chat=ChatId("#c"),
+            author=author,
+            at=WHEN,
+            target=MessageId("n1"),
+            key="👍",
+            removed=removed,
+        )
+        await happens(play, event, event.id)
+        await quiet(play)
+
+    for who in ("ana", "bob", "zoe"):
+        await reacts(who)
+    for who in ("ana", "zoe"):
+        await reacts(who, removed=True)
+    shown = [one for one in play.shown.log if isinstance(one, OutgoingReaction)]
+    assert [(one.author.name if one.author else "", one.removed) for one in shown] == [("ana", False)]
+    await reacts("bob", removed=True)
+    shown = [one for one in play.shown.log if isinstance(one, OutgoingReaction)]
+    assert [one.removed for one in shown] == [False, True]
+    assert shown[1].reaction is not None

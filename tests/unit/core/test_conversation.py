@@ -267,7 +267,7 @@ async def test_a_conversation_without_a_title_is_called_by_its_first_words(tmp_p
         await s.net.say("moi", reply_to=seen, id="n1")
         (_, answer) = await s.nets["autre"].shown.until(2)
         await settled(s)
-        await s.say("avec qui ?", reply_to=next(iter(s.shown.seen.values()))[0])
+        await s.say("avec qui ?", reply_to=list(s.shown.seen.values())[-1][0])
         (*_, again) = await s.nets["autre"].shown.until(3)
         assert asked.title is None
         assert answer.title == again.title == "Qui vient demain à la journée portes ouvertes, et avec …"

@@ -35,14 +35,10 @@ async def play(tmp_path: Path) -> AsyncIterator[Stage]:
 
 def cast(play: Stage) -> None:
     play.hs.ghosts = {
-        ZOE: Ghost(network="réseau", person=PersonId("zoe")),
-        "@pont_luc:test": Ghost(network="ailleurs", person=PersonId("luc")),
+        ZOE: Ghost(network="réseau", person=PersonId("zoe"), name="Zoé (réseau)"),
+        "@pont_luc:test": Ghost(network="ailleurs", person=PersonId("luc"), name="Luc (ailleurs)"),
     }
-    play.hs.names = {
-        ZOE: "Zoé (réseau)",
-        "@pont_luc:test": "Luc (ailleurs)",
-        "@camille.martin-finances.gouv.fr:test": "Camille Martin",
-    }
+    play.hs.names = {"@camille.martin-finances.gouv.fr:test": "Camille Martin"}
 
 
 def written(case: dict[str, Any]) -> Text:

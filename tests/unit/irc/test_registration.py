@@ -318,3 +318,9 @@ def test_nothing_that_a_server_says_raises(lines: list[bytes]):
         if not isinstance(found, Nonsense):
             for line in registration.receive(found).send:
                 encode(line)
+
+
+def test_services_that_do_not_answer_are_away():
+    talk = Talk(sasl=(PLAIN,))
+    talk.hear(":s CAP * LS :sasl=PLAIN", ":s CAP alice ACK :sasl", "ERROR :Closing link: [Registration timeout]")
+    assert talk.outcome == Ended(Why.SERVICES, "Closing link: [Registration timeout]")

@@ -179,3 +179,23 @@ def test_cve_2022_39203_a_nick_in_another_encoding_is_nobodys():
 @pytest.mark.parametrize(("mapping", "same"), [("ascii", False), ("rfc1459", True), ("rfc1459-strict", True)])
 def test_cve_2022_39203_equal_by_the_servers_own_words_only(mapping: str, same: bool):
     assert Isupport({"CASEMAPPING": mapping}).same("#a[]\\", "#A{}|") is same
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "name", "unsure"),
+    [
+        ("rfc1459", "ascii", "#a{}", True),
+        ("rfc1459", "ascii", "#a[]", True),
+        ("rfc1459", "ascii", "zoe^", True),
+        ("rfc1459", "rfc1459-strict", "#a{}", False),
+        ("rfc1459", "rfc1459-strict", "#a^", True),
+        ("ascii", "rfc1459", "#a|b", True),
+        ("ascii", "rfc1459", "#a_b-é", False),
+        ("rfc1459", "rfc1459", "#a{}|^", False),
+        ("strict-rfc1459", "rfc1459-strict", "#a{}", False),
+        ("unknown", "ascii", "#a{}", False),
+        ("rfc1459", "unknown", "#a{}", True),
+    ],
+)
+def test_cve_2022_39203_a_name_is_not_sure_under_another_mapping(before: str, now: str, name: str, unsure: bool):
+    assert Isupport({"CASEMAPPING": now}).unsure(name, before) is unsure

@@ -134,6 +134,12 @@ EVENTS = {
         event("m.room.redaction", {"redacts": "$first", "reason": "x"}),
         (Deletion(**COMMON, target="$first"),),
     ),
+    "redaction, told twice": (
+        event("m.room.redaction", {"redacts": "$first"}, redacts="$first"),
+        (Deletion(**COMMON, target="$first"),),
+    ),
+    "redaction of two things": (event("m.room.redaction", {"redacts": "$other"}, redacts="$first"), ()),
+    "redaction of nothing": (event("m.room.redaction", {"redacts": 7}, redacts="$first"), ()),
     "poll": (event("org.matrix.msc3381.poll.start", {"question": {"body": "?"}}), ()),
     "redacted message": (event(content={}), ()),
     "our bot's": (event(sender=BOT), ()),

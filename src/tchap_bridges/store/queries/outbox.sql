@@ -33,6 +33,14 @@ SELECT id FROM message
 WHERE parent = :parent AND kind = 'reaction' AND author = :author AND symbol = :symbol AND gone = 0
 ORDER BY id DESC LIMIT 1
 
+-- Somebody else's same reaction, which one place shows by ours alone.
+
+-- name: reaction_heir
+SELECT message.id FROM message JOIN copy ON copy.message = message.id AND copy.target = :target AND copy.part = 0
+WHERE message.parent = :parent AND message.kind = 'reaction' AND message.symbol = :symbol AND message.gone = 0
+  AND message.id <> :message AND copy.state = 1 AND copy.remote IS NULL
+ORDER BY message.id LIMIT 1
+
 -- name: copy_add
 INSERT INTO copy (message, target, part, remote, state) VALUES (:message, :target, :part, :remote, :state)
 ON CONFLICT (message, target, part) DO UPDATE SET remote = excluded.remote, state = excluded.state
