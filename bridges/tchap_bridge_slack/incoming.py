@@ -106,7 +106,7 @@ class Incoming:
         try:
             return list(convert.told(event, self._people, self._me))
         except Exception:  # what breaks us must not come again and again: it is named, and passed over
-            self._host.log.exception("slack.unreadable", subtype=str(event.get("subtype"))[:40])
+            self._host.log.exception("slack.unreadable")
             return []
 
     async def history(self, chat: str, message: Json) -> None:

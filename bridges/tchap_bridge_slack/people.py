@@ -63,10 +63,6 @@ class Directory:
         profile = known[1] if known else {}
         return Author(person=PersonId(id_), name=name_of(profile) or id_, avatar=avatar(profile.get("profile")))
 
-    def is_bot(self, id_: str) -> bool:
-        known = self._people.get(id_)
-        return bool(known and known[1].get("is_bot"))
-
     # What is asked for
 
     async def learn(self, event: Any) -> None:

@@ -23,6 +23,7 @@ from tchap_bridges.i18n import _
 
 _CHUNK: Final = 64 * 1024
 _IN_MEMORY: Final = 1024 * 1024
+_LOOKS: Final = 4
 
 
 class Uploads:
@@ -125,14 +126,17 @@ class Uploads:
             channel=channel,
         )
         ts = await self.shown(post.files, channel)
-        if not ts:  # Slack shows it a moment later
+        if not ts:
             raise Doubtful(_("Slack n'a pas encore montré le fichier"), retry_after=1.0)
         return ts
 
     async def shown(self, files: Sequence[str], channel: str) -> str:
-        """The ts of the message that shows them there; "" for none."""
+        """The ts of the message that shows them there; "" when they are in Slack no further than uploaded.
+
+        Slack shows a file some moments after it has said so. Raises `Doubtful` meanwhile: once is enough.
+        """
         client = self._api.client
-        for _attempt in range(3):
+        for _attempt in range(_LOOKS):
             try:
                 said = await self._api.read("files.info", lambda: client.files_info(file=files[0]))
             except Refused:  # nobody is shown it yet, us included
@@ -142,8 +146,8 @@ class Uploads:
                 for share in values.each(values.mapping(shares.get(kind)).get(channel)):
                     if ts := values.string(values.mapping(share), "ts"):
                         return ts
-            await asyncio.sleep(0.2)
-        return ""
+            await asyncio.sleep(0.5)
+        raise Doubtful(_("Slack n'a pas encore montré le fichier"), retry_after=5.0)
 
 
 def name_for(name: str) -> str:

@@ -55,4 +55,6 @@ async def test_a_room_and_a_channel_talk(world: World, workspace: Slack) -> None
     answer = await camille.wait_for(room, lambda event: event["content"].get("body") == "dans le fil")
     assert answer["content"]["m.relates_to"]["event_id"] == heard["event_id"]
     people.edit("#bureau", said, "bonjour à tous")
-    await camille.wait_for(room, lambda event: event["content"].get("m.new_content", {}).get("body") == "bonjour à tous")
+    await camille.wait_for(
+        room, lambda event: event["content"].get("m.new_content", {}).get("body") == "bonjour à tous"
+    )

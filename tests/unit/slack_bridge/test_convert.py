@@ -80,9 +80,9 @@ KEYS = {
         ["", "message_changed", "message_deleted", "channel_topic", "channel_name", "file_share", "bot_message"]
     )
     | JSON,
-    **{key: TS | JSON for key in ("ts", "event_ts", "deleted_ts", "thread_ts")},
-    **{key: JSON for key in ("user", "channel", "text", "blocks", "attachments", "files", "item", "reaction")},
-    **{key: JSON for key in ("edited", "metadata", "icons", "bot_profile", "username", "bot_id", "name", "topic")},
+    **dict.fromkeys(("ts", "event_ts", "deleted_ts", "thread_ts"), TS | JSON),
+    **dict.fromkeys(("user", "channel", "text", "blocks", "attachments", "files", "item", "reaction"), JSON),
+    **dict.fromkeys(("edited", "metadata", "icons", "bot_profile", "username", "bot_id", "name", "topic"), JSON),
 }
 EVENT = st.fixed_dictionaries({}, optional=KEYS)
 
