@@ -248,7 +248,7 @@ async def test_a_channel_with_another_id(world: World) -> None:
     channel.id = world.people.new_id("C")
     world.people.channels[channel.id] = world.people.channels.pop(old)
     world.slack.subscription.types.add("channel_id_changed")
-    events._SCOPES.setdefault("channel_id_changed", "channels:read")
+    events.SCOPES.setdefault("channel_id_changed", "channels:read")
     world.people.emit("channel_id_changed", old_channel_id=old, new_channel_id=channel.id)
     world.people.say("#autre", "bob", "toujours là")
     (message,) = await world.rig.hears()
