@@ -1,5 +1,6 @@
 """config.yaml.example and registration.yaml.example: complete, refused as they are, accepted once filled in."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,17 @@ from pydantic import BaseModel
 from ruamel.yaml import YAML
 
 from tchap_bridge_email.config import EmailConfig
+from tchap_bridge_irc.config import IrcConfig
+from tchap_bridge_slack.config import SlackConfig
 from tchap_bridges.config import ConfigError, load
 from tchap_bridges.config.models import Root
 from tchap_bridges.config.problems import models_in
 from tchap_bridges.config.registration import Registration
 
 ROOT = Path(__file__).parents[3]
+OPTIONAL = {"irc": IrcConfig, "slack": SlackConfig}
+"""The connections that the example shows as comments."""
+SECRETS = {"liste-pont": "secret", "irc": "secret", "slack-bot": "xoxb-1-essai", "slack-app": "xapp-1-essai"}
 KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 
 
@@ -28,8 +34,19 @@ def folder(tmp_path: Path) -> Path:
         registration = registration.replace("CHANGEZ-MOI", token, 1)
     (tmp_path / "registration.yaml").write_text(registration)
     (tmp_path / "secrets").mkdir()
-    (tmp_path / "secrets" / "liste-pont").write_text("secret\n")
+    for name, secret in SECRETS.items():
+        (tmp_path / "secrets" / name).write_text(f"{secret}\n")
     return tmp_path
+
+
+def uncommented(text: str, name: str) -> str:
+    """The example as it reads once the section of this connection is no comment any more."""
+    before, head, after = text.partition(f"  # {name}:\n")
+    assert head, f"no section {name}"
+    section = re.match(r"(?:  #   .*\n)+", after)
+    assert section
+    lines = section[0].replace("\n  # ", "\n  ").replace("  # ", "  ", 1)
+    return f"{before}  {name}:\n{lines}{after[section.end() :]}"
 
 
 def test_filled_in_they_load(folder: Path) -> None:
@@ -37,6 +54,18 @@ def test_filled_in_they_load(folder: Path) -> None:
     assert list(settings.bridges) == ["email"]
     assert list(settings.bots) == ["echo"]
     assert settings.registration.owns(settings.bot)
+
+
+@pytest.mark.parametrize("name", OPTIONAL)
+def test_a_section_that_is_a_comment_loads_without_its_marks(name: str, folder: Path) -> None:
+    """Every key that has a default shows it, or a value of the operator's own."""
+    config = folder / "config.yaml"
+    config.write_text(uncommented(config.read_text(), name))
+    bridge, loaded = load(config).bridges[name]
+    assert bridge.name == name
+    own = {"host", "sasl", "account", "password", "bot_token", "app_token"}
+    for key, field in type(loaded).model_fields.items():
+        assert key in own or getattr(loaded, key) == field.default, key
 
 
 def test_as_they_are_they_are_refused(folder: Path) -> None:
@@ -53,13 +82,16 @@ def test_as_they_are_they_are_refused(folder: Path) -> None:
     [
         ("config.yaml.example", (), Root),
         ("config.yaml.example", ("bridges", "email"), EmailConfig),
+        *(("config.yaml.example", ("bridges", name), model) for name, model in OPTIONAL.items()),
         ("registration.yaml.example", (), Registration),
     ],
-    ids=["config", "email", "registration"],
+    ids=["config", "email", *OPTIONAL, "registration"],
 )
 def test_every_key_is_shown(file: str, below: tuple[str, ...], model: type[BaseModel]) -> None:
-    yaml = YAML(typ="rt")
-    data = yaml.load(ROOT / file)
+    text = (ROOT / file).read_text()
+    if below[-1:] and below[-1] in OPTIONAL:
+        text = uncommented(text, below[-1])
+    data = YAML(typ="rt").load(text)
     for part in below:
         data = data[part]
     assert list(_absent(model, data, "")) == []
