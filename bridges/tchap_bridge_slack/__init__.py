@@ -40,7 +40,7 @@ class SlackBridge(Bridge[SlackConfig]):
         (_("!pont slack #general diffusion=oui"), _("montre aussi dans le canal ce qui est dit dans les fils")),
         (_("!pont slack qui"), _("dit qui est dans le canal")),
     )
-    options = frozenset({"diffusion"})
+    options = frozenset({"diffusion", "broadcast"})
 
     @asynccontextmanager
     async def open(self, config: SlackConfig, host: Host) -> AsyncIterator[Connection]:

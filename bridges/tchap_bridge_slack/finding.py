@@ -8,7 +8,7 @@ from tchap_bridge_slack import values
 from tchap_bridge_slack.api import Api
 from tchap_bridge_slack.config import SlackConfig
 from tchap_bridge_slack.people import Directory, one_line
-from tchap_bridge_slack.posting import BROADCAST
+from tchap_bridge_slack.posting import BROADCAST, BROADCAST_EN, YES
 from tchap_bridge_slack.refusals import Refused, as_misconfigured
 from tchap_bridges.bridge import Chat, Direction
 from tchap_bridges.errors import Misconfigured
@@ -37,8 +37,8 @@ class Finding:
 
     async def find(self, argument: str, options: Mapping[str, str]) -> Chat:
         """Joins a public channel. Raises `Misconfigured` with a remedy, `NotReady`."""
-        broadcast = options.get(BROADCAST, "non")
-        if broadcast not in {"oui", "non"}:
+        broadcast = options.get(BROADCAST, options.get(BROADCAST_EN, "non"))
+        if broadcast not in {*YES, "non", "no"}:
             raise Misconfigured(
                 _("« {value} » n'est ni oui ni non", value=one_line(broadcast)[:40]),
                 where=BROADCAST,
@@ -55,7 +55,7 @@ class Finding:
             name=f"#{name}",
             destination=self._config.destination,
             direction=Direction.BOTH,
-            options={BROADCAST: "oui"} if broadcast == "oui" else {},
+            options={BROADCAST: "oui"} if broadcast in YES else {},
         )
 
     async def _channel(self, words: str) -> Mapping[str, Any]:
@@ -68,9 +68,7 @@ class Finding:
             return channel
         name = words.removeprefix("#")
         if not _NAME.fullmatch(name):
-            raise Misconfigured(
-                _("« {words} » n'est pas un canal Slack", words=one_line(words)[:80]), where="argument", remedy=_EXAMPLE
-            )
+            raise Misconfigured(_("« {words} » n'est pas un canal Slack", words=one_line(words)[:80]), remedy=_EXAMPLE)
         channel = await self._named(name.casefold())
         return await self._people.place(values.string(channel, "id"), anew=True) or channel
 
@@ -97,7 +95,6 @@ class Finding:
     def _nowhere(self, words: str) -> Misconfigured:
         return Misconfigured(
             _("l'application ne voit pas de canal « {words} » dans cet espace Slack", words=words[:80]),
-            where="argument",
             remedy=_(
                 "Vérifiez son nom. S'il est privé, invitez d'abord l'application dans le canal : /invite @{bot}",
                 bot=self._bot,
@@ -108,19 +105,15 @@ class Finding:
         """Raises `Misconfigured` where it may not be linked, `Refused` where Slack does not let us in."""
         name, id_ = one_line(channel.get("name")), values.string(channel, "id")
         if channel.get("is_im") is True or channel.get("is_mpim") is True:
-            raise Misconfigured(
-                _("seul un canal se relie, pas une conversation privée"), where="argument", remedy=_EXAMPLE
-            )
+            raise Misconfigured(_("seul un canal se relie, pas une conversation privée"), remedy=_EXAMPLE)
         if channel.get("is_archived") is True:
             raise Misconfigured(
                 _("le canal #{name} est archivé", name=name),
-                where="argument",
                 remedy=_("Désarchivez-le dans Slack, puis recommencez."),
             )
         if (channel.get("is_ext_shared") or channel.get("is_pending_ext_shared")) and not self._config.shared_channels:
             raise Misconfigured(
                 _("le canal #{name} est partagé avec une autre organisation", name=name),
-                where="argument",
                 remedy=_("L'exploitant peut l'admettre : « shared_channels: true » dans sa configuration."),
             )
         if channel.get("is_member") is True:
@@ -128,7 +121,6 @@ class Finding:
         if channel.get("is_private") is True:
             raise Misconfigured(
                 _("l'application n'est pas dans le canal privé #{name}", name=name),
-                where="argument",
                 remedy=_("Invitez-la dans le canal : /invite @{bot}", bot=self._bot),
             )
         client = self._api.client

@@ -27,6 +27,8 @@ from tchap_bridges.ids import MessageId
 _CLOCKS: Final = 300.0  # seconds by which Slack's clock and ours may differ unnoticed
 _PAGE: Final = 200
 BROADCAST: Final = "diffusion"
+BROADCAST_EN: Final = "broadcast"
+YES: Final = frozenset({"oui", "yes"})
 """The option of a link: answers in threads are shown in the channel too."""
 
 

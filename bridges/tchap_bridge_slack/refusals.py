@@ -145,4 +145,4 @@ def add_scope(scope: str) -> Phrase:
 def as_misconfigured(error: Undeliverable) -> Misconfigured:
     """The same for whoever typed a command."""
     remedy = error.remedy or _("Vérifiez le canal dans Slack, puis recommencez.")
-    return Misconfigured(error.reason, where="argument", remedy=remedy)
+    return Misconfigured(error.reason, remedy=remedy)
