@@ -122,7 +122,7 @@ async def linked(
             "list": MailingList(world, name, address[0], "Ana López", "ana@exemple.fr"),
             "irc": IrcChannel(zoe, channel),
             "echo": Echo(servers.echo, servers.echo.person("sam", "Sam"), channel),
-            "bis": Echo(servers.bis, servers.bis.person("lou", "Lou"), channel),
+            "bis": Echo(servers.bis, servers.bis.person("lou", "Lou"), channel, label="bis"),
         },
     )
 
