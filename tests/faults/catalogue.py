@@ -1,6 +1,6 @@
 """All scenarios, in the order in which they are run."""
 
-from . import disks, echoes, homeservers, irc, mailservers, points, storms
+from . import disks, echoes, homeservers, irc, mailservers, points, slack, storms
 from .scenario import Scenario
 
 SCENARIOS = (
@@ -31,4 +31,5 @@ SCENARIOS = (
     Scenario("irc-kills-without-history", "1", irc.kills_without_history, limit=900),
     Scenario("irc-cut-before-echo", "19", irc.cut_before_echo),
     Scenario("irc-absence", "20", irc.absence, limit=600),
+    Scenario("slack-kills", "1, 15, 17", slack.kills, limit=900),
 )

@@ -34,6 +34,7 @@ class Endpoint:
     """The routes. ``knows`` says of a user id of the namespace whether it is the bot's or a ghost's.
 
     ``catch_up`` returns once all that the homeserver has is kept, or when that takes too long; it raises nothing.
+    Called with True, it asks anew: an older transaction may still be on its way.
     """
 
     def __init__(
@@ -42,13 +43,14 @@ class Endpoint:
         arrivals: Arrivals,
         knows: Callable[[str], Awaitable[bool]],
         *,
-        catch_up: Callable[[], Awaitable[None]] | None = None,
+        catch_up: Callable[[bool], Awaitable[None]] | None = None,
     ) -> None:
         self._token = _digest(hs_token)
         self._arrivals = arrivals
         self._knows = knows
         self._catch_up = catch_up
         self._current: WeakSet[asyncio.BaseTransport] = WeakSet()  # connections that nothing was lost on
+        self._last: int | None = None  # the highest number of a transaction that was kept
 
     def app(self) -> web.Application:
         """An application of these routes alone."""
@@ -90,8 +92,10 @@ class Endpoint:
             return _error(400, "M_NOT_JSON", "the body is no JSON")
         if not isinstance(body, dict) or not isinstance(body.get("events"), list):
             return _error(400, "M_BAD_JSON", "no list of events")
-        if self._catch_up is not None and request.transport not in self._current:
-            await self._catch_up()
+        number = _number(request.match_info["txn"])
+        skipped = number is not None and (self._last is None or number > self._last + 1)
+        if self._catch_up is not None and (skipped or request.transport not in self._current):
+            await self._catch_up(skipped)
             if request.transport is not None:
                 self._current.add(request.transport)
         try:
@@ -100,6 +104,8 @@ class Endpoint:
             self._current.clear()  # they come again, perhaps after newer ones
             log.warning("endpoint.not_kept", events=len(body["events"]), **harmless(error))
             return _error(503, "M_UNKNOWN", "not kept, try again")
+        if number is not None:
+            self._last = max(number, self._last or 0)
         self._arrivals.pass_on(_ephemeral(body))
         return web.json_response({})
 
@@ -115,6 +121,11 @@ class Endpoint:
     async def _alias(self, request: web.Request) -> web.Response:
         del request
         return _error(404, "M_NOT_FOUND", "no such room")
+
+
+def _number(txn: str) -> int | None:
+    """Synapse counts its transactions; what one that it skips would have told is told by a sweep, in its order."""
+    return int(txn) if txn.isascii() and txn.isdecimal() and len(txn) < 19 else None
 
 
 def _ephemeral(body: Mapping[str, Any]) -> list[Any]:

@@ -118,14 +118,17 @@ class Sweeper:
             return False
         return True
 
-    async def catch_up(self) -> None:
-        """Return once all that happened before this call is kept; after a while in any case. Raises nothing."""
-        asked = time.monotonic()
+    async def catch_up(self, exactly: bool = False) -> None:
+        """Return once all that happened before this call is kept; after a while in any case. Raises nothing.
+
+        Unless ``exactly``, a sweep that began a moment before will do.
+        """
+        since = time.monotonic() - (0.0 if exactly else _AT_ONCE)
         try:
             async with asyncio.timeout(_CATCH_UP):
-                while self._swept < asked - _AT_ONCE:
+                while self._swept < since:
                     try:
-                        await self.sweep(since=asked - _AT_ONCE)
+                        await self.sweep(since=since)
                     except NotReady as error:  # it speaks to us, but is not ready for us yet
                         await asyncio.sleep(error.retry_after or _PROBE[0])
         except Exception as error:  # noqa: BLE001  `run` meets it too, and says what it means

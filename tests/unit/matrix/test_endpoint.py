@@ -203,7 +203,7 @@ async def test_what_has_meaning_only_now_is_passed_on(ask, inbox, passing, name)
 async def test_a_new_connection_waits_until_its_past_is_kept(inbox):
     told = []
 
-    async def catch_up():
+    async def catch_up(_exactly):
         told.append(list(inbox.kept))
         await inbox.take([("$lost", b"{}")])
 
@@ -220,3 +220,35 @@ async def test_a_new_connection_waits_until_its_past_is_kept(inbox):
     await runner.cleanup()
     assert list(inbox.kept) == ["$lost", "$a", "$b", "$c", "$d"]
     assert told == [[], ["$lost", "$a", "$b"]]  # once for each connection
+
+
+async def test_a_transaction_that_others_are_missing_before_waits_for_them(inbox):
+    """Synapse has been seen to send 8 after 6, and 7 later (MATRIX.md): what 7 tells happened before."""
+    asked = []
+
+    async def catch_up(exactly):
+        asked.append(exactly)
+
+    endpoint = Endpoint("secret", Arrivals(inbox.take, lambda _passing: None, OURS), None, catch_up=catch_up)
+    runner = web.AppRunner(endpoint.app())
+    await runner.setup()
+    port = free_port()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    seen = {}
+    async with aiohttp.ClientSession() as session:
+        ask = Client(session, f"http://127.0.0.1:{port}")
+        for number in ("5", "6", "8", "7", "9", "quelconque", "9", "12"):
+            before = len(asked)
+            path = f"/_matrix/app/v1/transactions/{number}"
+            assert await ask("PUT", path, json={"events": [event(f"${number}")]}) == (200, {})
+            seen.setdefault(number, []).append(asked[before:])
+    await runner.cleanup()
+    assert seen == {
+        "5": [[True]],
+        "6": [[]],
+        "8": [[True]],
+        "7": [[]],
+        "9": [[], []],
+        "quelconque": [[]],
+        "12": [[True]],
+    }
