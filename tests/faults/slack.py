@@ -23,7 +23,7 @@ from .traffic import say, shares
 PEOPLE = ("zoe", "max", "lea")
 _PAUSE = 0.5  # seconds between two messages of one person, so that kills meet them all along
 _IN_A_THREAD = 0.3
-_ODD = 0.1  # how often Slack misbehaves at a message
+_ODD = 0.02  # how often Slack misbehaves at a message: sockets that never live long are waited for ever longer
 
 
 @dataclass(slots=True)
