@@ -103,6 +103,8 @@ async def test_whoever_speaks_is_there(play: Stage) -> None:
     """From outside the channel, say, or by a link that knows more than its network's list."""
     await enters(play, "bob")
     await moves(play, "bob", present=False)
+    left = clock.now()
+    await until(lambda: clock.now() > left)  # in one millisecond, whoever leaves has spoken before
     await play.net.say("encore moi", by="bob")
     await play.shown.until(1)
     assert await waiting(play) == []
