@@ -5,37 +5,36 @@ that is not known still has its text.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from html import unescape
 from typing import Final
 from urllib.parse import unquote
 
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+from selectolax.lexbor import LexborNode
 
 from tchap_bridge_irc.formatting import BLACK, COLOURS, PLAIN, Run, Style, clean, write
 from tchap_bridges.events import Text, mentioned
 from tchap_bridges.i18n import Translator, _
+from tchap_bridges.markup import (
+    BLOCKS,
+    BOLD,
+    CODE,
+    FORMULA,
+    ITALIC,
+    LONGEST,
+    LOWERED,
+    MATRIX_PERSON,
+    RAISED,
+    SPACES,
+    STRIKE,
+    UNDERLINE,
+    walked,
+)
 
-LONGEST: Final = 65_536
-"""Characters of HTML that are read: parsers take quadratic time on what is nested, and a room's event has no more."""
 DEEPEST: Final = 10
 """Quotes and list items in one another that are still shown as such."""
 
-_GONE = frozenset(("mx-reply", "script", "style", "title", "head", "template", "noscript"))
-_BLOCKS = frozenset((
-    "address", "article", "aside", "blockquote", "body", "caption", "dd", "details", "div", "dl", "dt", "footer", "h1",
-    "h2", "h3", "h4", "h5", "h6", "header", "hr", "li", "main", "nav", "ol", "p", "pre", "section", "summary", "table",
-    "tbody", "tfoot", "thead", "tr", "ul",
-))  # fmt: skip
-_BOLD = frozenset(("b", "strong", "h1", "h2", "h3", "h4", "h5", "h6", "summary", "th"))
-_ITALIC = frozenset(("i", "em", "cite", "var", "dfn"))
-_UNDERLINE = frozenset(("u", "ins"))
-_STRIKE = frozenset(("s", "del", "strike"))
-_MONO = frozenset(("code", "pre", "tt", "kbd", "samp"))
-_RAISED = str.maketrans("0123456789+-=()", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾")
-_LOWERED = str.maketrans("0123456789+-=()", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎")
-_FORMULA = re.compile(r"[0-9+\-=()]+")
+_MONO = CODE | {"pre"}
 _NAMES = {
     "white": 0, "black": 1, "navy": 2, "green": 3, "red": 4, "maroon": 5, "purple": 6, "orange": 7, "olive": 7,
     "yellow": 8, "lime": 9, "teal": 10, "aqua": 11, "cyan": 11, "blue": 12, "fuchsia": 13, "magenta": 13, "gray": 14,
@@ -44,14 +43,10 @@ _NAMES = {
 """As IRC names its colours."""
 
 _COLOUR = re.compile(r"#(?:[0-9a-f]{3}|[0-9a-f]{6})")
-_SPACES = re.compile("[ \t\n\r\f\v\u2028\u2029\x85]+")
 _LINE_ENDS = re.compile("\r\n|[\r\n\f\v\u2028\u2029\x85]")
 _FENCE = re.compile(r"```[\w+#.-]*[ \t]*")
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_TAG = re.compile(r"<[^<>]*>")
 _SCHEME = re.compile(r"(?:https?|mailto|xmpp|ircs?|tel|matrix|ftp|magnet|geo|news|sip):", re.IGNORECASE)
 _DULL = re.compile(r"(?:https?://(?:www\.)?|mailto:|tel:)", re.IGNORECASE)
-_PERSON = re.compile(r"(?:https?://matrix\.to/#/(?:@|%40)[^/?]+|matrix:u/[^/?]+)(?:\?.*)?", re.IGNORECASE)
 _PLACE = re.compile(r"https?://matrix\.to/#/((?:#|%23)[^/?]+)(?:\?.*)?", re.IGNORECASE)
 _DIGITS = re.compile(r"[0-9]{1,6}")
 
@@ -86,13 +81,8 @@ def _unfenced(plain: str) -> str:
 
 
 def _rows(html: str, t: Translator, *, formatted: bool) -> list[list[Run]]:
-    if len(html) > LONGEST:
-        html = unescape(_TAG.sub(" ", html)).replace("<", "&lt;")
-    body = LexborHTMLParser(_SURROGATE.sub("\ufffd", html)).body
-    if body is None:
-        return []
     walk = _Walk(t, formatted=formatted)
-    for node, tag, leaving in _nodes(body):
+    for node, tag, leaving in walked(html):
         if leaving:
             walk.leave(tag)
         elif tag == "-text":
@@ -101,23 +91,6 @@ def _rows(html: str, t: Translator, *, formatted: bool) -> list[list[Run]]:
             walk.enter(tag, node.attributes)
     walk.end_line()
     return walk.rows
-
-
-def _nodes(root: LexborNode) -> Iterator[tuple[LexborNode, str, bool]]:
-    """Elements as they begin and as they end, and text; not recursive, since depth is the writer's choice."""
-    stack = [(root, "body", False)]
-    while stack:
-        node, tag, leaving = stack.pop()
-        yield node, tag, leaving
-        if leaving or tag == "-text":
-            continue
-        stack.append((node, tag, True))
-        child = node.last_child
-        while child is not None:
-            name = child.tag or "-none"
-            if name == "-text" or not (name.startswith("-") or name in _GONE):
-                stack.append((child, name, False))
-            child = child.prev
 
 
 @dataclass(slots=True)
@@ -149,7 +122,7 @@ class _Walk:
 
     def enter(self, tag: str, attributes: Mapping[str, str | None]) -> None:
         """An element begins."""
-        if tag in _BLOCKS:
+        if tag in BLOCKS:
             self.end_line()
         self._open.append(_Open(self._style, prefixes=len(self._prefixes)))
         self._spoiler(attributes)
@@ -165,7 +138,7 @@ class _Walk:
             case "pre":
                 self._pre += 1
             case "sup" | "sub":
-                self._scripts.append(_RAISED if tag == "sup" else _LOWERED)
+                self._scripts.append(RAISED if tag == "sup" else LOWERED)
             case "a":
                 self._open[-1].href = _target(attributes.get("href"))
                 self._link = []
@@ -215,7 +188,7 @@ class _Walk:
             case _:
                 pass
         self._style = left.style
-        if tag in _BLOCKS:
+        if tag in BLOCKS:
             self.end_line()
         del self._prefixes[left.prefixes :]
 
@@ -249,10 +222,10 @@ class _Walk:
 
     def _flow(self, text: str) -> None:
         """Text whose white space is one space at most, and none where a line begins."""
-        text = clean(_SPACES.sub(" ", text))
+        text = clean(SPACES.sub(" ", text))
         if not self._row or self._row[-1].text.endswith(" "):
             text = text.lstrip(" ")
-        if self._scripts and _FORMULA.fullmatch(text):
+        if self._scripts and FORMULA.fullmatch(text):
             text = text.translate(self._scripts[-1])
         self._add(text)
 
@@ -278,7 +251,7 @@ class _Walk:
         """Its reason is said before it; where nothing can be hidden, so is that it was to be."""
         if "data-mx-spoiler" not in attributes:
             return
-        reason = _SPACES.sub(" ", attributes["data-mx-spoiler"] or "").strip()
+        reason = SPACES.sub(" ", attributes["data-mx-spoiler"] or "").strip()
         if not self._formatted:
             self._flow(self._t(_("(spoiler : {reason})", reason=reason) if reason else _("(spoiler)")) + " ")
         elif reason:
@@ -288,19 +261,19 @@ class _Walk:
         """Where a link leads, unless its text tells; a mention is the name of a person."""
         shown = "".join(self._link).strip()
         self._link = []
-        if not href or mentioned(href) or (shown and (_PERSON.fullmatch(href) or _says(shown, href))):
+        if not href or mentioned(href) or (shown and (MATRIX_PERSON.fullmatch(href) or _says(shown, href))):
             return
         self._add(f" ({href})" if shown else href)
 
 
 def _styled(style: Style, tag: str, attributes: Mapping[str, str | None]) -> Style:
-    if tag in _BOLD:
+    if tag in BOLD:
         style = replace(style, bold=True)
-    elif tag in _ITALIC:
+    elif tag in ITALIC:
         style = replace(style, italic=True)
-    elif tag in _UNDERLINE:
+    elif tag in UNDERLINE:
         style = replace(style, underline=True)
-    elif tag in _STRIKE:
+    elif tag in STRIKE:
         style = replace(style, strike=True)
     elif tag in _MONO:
         style = replace(style, mono=True)

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Final
 
 import aiohttp
@@ -105,7 +106,7 @@ class Api:
         """Every page of a list; ``call`` is given the cursor. Raises as `read`."""
         cursor = ""
         for _page in range(most):
-            said = await self.read(method, lambda at=cursor: call(at))  # type: ignore[misc]
+            said = await self.read(method, partial(call, cursor))
             yield said
             more = said.get("response_metadata")
             cursor = str(more.get("next_cursor") or "") if isinstance(more, Mapping) else ""

@@ -8,6 +8,7 @@ show that somebody writes: Slack has no method for it, so `ShowsTyping` is missi
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from types import MappingProxyType
 
 from tchap_bridge_slack import values
@@ -102,12 +103,12 @@ class SlackConnection(Connection, Edits, Deletes, Reacts, NamesChats, ListsMembe
 
                 async def hello() -> None:
                     for linked in await self._host.chats():
-                        await queues.put(linked.chat, lambda chat=linked.chat: self._catch_up(catch_up, chat))  # type: ignore[misc]
+                        await queues.put(linked.chat, partial(self._catch_up, catch_up, linked.chat))
                     self._session = session
                     self._host.up(team)
 
                 async def put(envelope: Envelope) -> None:
-                    await queues.put(incoming.chat_of(envelope.event), lambda: _take(incoming, envelope))
+                    await queues.put(incoming.chat_of(envelope.event), partial(_take, incoming, envelope))
 
                 SocketMode(self._api, self._host.log, tasks, hello=hello, put=put).open()
                 await tasks.failure()

@@ -4,13 +4,8 @@ HTML is read for what it says, not for how it is laid out; an element that is no
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from html import unescape
-from typing import Final
-from urllib.parse import unquote
-
-from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from tchap_bridge_slack.document import (
     DEEPEST,
@@ -32,31 +27,25 @@ from tchap_bridge_slack.document import (
 from tchap_bridge_slack.drawing import drawn
 from tchap_bridge_slack.found import document as document_of_plain
 from tchap_bridge_slack.found import found, linked, looked_through, outer, trimmed
-from tchap_bridge_slack.show import PERSON, address, says
-from tchap_bridges.events import Text
+from tchap_bridge_slack.show import address, says
+from tchap_bridges.events import Text, mentioned
+from tchap_bridges.markup import (
+    BLOCKS,
+    BOLD,
+    CODE,
+    FORMULA,
+    ITALIC,
+    LONGEST,
+    LOWERED,
+    MATRIX_PERSON,
+    RAISED,
+    SPACES,
+    STRIKE,
+    UNDERLINE,
+    walked,
+)
 
-LONGEST: Final = 65_536
-"""Characters of HTML that are read: parsers take quadratic time on what is nested, and a room's event has no more."""
-
-_GONE = frozenset(("mx-reply", "script", "style", "title", "head", "template", "noscript"))
-_BLOCKS = frozenset((
-    "address", "article", "aside", "blockquote", "body", "caption", "dd", "details", "div", "dl", "dt", "footer", "h1",
-    "h2", "h3", "h4", "h5", "h6", "header", "hr", "li", "main", "nav", "ol", "p", "pre", "section", "summary", "table",
-    "tbody", "tfoot", "thead", "tr", "ul",
-))  # fmt: skip
-_BOLD = frozenset(("b", "strong", "h1", "h2", "h3", "h4", "h5", "h6", "summary", "th", "caption"))
-_ITALIC = frozenset(("i", "em", "cite", "var", "dfn"))
-_UNDERLINE = frozenset(("u", "ins"))
-_STRIKE = frozenset(("s", "del", "strike"))
-_CODE = frozenset(("code", "tt", "kbd", "samp"))
-_RAISED = str.maketrans("0123456789+-=()", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾")
-_LOWERED = str.maketrans("0123456789+-=()", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎")
-_FORMULA = re.compile(r"[0-9+\-=()]+")
-
-_SPACES = re.compile("[ \t\n\r\f\v\u2028\u2029\x85]+")
-_TAG = re.compile(r"<[^<>]*>")
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_MATRIX_PERSON = re.compile(r"(?:https?://matrix\.to/#/(?:@|%40)[^/?]+|matrix:u/[^/?]+)(?:\?.*)?", re.IGNORECASE)
+_BOLD = BOLD | {"caption"}
 _USER = re.compile(r"[UW][A-Z0-9]{1,30}")
 """Slack refuses a whole message for one mention of what is no user."""
 _DIGITS = re.compile(r"[0-9]{1,4}")
@@ -72,13 +61,8 @@ def document(text: Text) -> Document:
 
 
 def _of_html(html: str) -> Document:
-    if len(html) > LONGEST:
-        html = unescape(_TAG.sub(" ", html)).replace("<", "&lt;")
-    body = LexborHTMLParser(_SURROGATE.sub("\ufffd", html)).body
-    if body is None:
-        return ()
     walk = _Walk()
-    for node, tag, leaving in _nodes(body):
+    for node, tag, leaving in walked(html):
         if leaving:
             walk.leave(tag)
         elif tag == "-text":
@@ -86,23 +70,6 @@ def _of_html(html: str) -> Document:
         else:
             walk.enter(tag, node.attributes)
     return walk.document()
-
-
-def _nodes(root: LexborNode) -> Iterator[tuple[LexborNode, str, bool]]:
-    """Elements as they begin and as they end, and text; not recursive, since depth is the writer's choice."""
-    stack = [(root, "body", False)]
-    while stack:
-        node, tag, leaving = stack.pop()
-        yield node, tag, leaving
-        if leaving or tag == "-text":
-            continue
-        stack.append((node, tag, True))
-        child = node.last_child
-        while child is not None:
-            name = child.tag or "-none"
-            if name == "-text" or not (name.startswith("-") or name in _GONE):
-                stack.append((child, name, False))
-            child = child.prev
 
 
 @dataclass(slots=True)
@@ -136,7 +103,7 @@ class _Walk:
 
     def enter(self, tag: str, attributes: Mapping[str, str | None]) -> None:
         """An element begins."""
-        if tag in _BLOCKS:
+        if tag in BLOCKS:
             self._break(2 if tag == "p" else 1)
         self._styles.append(self._style)
         self._spoiler(attributes)
@@ -153,7 +120,7 @@ class _Walk:
                 self._flush()
                 self._pre += 1
             case "sup" | "sub":
-                self._scripts.append(_RAISED if tag == "sup" else _LOWERED)
+                self._scripts.append(RAISED if tag == "sup" else LOWERED)
             case "a":
                 self._links.append((attributes.get("href") or "", len(self._line)))
             case _:
@@ -199,7 +166,7 @@ class _Walk:
             case _:
                 self._end_structure(tag)
         self._style = self._styles.pop()
-        if tag in _BLOCKS:
+        if tag in BLOCKS:
             self._break(2 if tag == "p" else 1)
 
     def _end_structure(self, tag: str) -> None:
@@ -236,7 +203,7 @@ class _Walk:
 
     def _flow(self, text: str) -> None:
         """Text whose white space is one space at most, and none where a line begins."""
-        text = clean(_SPACES.sub(" ", text))
+        text = clean(SPACES.sub(" ", text))
         if self._pre:
             self._line.append(Words(text))
             return
@@ -244,7 +211,7 @@ class _Walk:
             text = text.lstrip(" ")
         if not text:
             return
-        if self._scripts and _FORMULA.fullmatch(text):
+        if self._scripts and FORMULA.fullmatch(text):
             text = text.translate(self._scripts[-1])
         self._end_line()
         if self._links:
@@ -283,7 +250,7 @@ class _Walk:
     def _spoiler(self, attributes: Mapping[str, str | None]) -> None:
         """Slack hides nothing: it is said that the words were to be hidden, and why."""
         if "data-mx-spoiler" in attributes:
-            reason = _SPACES.sub(" ", attributes["data-mx-spoiler"] or "").strip()
+            reason = SPACES.sub(" ", attributes["data-mx-spoiler"] or "").strip()
             self._flow(f"(spoiler : {reason}) " if reason else "(spoiler) ")
 
     def _say_target(self) -> None:
@@ -296,10 +263,10 @@ class _Walk:
             if address(href) and not says(label, href):
                 self._flow(f" ({href})")
             return
-        if href.startswith(PERSON) and _USER.fullmatch(person := unquote(href.removeprefix(PERSON))):
+        if (person := mentioned(href)) is not None and _USER.fullmatch(person):
             self._end_line()
             self._line[start:] = [*outer(inside, before=True), Mention("user", person, label, self._style)]
-        elif url := "" if _MATRIX_PERSON.fullmatch(href) else address(href):
+        elif url := "" if MATRIX_PERSON.fullmatch(href) else address(href):
             self._line[start:] = list(linked(inside, url, label, self._style))
         else:
             self._line[start:] = [one for each in inside for one in looked_through(each)]
@@ -348,10 +315,10 @@ class _Walk:
 def _styled(style: Style, tag: str) -> Style:
     if tag in _BOLD:
         return replace(style, bold=True)
-    if tag in _ITALIC:
+    if tag in ITALIC:
         return replace(style, italic=True)
-    if tag in _UNDERLINE:
+    if tag in UNDERLINE:
         return replace(style, underline=True)
-    if tag in _STRIKE:
+    if tag in STRIKE:
         return replace(style, strike=True)
-    return replace(style, code=True) if tag in _CODE else style
+    return replace(style, code=True) if tag in CODE else style

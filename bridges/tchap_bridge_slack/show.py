@@ -33,9 +33,7 @@ from tchap_bridge_slack.document import (
     clean,
 )
 from tchap_bridge_slack.emoji import unicode_of
-from tchap_bridges.events import Text
-
-PERSON: Final = "person:"
+from tchap_bridges.events import PERSON, Text
 
 _ADDRESS = re.compile(r"https?://[^/?#@].*|mailto:.+", re.IGNORECASE)
 _NOT_IN_ADDRESS = re.compile(r"[\s\"<>\\^`{|}]")

@@ -77,7 +77,7 @@ class Mentions:
                     return mention(ghost.person, known or bare), known or bare
             return escape(f"@{bare}", quote=False), f"@{bare}"
 
-        if "></a>" in text.html:  # type: ignore[operator]  # somebody is called who is not named by a link
+        if text.html and "></a>" in text.html:  # somebody is called who is not named by a link
             text = await self._placed(text)
         return await renamed(text, rename)
 
