@@ -6,12 +6,14 @@ whoever was away. The stand-in for Slack lives in this process, and so outlives 
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from tchap_bridges.testing.matrix_client import Client
+from tchap_bridges.testing.process import eventually
 from tchap_bridges.testing.slack import Slack
 
 from .ground import Ground, Place
@@ -23,7 +25,11 @@ from .traffic import say, shares
 PEOPLE = ("zoe", "max", "lea")
 _PAUSE = 0.5  # seconds between two messages of one person, so that kills meet them all along
 _IN_A_THREAD = 0.3
-_ODD = 0.02  # how often Slack misbehaves at a message: sockets that never live long are waited for ever longer
+_TURNS = 2  # how often Slack misbehaves in each way
+
+_AT_CALLS = ("lose_answer", "fail")
+_AT_EVENTS = ("redeliver", "duplicate_events", "refresh_mid_event", "cut_mid_frame")
+ODDITIES = (*_AT_CALLS, *_AT_EVENTS, "hold_acks", "outage")
 
 
 @dataclass(slots=True)
@@ -35,6 +41,10 @@ class Workspace:
     """What was said in Slack."""
     back: Ledger = field(default_factory=Ledger)
     """What was said in the rooms."""
+    every: int = 0
+    """After how many messages Slack misbehaves once more."""
+    said: int = 0
+    played: Counter[str] = field(default_factory=Counter)
 
     async def place(self, ground: Ground, name: str) -> Place:
         """A room and a channel, linked."""
@@ -55,8 +65,9 @@ class Workspace:
             message = self.slack.workspace.say(f"#{place.name}", person, f"bonjour {token}", thread_ts=thread)
             root = root if thread else message.ts
             self.ledger.acknowledge(token)
-            if random.random() < _ODD:
-                self._misbehave()
+            self.said += 1
+            if self.said % self.every == 0:
+                await self._misbehave(ODDITIES[self.said // self.every % len(ODDITIES)])
             await asyncio.sleep(_PAUSE * random.uniform(0.5, 1.5))
 
     async def talk(self, place: Place, agent: Client, number: int) -> None:
@@ -76,18 +87,33 @@ class Workspace:
             *(self.talk(place, place.agents[0], part) for place, part in said),
         ]
 
-    def _misbehave(self) -> None:
+    async def _misbehave(self, how: str) -> None:
+        """What strikes an event waits for a socket: none is to be struck before it has said hello."""
         faults = self.slack.faults
-        random.choice(
-            (
-                lambda: faults.lose_answer("chat.postMessage"),
-                lambda: faults.fail("chat.postMessage"),
-                lambda: setattr(faults, "redeliver", 3),
-                lambda: setattr(faults, "duplicate_events", 1),
-                lambda: setattr(faults, "refresh_mid_event", 1),
-                lambda: setattr(faults, "cut_mid_frame", 1),
-            )
-        )()
+        faults.hold_acks = how == "hold_acks"
+        self.played[how] += 1
+        if how == "lose_answer":
+            faults.lose_answer("chat.postMessage")
+        elif how == "fail":
+            faults.fail("chat.postMessage")
+        elif how == "outage":
+            await self.slack.stop()
+            await asyncio.sleep(1)
+            await self.slack.start()
+        elif how in _AT_EVENTS:
+            await eventually(self._listens, timeout=30)
+            setattr(faults, how, 3 if how == "redeliver" else 1)
+
+    async def _listens(self) -> bool:
+        return bool(self.slack.sockets.open)
+
+    def never_struck(self) -> list[str]:
+        """The ways in which Slack was to misbehave and never did; forgets what is left of them."""
+        faults = self.slack.faults
+        left = Counter(fault.kind if fault.kind != "status" else "fail" for fault in faults.calls if fault.times > 0)
+        left += Counter({how: 1 for how in _AT_EVENTS if getattr(faults, how)})
+        faults.heal()
+        return [how for how in ODDITIES if self.played[how] <= left[how]]
 
     async def seen(self, where: Sequence[Place]) -> dict[str, list[Sighting]]:
         """What stands in the channels by our app, in the order in which it was posted."""
@@ -121,14 +147,22 @@ async def workspace(ground: Ground) -> AsyncIterator[Workspace]:
 
 
 async def kills(ground: Ground, scale: Scale) -> Verdict:
-    """Both sides talk; kill -9 of the bridge at random points, and Slack is no better."""
+    """Both sides talk; kill -9 of the bridge at random points, and Slack misbehaves in every way in between."""
     async with workspace(ground) as slack:
         where = [await slack.place(ground, name) for name in ("s1", "s2")]
+        slack.every = max(1, scale.count // (_TURNS * len(ODDITIES)))
+        in_rooms = shown_in_rooms(where)
+
+        async def progress() -> int:
+            return await in_rooms() + sum(len(each) for each in (await slack.seen(where)).values())
+
         async with asyncio.TaskGroup() as group:
             group.create_task(all_of(slack.both(where, scale.count)))
-            group.create_task(kill_at_random(ground, scale.kills, scale.count, shown_in_rooms(where)))
-        slack.slack.faults.heal()
+            group.create_task(kill_at_random(ground, scale.kills, 2 * scale.count, progress))
+        spared = slack.never_struck()
         verdict = await ground.judge(slack.ledger, where, ground.seen_in_rooms)
         verdict += await ground.judge(slack.back, where, slack.seen)
-        verdict.notes.append(f"{ground.bridge.kills} kills")
+        verdict.notes.append(f"{ground.bridge.kills} kills, {slack.played.total()} misbehaviours of Slack")
+        if spared:
+            verdict.wrong.append(f"Slack never misbehaved like this: {', '.join(spared)}")
     return verdict
