@@ -15,9 +15,11 @@ import pytest_asyncio
 from tchap_bridge_echo.server import EchoServer
 from tchap_bridges.testing.inspircd import Inspircd
 from tchap_bridges.testing.irc_client import IrcClient
+from tchap_bridges.testing.slack import Slack
 from tchap_bridges.testing.world import LIST_DOMAIN, World
 
 from .places import PATIENCE, Echo, IrcChannel, MailingList, Place, Room
+from .slack import SlackChannel
 
 CAPS = ("message-tags", "echo-message", "server-time", "batch", "labeled-response")
 _numbers = itertools.count(1)
@@ -29,8 +31,8 @@ class Servers:
 
     world: World
     irc: Inspircd
+    slack: Slack
     echo: EchoServer
-    bis: EchoServer
     camille: Any
 
 
@@ -63,7 +65,7 @@ async def servers(
     async with AsyncExitStack() as stack:
         irc = await stack.enter_async_context(Inspircd(irc_folder()))
         echo = await stack.enter_async_context(EchoServer())
-        bis = await stack.enter_async_context(EchoServer())
+        slack = await stack.enter_async_context(Slack())
         bridges = {
             "irc": {
                 "bridge": "irc",
@@ -74,21 +76,26 @@ async def servers(
                 "flood": {"burst": 100, "seconds": 0},
             },
             "echo": {"port": echo.port},
-            "bis": {"bridge": "echo", "port": bis.port},
+            "slack": {
+                "bot_token": slack.bot_token,
+                "app_token": slack.app_token,
+                "api": slack.api_url,
+                "pace": {"burst": 10, "seconds": 0},
+            },
         }
+        changes = {"bridges": bridges, "policy": {"destinations": ["état", "hors-ue"]}}
         folder = tmp_path_factory.mktemp("hub")
-        world = await World.start(folder, template=template, changes={"bridges": bridges})
+        world = await World.start(folder, template=template, changes=changes)
         await stack.enter_async_context(world)
-        yield Servers(world, irc, echo, bis, await world.agent("camille", "Camille Martin"))
+        yield Servers(world, irc, slack, echo, await world.agent("camille", "Camille Martin"))
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def day(servers: Servers) -> AsyncIterator[Hub]:
-    """A fresh room with chats of its own, on one of the two networks of a kind."""
+    """A fresh room with chats of its own, and none on the toy network."""
     n = next(_numbers)
     async with await servers.irc.client(f"zoe{n}", caps=CAPS) as zoe:
-        hub = await linked(servers, n, zoe, ("echo",))
-        yield hub
+        yield await linked(servers, n, zoe, toy=False)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -96,35 +103,33 @@ async def ordinary(servers: Servers) -> AsyncIterator[Hub]:
     """A room as Tchap makes them: no ghost can enter, and the bot speaks for all."""
     n = next(_numbers)
     async with await servers.irc.client(f"zoe{n}", caps=CAPS) as zoe:
-        yield await linked(servers, n, zoe, ("echo",), tchap=True)
+        yield await linked(servers, n, zoe, tchap=True)
 
 
-async def linked(
-    servers: Servers, n: int, zoe: IrcClient, networks: tuple[str, ...] = ("echo", "bis"), *, tchap: bool = False
-) -> Hub:
+async def linked(servers: Servers, n: int, zoe: IrcClient, *, toy: bool = True, tchap: bool = False) -> Hub:
     """Linked to everything; to the list both ways."""
     world, camille = servers.world, servers.camille
     name, channel = f"projet{n}", f"#projet{n}"
     await zoe.join(channel)
-    for network in (servers.echo, servers.bis):
-        network.channels[channel] = type(network.channel("#general"))(channel)
+    servers.echo.channels[channel] = type(servers.echo.channel("#general"))(channel)
+    mia = servers.slack.workspace.add_user(f"mia{n}", display_name="Mia")
+    in_slack = servers.slack.workspace.add_channel(name, mia)
     room = await world.room(camille, f"Projet {n}", tchap=tchap)
     told = await world.link(camille, room, f"courriel {name}@{LIST_DOMAIN} sens=deux-sens")
     address = re.search(r"[\w.+-]+@pont\.tchap\.localhost", told)
     assert address, told
-    for what in (f"irc {channel}", *(f"écho {channel} via={name}" for name in networks)):
+    for what in (f"irc {channel}", f"slack {channel}", *([f"écho {channel}"] if toy else [])):
         told = await world.link(camille, room, what)
         assert "✓" in told, told
-    return Hub(
-        servers,
-        {
-            "room": Room(camille, room, "Camille Martin", world.bot),
-            "list": MailingList(world, name, address[0], "Ana López", "ana@exemple.fr"),
-            "irc": IrcChannel(zoe, channel),
-            "echo": Echo(servers.echo, servers.echo.person("sam", "Sam"), channel),
-            "bis": Echo(servers.bis, servers.bis.person("lou", "Lou"), channel, label="bis"),
-        },
-    )
+    places: dict[str, Place] = {
+        "room": Room(camille, room, "Camille Martin", world.bot),
+        "list": MailingList(world, name, address[0], "Ana López", "ana@exemple.fr"),
+        "irc": IrcChannel(zoe, channel),
+        "slack": SlackChannel(servers.slack, mia, in_slack),
+    }
+    if toy:
+        places["echo"] = Echo(servers.echo, servers.echo.person("sam", "Sam"), channel)
+    return Hub(servers, places)
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")

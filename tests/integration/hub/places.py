@@ -74,6 +74,13 @@ class Place(ABC):
     async def unreact(self, text: str, symbol: str) -> None:
         raise NotImplementedError
 
+    def hold(self) -> None:
+        """What is done here next reaches the bridge only after `release`; people here see it at once."""
+        raise NotImplementedError
+
+    async def release(self) -> None:
+        raise NotImplementedError
+
     async def find(self, text: str) -> Sequence[Seen]:
         """All that have these words; two where something was shown twice."""
         return [one for one in await self.seen() if text in one.text or text in one.files]
@@ -192,6 +199,8 @@ class MailingList(Place):
         self._read = 0
         self._parsed: list[tuple[float, EmailMessage]] = []
         self._own: list[tuple[float, EmailMessage]] = []
+        self._holding = False
+        self._held: list[EmailMessage] = []
 
     def _letters(self) -> Sequence[EmailMessage]:
         for one in self.world.sink.mails[self._read :]:
@@ -235,9 +244,24 @@ class MailingList(Place):
             kind, _slash, sub = mime.partition("/")
             message.add_attachment(data, maintype=kind, subtype=sub, filename=name)
         self._own.append((time.time(), message))
+        if self._holding:
+            self._held.append(message)
+        else:
+            await self._deliver(message)
+        self._holding = False
+
+    async def _deliver(self, message: EmailMessage) -> None:
         await asyncio.to_thread(
             self.world.mail, message, sender=f"{self.name}-bounces@{LIST_DOMAIN}", to=self.subscription
         )
+
+    def hold(self) -> None:
+        self._holding = True
+
+    async def release(self) -> None:
+        held, self._held = self._held, []
+        for message in held:
+            await self._deliver(message)
 
 
 def _words(letter: EmailMessage) -> str:

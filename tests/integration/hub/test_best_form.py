@@ -29,7 +29,7 @@ def shown_name(place: str, author: Place, origin: str) -> str:
     match place:
         case "list":
             return f"{author.me} (via {author.label})"
-        case "irc" if origin == "room":
+        case "irc" | "slack" if origin == "room":
             return author.me
         case _:
             return f"{author.me} ({author.label})"

@@ -2,8 +2,9 @@
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import unified_diff
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,12 +12,12 @@ import pytest
 from ruamel.yaml import YAML
 
 from .conftest import Hub
-from .places import PATIENCE, IrcChannel, MailingList, Room
+from .places import PATIENCE, IrcChannel, MailingList, Place, Room, Seen
 from .transcript import grouped, in_order, letters, masked
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "hub" / "conversation.yaml"
 SCRIPT: dict[str, Any] = YAML(typ="safe").load(VECTORS)
-PLACES = ("room", "list", "irc", "echo")
+PLACES = ("room", "list", "irc", "slack")
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -37,7 +38,7 @@ async def test_what_everybody_reads(day: Hub) -> None:
         "room": grouped((await room.seen())[before:], bot),
         "list": letters(await mails.seen()),
         "irc": in_order(await channel.seen()),
-        "echo": grouped(await hub.places["echo"].seen()),
+        "slack": grouped(await hub.places["slack"].seen()),
     }
     wrong: list[str] = []
     for name in PLACES:
@@ -48,8 +49,16 @@ async def test_what_everybody_reads(day: Hub) -> None:
 
 async def take(hub: Hub, step: Mapping[str, Any]) -> None:
     """One step; returns once everybody has seen as much of it as they can."""
-    place, others = hub.places[step["at"]], [hub.places[name] for name in PLACES if name != step["at"]]
-    words = step.get("as") or step.get("says") or step.get("sends") or step.get("mails") or step.get("new") or ""
+    if "held" in step:
+        hub.places[step["at"]].hold()
+    await act(hub, step)
+    if not {"held", "early"} & set(step):
+        await seen_by_all(hub, step)
+    await hub.settle()
+
+
+async def act(hub: Hub, step: Mapping[str, Any]) -> None:
+    place = hub.places[step["at"]]
     match step:
         case {"calls": name, "says": text}:
             assert isinstance(place, Room)
@@ -64,22 +73,40 @@ async def take(hub: Hub, step: Mapping[str, Any]) -> None:
             await place.say(text, **{key: step[key] for key in ("thread", "answers", "emote") if key in step})
         case {"edits": text, "new": new}:
             await place.edit(text, new)
-            for other in (hub.places["room"], hub.places["echo"]):
-                await other.until(new)
         case {"deletes": text}:
             await place.delete(text)
-            await gone(hub, text)
         case {"reacts": text, "symbol": symbol}:
             await place.react(text, symbol)
-            for name in {"room", "echo"} - {step["at"]}:
-                await hub.places[name].until(text, lambda one: any(each == symbol for _who, each in one.reactions))
         case {"unreacts": text, "symbol": symbol}:
             await place.unreact(text, symbol)
-            await hub.places["room"].until(text, lambda one: not any(by.startswith("Sam") for by, _ in one.reactions))
-    if {"says", "sends", "mails"} & set(step):
-        for other in others:
-            await other.until(words)
-    await hub.settle()
+        case {"releases": _words}:
+            await place.release()
+
+
+async def seen_by_all(hub: Hub, step: Mapping[str, Any]) -> None:
+    """Returns once everybody sees as much of a step as their place can show."""
+    others = [hub.places[name] for name in PLACES if name != step["at"]]
+    lasting = [hub.places[name] for name in ("room", "slack")]  # where what is said can be changed
+    match step:
+        case {"edits": _text, "new": new}:
+            for place in lasting:
+                await place.until(new)
+        case {"deletes": text}:
+            await gone(lasting, text)
+        case {"reacts": text, "symbol": symbol}:
+            for place in lasting:
+                await place.until(text, partial(has, symbol))
+        case {"unreacts": text, "symbol": symbol}:
+            for place in lasting:
+                await place.until(text, partial(has, symbol, by=hub.places[step["at"]].me, not_=True))
+        case {"releases": words} | {"as": words} | {"says": words} | {"sends": words} | {"mails": words}:
+            for place in others:
+                await place.until(words)
+
+
+def has(symbol: str, one: Seen, *, by: str = "", not_: bool = False) -> bool:
+    """Whether a message bears a reaction, of somebody or at all."""
+    return not_ != any(each == symbol and who.startswith(by) for who, each in one.reactions)
 
 
 async def call(room: Room, name: str, text: str) -> None:
@@ -91,8 +118,8 @@ async def call(room: Room, name: str, text: str) -> None:
     await room.client.send_text(room.room, f"{shown}: {text}", html=pill, mentions=[user])
 
 
-async def gone(hub: Hub, text: str) -> None:
+async def gone(places: Sequence[Place], text: str) -> None:
     async with asyncio.timeout(PATIENCE):
-        for name in ("room", "echo"):
-            while any(text in one.text for one in await hub.places[name].seen()):
+        for place in places:
+            while any(text in one.text for one in await place.seen()):
                 await asyncio.sleep(0.05)

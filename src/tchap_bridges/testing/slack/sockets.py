@@ -84,6 +84,7 @@ class Sockets:
         self.deliveries: list[Delivery] = []  # all, in order, whatever became of them
         self.acks: list[Json] = []
         self._waiting: deque[Delivery] = deque()
+        self._held: list[Delivery] = []
         self._tickets: set[str] = set()
         self._turn = 0
         self._number = 0
@@ -106,6 +107,9 @@ class Sockets:
         """Send an event to the app, now or when it has a socket again."""
         delivery = Delivery(payload, time.monotonic())
         self.deliveries.append(delivery)
+        if self._faults.happens("hold_back"):
+            self._held.append(delivery)
+            return delivery
         self._send(delivery, "")
         if self._faults.happens("duplicate_events"):
             twin = Delivery(payload, time.monotonic())
@@ -117,6 +121,12 @@ class Sockets:
                 delivery.attempts += 1
                 self._send(delivery, "timeout")
         return delivery
+
+    def release(self) -> None:
+        """Send what was held back, in its order."""
+        held, self._held = self._held, []
+        for delivery in held:
+            self._send(delivery, "")
 
     def ask(self, type_: str, payload: Json) -> Delivery:
         """Send a command or an interaction, once: with no socket, or no ack in time, it is lost, as its author sees."""
@@ -301,7 +311,7 @@ class Sockets:
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
-        self._waiting = deque(self.pending)
+        self._waiting, self._held = deque(self.pending), []
         self._tickets.clear()
         self.cut()
 
