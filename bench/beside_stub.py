@@ -18,7 +18,8 @@ from bench.letters import Address, letters
 from bench.procs import Costs
 from bench.smtp import session
 from tchap_bridges.testing.mail_sink import MailSink
-from tchap_bridges.testing.process import Process, free_port, listens
+from tchap_bridges.testing.ports import free_port
+from tchap_bridges.testing.process import Process, listens
 from tchap_bridges.testing.world import BridgeProcess, Ports, configuration, registration_of, write_yaml
 
 SERVER = "demo.tchap.localhost"

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from tchap_bridges.testing.matrix_client import Client
-from tchap_bridges.testing.process import Daemon, MissingServerError, free_port, listens
+from tchap_bridges.testing.ports import free_port
+from tchap_bridges.testing.process import Daemon, MissingServerError, listens
 from tchap_bridges.testing.world import write_yaml
 
 NICK = "heisen"

@@ -14,7 +14,7 @@ import hypothesis
 import pytest
 import pytest_asyncio
 
-from tchap_bridges.testing import process
+from tchap_bridges.testing import ports
 from tchap_bridges.testing.certificates import Certificate
 from tchap_bridges.testing.dovecot import Dovecot
 from tchap_bridges.testing.inspircd import Inspircd
@@ -36,7 +36,7 @@ hypothesis.settings.load_profile("unhurried")
 @pytest.fixture
 def free_port() -> Callable[[], int]:
     """Each call gives a loopback port that nobody uses."""
-    return process.free_port
+    return ports.free_port
 
 
 @pytest.fixture(scope="session")

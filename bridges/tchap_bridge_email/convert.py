@@ -95,7 +95,7 @@ def _message(mail: Mail, item: Item, chat: ChatId, home: Home, own: MessageId | 
         files=files,
         thread=thread,
         reply_to=thread[-1] if thread else None,
-        title=None if thread or machine else _visible(mail.subject) or None,
+        title=None if machine else _visible(mail.subject) or None,
         form=Form.NOTICE if machine else Form.TEXT,
         also=tuple(also(mail, chat)) if item.meta.get("via") == "imap" else (),
         echo=own is not None,

@@ -207,7 +207,8 @@ class Outgoing:
     URL: a small image that anybody can fetch; the same for days for one author, another one when the picture changes.
     None where there is no picture, no public address, or the picture is not everybody's to see: never an error.
     ``text.html`` may name people of this very network as `events.mention` does; everybody else's names are plain.
-    ``past`` as in `events.Message`: a network that can give a message another time than now gives it ``at``.
+    ``past`` as in `events.Message`: a network that can give a message another time than now gives it ``at``,
+    which tells the time of day as the operator's people read it.
     """
 
     key: str

@@ -13,7 +13,7 @@ from tchap_bridge_email.config import EmailConfig
 from tchap_bridges.ids import MessageId
 from tchap_bridges.testing.contract import BridgeContract
 from tchap_bridges.testing.mail_sink import MailSink, Transmission
-from tchap_bridges.testing.process import free_port
+from tchap_bridges.testing.ports import free_port
 from tchap_bridges.testing.rig import Peer, Shown
 
 LIST = "liste@exemple.fr"

@@ -10,7 +10,7 @@ from typing import Any, Self
 import aiohttp
 from aiohttp import web
 
-from tchap_bridges.testing.process import free_port
+from tchap_bridges.testing.ports import free_port
 
 _HOP = frozenset(("connection", "keep-alive", "transfer-encoding", "content-encoding", "content-length", "host"))
 

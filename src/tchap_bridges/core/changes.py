@@ -38,7 +38,7 @@ class Changes:
         outbox: Outbox,
         secrets: Secrets,
         sealer: Sealer,
-        release: Callable[[Tx, str], Awaitable[None]],
+        release: Callable[[Tx, str], Awaitable[bool]],
         words: Translator,
     ) -> None:
         self._links = links

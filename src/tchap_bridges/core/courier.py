@@ -62,7 +62,7 @@ class Courier:
         meter: Meter,
         settled: Callable[[RoomId], None],
         words: Translator,
-        release: Callable[[Tx, str], Awaitable[None]],
+        release: Callable[[Tx, str], Awaitable[bool]],
         refused: Callable[[str, BadCredentials], None],
     ) -> None:
         self._db = db

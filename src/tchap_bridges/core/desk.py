@@ -49,7 +49,7 @@ class Desk:
         rooms: RoomDesk,
         rules: policy.Rules,
         users: Sequence[str],
-        release: Callable[[Tx, str], Awaitable[None]],
+        release: Callable[[Tx, str], Awaitable[bool]],
         words: Translator,
         example: str,
     ) -> None:

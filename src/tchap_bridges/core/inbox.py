@@ -286,10 +286,12 @@ class Inbox:
             log.exception("inbox.untold", source=arrival.source, inbox=arrival.id)
         return await tx.run("inbox_dead", id=arrival.id, error=error.replace("\0", "")[:500])
 
-    async def release(self, tx: Tx, what: str) -> None:
-        """What rows were put aside for has come: route them after this transaction."""
-        for row in await tx.all("inbox_release", what=what):
+    async def release(self, tx: Tx, what: str) -> bool:
+        """What rows were put aside for has come: route them after this transaction. Whether there are any."""
+        rows = await tx.all("inbox_release", what=what)
+        for row in rows:
             tx.after_commit(partial(self._added, row["source"], 1))
+        return bool(rows)
 
     async def give_up(self) -> None:
         """Rows that have waited long enough for a message get one last chance, and are let go if it never came."""

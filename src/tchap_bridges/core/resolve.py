@@ -6,10 +6,11 @@ Ids are the target's own, found through its copies; names are those of today; fi
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import tzinfo
 from functools import partial
 
 from tchap_bridges.bridge import Connection, Outgoing
-from tchap_bridges.core import codec
+from tchap_bridges.core import clock, codec
 from tchap_bridges.core.avatars import Avatars
 from tchap_bridges.core.files import Files
 from tchap_bridges.core.links import Link, Links
@@ -71,7 +72,10 @@ class RowSteps:
 
 
 class Resolver:
-    """``labels`` is how each connection's people are marked, ``home`` how the Matrix side is called."""
+    """``labels`` is how each connection's people are marked, ``home`` how the Matrix side is called.
+
+    ``zone`` is by which clocks its people live.
+    """
 
     def __init__(
         self,
@@ -86,6 +90,7 @@ class Resolver:
         mentions: Mentions,
         labels: Mapping[ConnectionName, str],
         home: str,
+        zone: tzinfo,
     ) -> None:
         self._db = db
         self._sealer = sealer
@@ -97,6 +102,7 @@ class Resolver:
         self._mentions = mentions
         self._labels = labels
         self._home = home
+        self._zone = zone
 
     async def outgoing(self, row: Row, way: Way, message: Row, event: Message, steps: RowSteps) -> Outgoing:
         target = way.target
@@ -104,14 +110,14 @@ class Resolver:
             lineage = await self._lineage(tx, message, target) if message["root"] or message["parent"] else ()
             parent = await self.remote(tx, message["parent"], target)
             answered = await self._answered(tx, message["parent"], target) if way.link else None
-        title = await self._title(message, event, way) if way.link else event.title
+        title = await self._title(message, event, way) if way.link else self._own_title(message, event)
         network, author = await self.speaker(message, event.author, event.chat)
         return Outgoing(
             key=row["key"],
             chat=way.chat,
             author=author,
             network=network,
-            at=event.at,
+            at=clock.local(event.at, self._zone),
             text=await self.text(event.text, message, way),
             steps=steps,
             files=self._files.of(message, event, partial(self._shares.link, message["id"], way.link)),
@@ -198,14 +204,19 @@ class Resolver:
             chain.append(MessageId(row["remote"]))
         return tuple(dict.fromkeys(chain))
 
+    @staticmethod
+    def _own_title(message: Row, event: Message) -> str | None:
+        """What opens a conversation, also for an answer in one that nobody here has seen the beginning of."""
+        return None if event.thread and (message["root"] or message["parent"]) else event.title
+
     async def _title(self, message: Row, event: Message, way: Way) -> str | None:
         """Its own; else that of the conversation, which a plain answer belongs to as much as one in the thread.
 
         A conversation that nobody has named is called by its first words. Not one that the target's readers were never
         shown (CVE-2024-32000): what an answer quotes of it is theirs to read only then.
         """
-        if event.title is not None:
-            return event.title
+        if (own := self._own_title(message, event)) is not None:
+            return own
         row: Row | None = message
         top: tuple[Row, Text] | None = None
         for _step in range(DEEPEST):

@@ -40,6 +40,9 @@ from tchap_bridges.ids import ChatId, ConnectionName, MessageId, PersonId, RoomI
 STANDING_BY = 7 * 86_400.0
 """For how many seconds what arrives waits for a link that is suspended, or whose room is being replaced."""
 
+REWORDED = 1.5
+"""For how many seconds a message is kept back that was changed or withdrawn before it came: it leaves as it is then."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -57,7 +60,7 @@ class Router:
         networks: Mapping[ConnectionName, str],
         graces: Mapping[ConnectionName, float],
         is_command: Callable[[str], bool],
-        release: Callable[[Tx, str], Awaitable[None]],
+        release: Callable[[Tx, str], Awaitable[bool]],
         spoke: Callable[[Tx, RoomId, ConnectionName, PersonId, int], Awaitable[None]],
         room_of: Callable[[Item], RoomId | None],
         words: Translator,
@@ -230,7 +233,7 @@ class Router:
         if place.link is not None:
             for ref in (*event.thread, event.id):
                 await tx.run("thread_ref_add", target=place.target, remote=ref, root=root or message)
-        await self._release(tx, f"{place.target} {event.id}")
+        spoken_of = await self._release(tx, f"{place.target} {event.id}")
         if place.link is not None:
             at = clock.milliseconds(arrival.received_at)
             await self._spoke(tx, place.room, place.link.connection, event.author.person, at)
@@ -247,7 +250,14 @@ class Router:
             )
         for target, wait, whom in targets:
             await self._outbox.show(
-                tx, place.room, target, message, cause=arrival.key, ordinal=ordinal, wait=wait, whom=whom
+                tx,
+                place.room,
+                target,
+                message,
+                cause=arrival.key,
+                ordinal=ordinal,
+                wait=max(wait, REWORDED) if spoken_of else wait,
+                whom=whom,
             )
 
     @staticmethod

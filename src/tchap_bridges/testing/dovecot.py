@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from tchap_bridges.testing.certificates import Certificate
-from tchap_bridges.testing.process import Daemon, find_program, free_port, listens, open_folder
+from tchap_bridges.testing.ports import free_port
+from tchap_bridges.testing.process import Daemon, find_program, listens, open_folder
 from tchap_bridges.testing.server import Server
 
 _T = TypeVar("_T")

@@ -13,12 +13,12 @@ from tchap_bridges.testing import atheme
 from tchap_bridges.testing.atheme import Atheme
 from tchap_bridges.testing.certificates import Certificate
 from tchap_bridges.testing.irc_client import IrcClient, IrcClosedError, IrcRefusedError, WebIrc
+from tchap_bridges.testing.ports import free_port
 from tchap_bridges.testing.process import (
     Daemon,
     ServerFailedError,
     eventually,
     find_program,
-    free_port,
     hand_over,
     listens,
     open_folder,

@@ -7,7 +7,7 @@ import asyncio
 from types import TracebackType
 from typing import Self
 
-from tchap_bridges.testing.process import free_port
+from tchap_bridges.testing.ports import free_port
 
 
 class Wire:

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from tchap_bridges.testing.irc_line import Line
-from tchap_bridges.testing.process import free_port
+from tchap_bridges.testing.ports import free_port
 
 Answer = Callable[[Line], Iterable[str] | None]
 MODERN = (

@@ -17,7 +17,7 @@ from typing import Any, Literal, Self, TypeAlias
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
 from tchap_bridges.testing.certificates import Certificate
-from tchap_bridges.testing.process import free_port
+from tchap_bridges.testing.ports import free_port
 
 Outcome: TypeAlias = Literal["accepted", "refused", "hung", "dropped"]
 

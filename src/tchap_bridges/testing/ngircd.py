@@ -13,14 +13,8 @@ from typing import Any
 
 from tchap_bridges.testing.certificates import Certificate
 from tchap_bridges.testing.irc_client import IrcClient, IrcClosedError, IrcRefusedError
-from tchap_bridges.testing.process import (
-    Daemon,
-    find_program,
-    free_port,
-    hand_over,
-    open_folder,
-    unprivileged,
-)
+from tchap_bridges.testing.ports import free_port
+from tchap_bridges.testing.process import Daemon, find_program, hand_over, open_folder, unprivileged
 from tchap_bridges.testing.server import OwnStart
 
 OPERATOR = ("gardien", "secret")

@@ -11,7 +11,8 @@ from typing import Self
 
 from tchap_bridges.testing.certificates import Certificate
 from tchap_bridges.testing.dovecot import Dovecot
-from tchap_bridges.testing.process import Daemon, MissingServerError, find_program, free_port, listens, open_folder
+from tchap_bridges.testing.ports import free_port
+from tchap_bridges.testing.process import Daemon, MissingServerError, find_program, listens, open_folder
 from tchap_bridges.testing.server import Server
 
 # Postfix's own queue folders with their modes; it refuses to run when they are otherwise.

@@ -20,7 +20,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from .process import MissingServerError, ServerFailedError, free_port, rights_of, tail, unprivileged
+from tchap_bridges.testing.ports import free_port
+
+from .process import MissingServerError, ServerFailedError, rights_of, tail, unprivileged
 
 _START_SECONDS = 60.0
 _SETTINGS = {"shared_buffers": "16MB", "max_connections": "60", "log_min_messages": "warning"}

@@ -7,19 +7,14 @@ import asyncio
 import contextlib
 import os
 import pwd
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-# Below the range from which the kernel takes ports for outgoing connections: a server that is killed and started
-# again finds its port still free.
-_PORTS = range(20_000, 32_000)
 _SYSTEM_PATH = ("/usr/sbin", "/usr/lib/postfix/sbin")
 
 
@@ -29,19 +24,6 @@ class ServerFailedError(RuntimeError):
 
 class MissingServerError(RuntimeError):
     """A program that a test or the demo needs is not installed; the message says how to install it."""
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    """A TCP port of `host` on which nothing listens now."""
-    for _ in range(200):
-        port = random.choice(_PORTS)  # noqa: S311 (no secret)
-        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-            try:
-                probe.bind((host, port))
-            except OSError:
-                continue
-            return port
-    raise ServerFailedError(f"no free port on {host} in {_PORTS.start} to {_PORTS.stop}")
 
 
 async def eventually(check: Callable[[], Awaitable[bool]], *, timeout: float, every: float = 0.05) -> bool:  # noqa: ASYNC109

@@ -18,7 +18,8 @@ from typing import Any, Self
 import aiohttp
 
 from tchap_bridges.testing.matrix_client import Client, MatrixError
-from tchap_bridges.testing.process import Daemon, MissingServerError, eventually, free_port
+from tchap_bridges.testing.ports import free_port
+from tchap_bridges.testing.process import Daemon, MissingServerError, eventually
 from tchap_bridges.testing.server import Server
 
 PYTHON_VARIABLE = "TCHAP_BRIDGES_SYNAPSE_PYTHON"

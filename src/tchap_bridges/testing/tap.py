@@ -5,7 +5,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from tchap_bridges.testing.process import free_port
+from tchap_bridges.testing.ports import free_port
 
 _READ = 1 << 16
 

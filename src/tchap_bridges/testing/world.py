@@ -23,7 +23,8 @@ from ruamel.yaml import YAML
 
 from tchap_bridges.testing.mail_sink import MailSink
 from tchap_bridges.testing.matrix_client import Client
-from tchap_bridges.testing.process import Daemon, free_port
+from tchap_bridges.testing.ports import free_port
+from tchap_bridges.testing.process import Daemon
 from tchap_bridges.testing.server import Server
 from tchap_bridges.testing.synapse import Synapse
 

@@ -12,7 +12,7 @@ import pytest
 from tchap_bridge_email import EmailBridge
 from tchap_bridge_email.config import EmailConfig
 from tchap_bridge_email.connection import EmailConnection
-from tchap_bridges.testing import process
+from tchap_bridges.testing import ports
 from tchap_bridges.testing.host import FakeHost
 
 LIST = "liste@exemple.fr"
@@ -77,7 +77,7 @@ def open_bridge() -> Opener:
 
     @asynccontextmanager
     async def make(*, host: FakeHost | None = None, listen: dict[str, Any] | None = None, **options: Any) -> AsyncIterator[Bridge]:  # fmt: skip  # noqa: E501
-        smtp, lmtp = process.free_port(), process.free_port()
+        smtp, lmtp = ports.free_port(), ports.free_port()
         host = host or FakeHost()
         given = {
             "domain": "pont.example",

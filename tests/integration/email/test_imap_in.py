@@ -16,7 +16,7 @@ from tchap_bridge_email.imap_client import Account
 from tchap_bridge_email.imap_in import Mailboxes, Pace
 from tchap_bridges.errors import NotReady
 from tchap_bridges.events import Message
-from tchap_bridges.testing import process
+from tchap_bridges.testing import ports
 from tchap_bridges.testing.dovecot import Dovecot
 from tchap_bridges.testing.host import FakeHost
 
@@ -266,7 +266,7 @@ ILL = "NO [SERVERBUG] Internal error occurred"
 
 @asynccontextmanager
 async def scripted(script: Script, host: FakeHost, pace: Pace = BRISK) -> AsyncIterator[None]:
-    port = process.free_port()
+    port = ports.free_port()
     box = Account(
         address=USER, host="127.0.0.1", port=port, security="none", user=USER, password="secret", folder="INBOX",
         tls=ssl.create_default_context(),

@@ -20,7 +20,8 @@ from tchap_bridges.matrix.homeserver import MatrixHomeserver, Settings
 from tchap_bridges.store.database import Database
 from tchap_bridges.store.sealing import Sealer
 from tchap_bridges.testing.matrix_client import Client
-from tchap_bridges.testing.process import eventually, free_port
+from tchap_bridges.testing.ports import free_port
+from tchap_bridges.testing.process import eventually
 from tchap_bridges.testing.synapse import Synapse
 
 SECRET = b"s" * 32

@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from tchap_bridges.testing.process import free_port
+from tchap_bridges.testing.ports import free_port
 from tchap_bridges.testing.slack import Slack
 
 

@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestServer
 from tchap_bridges.bridge import Finding, Level
 from tchap_bridges.config import load
 from tchap_bridges.matrix.diagnose import diagnose
-from tchap_bridges.testing.process import free_port
+from tchap_bridges.testing.ports import free_port
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "config"
 SERVER = "agent.essai.test"

@@ -1,11 +1,13 @@
 """What crosses a room, and how: messages, threads, edits, deletions, reactions, each once and in order."""
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from tchap_bridges.bridge import Direction, OutgoingDeletion, OutgoingEdit, OutgoingReaction
+from tchap_bridges.bridge import Direction, Outgoing, OutgoingDeletion, OutgoingReaction
 from tchap_bridges.errors import NotReady, Undeliverable, Unsupported
 
 from .stage import ROOM, Stage, stage
@@ -97,6 +99,23 @@ async def test_a_late_parent_joins_the_thread_marked(tmp_path: Path) -> None:
         assert parent.late
 
 
+async def test_an_answer_has_the_title_of_a_conversation_that_nobody_saw_begin(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        await s.net.say("réponse", id="b", thread=("a",), title="Re: Salle")
+        await s.net.say("suite", id="c", thread=("a", "b"), title="Re: Salle")
+        await s.net.say("question", id="a", title="Salle")
+        log = await s.shown.until(3)
+        assert [one.title for one in log] == ["Re: Salle", None, "Salle"]
+
+
+async def test_a_late_message_tells_the_time_as_it_is_here(tmp_path: Path) -> None:
+    async with stage(tmp_path, zone=ZoneInfo("Europe/Paris")) as s:
+        await s.net.say("réponse", id="b", thread=("a",))
+        await s.net.say("question", id="a", at=datetime(2026, 7, 1, 22, 30, tzinfo=UTC))
+        log = await s.shown.until(2)
+        assert f"{log[1].at:%d/%m %H:%M}" == "02/07 00:30"
+
+
 async def test_replies_only(tmp_path: Path) -> None:
     def prepare(s: Stage) -> None:
         s.net.direction = Direction.REPLIES
@@ -136,11 +155,12 @@ async def test_an_edit_before_its_original_waits_for_it(tmp_path: Path) -> None:
         await s.event("deletion", target="$later")
         await asyncio.sleep(0.05)
         assert s.net.shown.log == []
+        await s.say("secret", id="$later")
         await s.say("originel", id="$late")
-        log = await s.net.shown.until(2)
-        assert log[0].text.plain in {"originel", "corrigé"}
-        assert isinstance(log[1], OutgoingEdit)
-        assert (log[1].target, log[1].text.plain) == ("net0", "corrigé")
+        await s.net.shown.until(1)
+        await settled(s)
+        assert [type(one) for one in s.net.shown.log] == [Outgoing]
+        assert s.net.shown.texts == ["corrigé"]
 
 
 async def test_deletion_and_reaction_cross(tmp_path: Path) -> None:

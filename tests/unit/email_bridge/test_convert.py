@@ -90,7 +90,7 @@ def test_only_in_a_mailbox_a_mail_says_itself_where_it_belongs() -> None:
 
 def test_an_answer() -> None:
     message = one(mail(References="<0@x> <2@x>", In_Reply_To="<2@x>", Subject="Re: Bonjour"))
-    assert (message.thread, message.reply_to, message.title) == (("<0@x>", "<2@x>"), "<2@x>", None)
+    assert (message.thread, message.reply_to, message.title) == (("<0@x>", "<2@x>"), "<2@x>", "Re: Bonjour")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from tchap_bridges.errors import BadCredentials, NotReady
 from tchap_bridges.matrix.client import MatrixClient, MatrixRefused, SizeDiffers, path_of
-from tchap_bridges.testing.process import free_port
+from tchap_bridges.testing.ports import free_port
 
 
 class Clock:

@@ -12,7 +12,7 @@ from tchap_bridges.events import Author, Read, Typing
 from tchap_bridges.matrix.arrivals import Arrivals
 from tchap_bridges.matrix.endpoint import LARGEST, Endpoint
 from tchap_bridges.matrix.names import Namespace
-from tchap_bridges.testing.process import free_port
+from tchap_bridges.testing.ports import free_port
 
 OURS = Namespace(server="x.fr", prefix="_pont_", bot="@_pont_bot:x.fr", secret=b"s" * 32)
 TOKEN = {"Authorization": "Bearer secret"}

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from tchap_bridges.errors import NotReady
 from tchap_bridges.matrix.homeserver import MatrixHomeserver, Settings
-from tchap_bridges.testing.process import free_port
+from tchap_bridges.testing.ports import free_port
 
 ROOM, BOT, AGENT = "!r:x", "@_pont_bot:x", "@agent:x"
 STATE = [{"type": "m.room.create", "state_key": "", "sender": AGENT, "content": {"room_version": "11"}}]

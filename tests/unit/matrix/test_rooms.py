@@ -17,7 +17,7 @@ from tchap_bridges.matrix.ghosts import Profile, Speaker
 from tchap_bridges.matrix.media import Media, Whole
 from tchap_bridges.matrix.read import ORIGIN
 from tchap_bridges.matrix.rooms import Rooms
-from tchap_bridges.testing.process import free_port
+from tchap_bridges.testing.ports import free_port
 
 ROOM, BOT, GHOST = "!r:x", "@_pont_bot:x", "@_pont_abc:x"
 

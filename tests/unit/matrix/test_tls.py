@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from tchap_bridges.testing.certificates import Certificate
-from tchap_bridges.testing.process import free_port
+from tchap_bridges.testing.ports import free_port
 
 ASK = """
 import asyncio, sys

@@ -37,7 +37,7 @@ class Faults:
         self.calls: list[CallFault] = []
         self.redeliver = 0  # the next event is told to so many further sockets, as if its ack had been lost
         self.duplicate_events = 0  # the next events come twice with the same event_id, in two envelopes
-        self.hold_back = 0  # the next events are not sent before `Sockets.release`: what happens after them is told first
+        self.hold_back = 0  # the next events wait for `Sockets.release`: what happens after them is told first
         self.hold_acks = False  # acks are read and forgotten: everything comes again
         self.cut_mid_frame = 0  # the next envelopes break off in the middle, and the connection with them
         self.refresh_mid_event = 0  # a socket is replaced just after the next envelopes were sent, before any ack

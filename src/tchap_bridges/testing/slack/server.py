@@ -6,7 +6,7 @@ from typing import Self
 
 from aiohttp import web
 
-from tchap_bridges.testing.process import free_port
+from tchap_bridges.testing.ports import free_port
 from tchap_bridges.testing.slack import methods_files
 from tchap_bridges.testing.slack.app import BOT_SCOPES, App, Token
 from tchap_bridges.testing.slack.commands import Commands
