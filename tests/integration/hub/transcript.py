@@ -31,11 +31,12 @@ def letters(seen: Sequence[Seen]) -> str:
 
 
 def masked(*names: tuple[str, str]) -> Callable[[str], str]:
-    """Names of this run alone replaced, and where files are to be had."""
+    """Names of this run alone replaced, when that was, and where files are to be had."""
 
     def mask(text: str) -> str:
         for name, shown in names:
             text = re.sub(rf"{re.escape(name)}(?!\d)", shown, text)
+        text = re.sub(r"\d\d/\d\d(/\d{4})? \d\d:\d\d", "<date>", text)
         return re.sub(r"https?://\S+", "<lien>", text)
 
     return mask
