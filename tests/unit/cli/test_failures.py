@@ -1,10 +1,12 @@
 """What goes wrong with the store is told in the operator's language; a folder that cannot be is the configuration's."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from tchap_bridges.cli import main
+from tchap_bridges.testing.ports import free_port
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "config"
 
@@ -12,7 +14,8 @@ VECTORS = Path(__file__).parents[2] / "vectors" / "config"
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("COLUMNS", "300")
-    (tmp_path / "config.yaml").write_text((VECTORS / "good.yaml").read_text())
+    text = (VECTORS / "good.yaml").read_text()
+    (tmp_path / "config.yaml").write_text(re.sub(r":2934\d\b", lambda _port: f":{free_port()}", text))
     (tmp_path / "registration.yaml").write_text((VECTORS / "good_registration.yaml").read_text())
     (tmp_path / "data").mkdir()
     return tmp_path / "config.yaml"

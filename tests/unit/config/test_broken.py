@@ -1,5 +1,6 @@
 """Every mistake in tests/vectors/config/broken.yaml is told with file, line, key and remedy, and the exit code is 2."""
 
+import re
 import socket
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from ruamel.yaml import YAML
 
 from tchap_bridges.cli import main
 from tchap_bridges.config import ConfigError, load, probe_ports
+from tchap_bridges.testing.ports import free_port
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "config"
 CASES: list[dict[str, Any]] = YAML(typ="safe").load(VECTORS / "broken.yaml")
@@ -121,7 +123,8 @@ def test_a_port_that_is_taken(folder: Path, capsys: pytest.CaptureFixture[str]) 
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         config = folder / "config.yaml"
-        config.write_text(config.read_text().replace("127.0.0.1:2525", f"127.0.0.1:{port}"))
+        text = config.read_text().replace("127.0.0.1:2525", f"127.0.0.1:{port}")
+        config.write_text(re.sub(r":2934\d\b", lambda _port: f":{free_port()}", text))
         with pytest.raises(ConfigError) as error:
             probe_ports(load(config))
         with pytest.raises(SystemExit) as end:
