@@ -31,7 +31,7 @@ async def test_told_three_times_over_two_sockets_is_one_message(world: World) ->
     await until(lambda: len(world.texts()) >= 2)
     await settled(world)
     assert world.texts() == ["une fois", "et une seule"]
-    assert len({socket.number for one in world.slack.sockets.deliveries for socket in one.sent}) == 2
+    assert len({sending.socket.number for one in world.slack.sockets.deliveries for sending in one.sent}) == 2
 
 
 async def test_a_lost_acknowledgement_doubles_nothing(world: World) -> None:
