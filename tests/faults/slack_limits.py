@@ -28,11 +28,18 @@ async def limited(ground: Ground, scale: Scale) -> Verdict:
     wait = 3 if scale.short else 30
     async with workspace(ground) as slack:
         where = [await slack.place(ground, name) for name in ("l1", "l2", "l3")]
-        channel = slack.slack.workspace.channel(f"#{where[0].name}").id
+        held, *_others = where
+        channel = slack.slack.workspace.channel(f"#{held.name}").id
         said: dict[str, float] = {}
         slack.slack.faults.ratelimit(_POST, channel, retry_after=wait)
         await all_of([_talk(slack, place, said, 0.8 * wait) for place in where])
         if not scale.short:  # there is time to be killed and come back: it still waits, whoever it is now
+
+            async def others_arrived() -> bool:
+                shown = (one for each in (await slack.seen(where)).values() for one in each)
+                return all(token.place == held.name for token in slack.back.missing(shown))
+
+            await eventually(others_arrived, timeout=_UNAFFECTED)
             await ground.bridge.kill()
             await ground.bridge.start()
         verdict = await ground.judge(slack.back, where, slack.seen)
