@@ -6,7 +6,7 @@ The network, in this order:
 
 1. ``config.py``      what the operator writes; ``manifest.yaml`` and ``rights.py``: what the app may do
 2. ``refusals.py``    Slack's error codes as the contract's errors
-3. ``api.py``         the Web API: no retry of what may have been done, limits obeyed per method and channel
+3. ``api.py``         the Web API: no retry of what may have been done, ``waits.py``: limits per method and channel
 4. ``people.py``      who and what is called how
 5. ``convert.py``     events and messages as the contract's; ``files.py`` the files among them
 6. ``sockets.py``     Socket Mode: events come, and are acknowledged when they are kept; ``queues.py`` keeps their order
@@ -47,7 +47,7 @@ class SlackBridge(Bridge[SlackConfig]):
         from tchap_bridge_slack.api import opened  # noqa: PLC0415
         from tchap_bridge_slack.connection import SlackConnection  # noqa: PLC0415
 
-        async with opened(config) as api:
+        async with opened(config, host.kv) as api:
             yield SlackConnection(config, host, api)
 
     @classmethod

@@ -20,6 +20,8 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from tchap_bridge_slack.config import SlackConfig
 from tchap_bridge_slack.refusals import Doubtful, Limited, refusal
+from tchap_bridge_slack.waits import Waits
+from tchap_bridges.bridge import Store
 from tchap_bridges.errors import NotReady
 from tchap_bridges.i18n import _
 
@@ -39,12 +41,12 @@ def quiet() -> logging.Logger:
 class Api:
     """The calls of one connection. ``offset``: by how many seconds Slack's clock is ahead of ours, once it answered."""
 
-    def __init__(self, config: SlackConfig, http: aiohttp.ClientSession) -> None:
+    def __init__(self, config: SlackConfig, http: aiohttp.ClientSession, waits: Waits) -> None:
         self.http = http
         self.offset = 0.0
         self.base = config.api
         self._bot, self._app = config.bot_token.get_secret_value(), config.app_token.get_secret_value()
-        self._not_before: dict[tuple[str, str], float] = {}
+        self._waits = waits
         self.client = AsyncWebClient(
             token=self._bot,
             base_url=f"{config.api}/",
@@ -78,8 +80,7 @@ class Api:
 
     async def do(self, method: str, call: Callable[[], Awaitable[AsyncSlackResponse]], *, channel: str = "") -> Json:
         """One attempt. Raises `Refused` and `Limited` when nothing was done, `Doubtful` when that is not known."""
-        wait = self._not_before.get((method, channel), 0.0) - time.monotonic()
-        if wait > 0:
+        if (wait := self._waits.left(method, channel)) > 0:
             raise Limited(_("Slack demande d'attendre"), retry_after=wait)
         said, _headers = await self._asked(method, channel, call())
         return said
@@ -121,7 +122,7 @@ class Api:
             async with asyncio.timeout(SECONDS):
                 response = await answer
         except SlackApiError as error:
-            raise self._refused(method, channel, error, app=app) from None  # it repeats what was sent
+            raise await self._refused(method, channel, error, app=app) from None  # it repeats what was sent
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NotReady(_("Slack ne répond pas")) from error
         except (aiohttp.ClientError, SlackClientError, OSError, ValueError) as error:
@@ -130,7 +131,7 @@ class Api:
         data = response.data
         return (data if isinstance(data, dict) else {}), response.headers
 
-    def _refused(self, method: str, channel: str, error: SlackApiError, *, app: bool) -> Exception:
+    async def _refused(self, method: str, channel: str, error: SlackApiError, *, app: bool) -> Exception:
         response: Any = error.response
         status: int = getattr(response, "status_code", 0) or getattr(response, "status", 0)
         data = getattr(response, "data", None)
@@ -139,7 +140,7 @@ class Api:
         if status == 429 or code in {"ratelimited", "rate_limited"}:
             headers = getattr(response, "headers", {})
             wait = _seconds(headers.get("Retry-After"))
-            self._not_before[method, channel] = time.monotonic() + wait
+            await self._waits.told(method, channel, wait)
             return Limited(_("Slack demande d'attendre"), retry_after=wait)
         if status >= 500 or not code:
             return Doubtful(_("Slack a eu une panne ({code})", code=status), retry_after=2.0)
@@ -161,8 +162,10 @@ def _seconds(header: Any) -> float:
 
 
 @asynccontextmanager
-async def opened(config: SlackConfig) -> AsyncIterator[Api]:
+async def opened(config: SlackConfig, store: Store | None = None) -> AsyncIterator[Api]:
     """The API with a pool of connections of its own; proxies as the environment names them."""
+    waits = Waits(store)
+    await waits.open()
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=15, sock_read=SECONDS)
     async with aiohttp.ClientSession(timeout=timeout) as http:
-        yield Api(config, http)
+        yield Api(config, http, waits)

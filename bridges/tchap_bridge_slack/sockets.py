@@ -2,13 +2,15 @@
 
 slack_sdk's own client runs each envelope as a task of its own, closes the old socket before it opens the next, and
 keeps its errors to itself; here envelopes are handed on in their order, a socket that is to be replaced is read to its
-end beside its successor, and what goes wrong ends the session. Nothing is acknowledged here but on request.
+end beside its successor, one that breaks after a while is replaced at once, and anything else that goes wrong ends the
+session. Nothing is acknowledged here but on request.
 
 https://docs.slack.dev/apis/events-api/using-socket-mode
 """
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,6 +31,8 @@ from tchap_bridges.fields import loopback
 from tchap_bridges.i18n import _
 
 PING_SECONDS: Final = 10.0
+STEADY_SECONDS: Final = 10.0
+"""For so long a socket must have served to be replaced when it breaks: what breaks sooner may break for ever."""
 _CONNECT_SECONDS: Final = 20.0
 _BIGGEST: Final = 16 * 1024 * 1024
 
@@ -68,7 +72,7 @@ class SocketMode:
     def open(self) -> None:
         """A socket, and a next one whenever Slack asks for it, in tasks of the crew.
 
-        They raise `NotReady` when the last one is gone, `BadCredentials` when none may be opened.
+        They raise `NotReady` when none is left or opens, `BadCredentials` when none may be opened.
         """
         self._tasks.start(self._serve())
 
@@ -87,6 +91,7 @@ class SocketMode:
 
     async def _serve(self) -> None:
         socket, replaced = await self._connect(), False
+        began = time.monotonic()
         try:
             async for frame in socket:
                 if frame.type is not aiohttp.WSMsgType.TEXT or (said := _object(frame.data)) is None:
@@ -103,8 +108,12 @@ class SocketMode:
         finally:
             with suppress(aiohttp.ClientError, OSError):
                 await socket.close()
-        if not replaced:
+        if replaced:
+            return
+        if time.monotonic() - began < STEADY_SECONDS:
             raise NotReady(_("le socket Slack s'est fermé"))
+        self._log.info("slack.socket_broke")
+        self.open()
 
     def _may_go_on(self, reason: str) -> bool:
         """Whether another socket may be opened. Raises `BadCredentials` and `NotReady` where not, or not now."""

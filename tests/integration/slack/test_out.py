@@ -66,6 +66,23 @@ async def test_retry_after_holds_one_channel_and_no_other(world: World) -> None:
     assert elsewhere.at < passed.at
 
 
+async def test_retry_after_holds_over_a_restart(working, slack) -> None:
+    host = FakeHost()
+    async with working(host) as world:
+        message = world.rig.message("plus tard", key="une fois")
+        slack.faults.ratelimit("chat.postMessage", world.rig.chat.id, retry_after=3)
+        with pytest.raises(NotReady):
+            await world.rig.connection.send(message)
+    async with working(host) as world:
+        with pytest.raises(NotReady) as error:
+            await world.rig.connection.send(message)
+        assert error.value.retry_after == pytest.approx(2, abs=1)
+        await world.rig.connection.send(replace(world.rig.message("ailleurs"), chat=world.other.id))
+        await world.rig.send(message)
+        limited, passed = world.asked("chat.postMessage", channel=world.rig.chat.id)
+        assert passed.at - limited.at >= 3
+
+
 async def test_one_post_a_second(working, slack) -> None:
     async with working(FakeHost(), pace={"burst": 1, "seconds": 0.4}) as world:
         for n in range(3):

@@ -31,7 +31,7 @@ async def test_told_three_times_over_two_sockets_is_one_message(world: World) ->
     await until(lambda: len(world.texts()) >= 2)
     await settled(world)
     assert world.texts() == ["une fois", "et une seule"]
-    assert len({socket.number for one in world.slack.sockets.deliveries for socket in one.sent}) == 2
+    assert len({sending.socket.number for one in world.slack.sockets.deliveries for sending in one.sent}) == 2
 
 
 async def test_a_lost_acknowledgement_doubles_nothing(world: World) -> None:
@@ -61,6 +61,27 @@ async def test_a_frame_that_breaks_off_is_told_again(world: World) -> None:
     await until(lambda: world.texts() == ["en deux moitiés"])
     await settled(world)
     assert world.texts() == ["en deux moitiés"]
+
+
+async def test_a_socket_that_breaks_after_a_while_is_replaced_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The session goes on: posts leave meanwhile, and no back-off grows."""
+    monkeypatch.setattr(ours, "STEADY_SECONDS", 0.0)
+    for n in range(3):
+        world.slack.sockets.cut()
+        world.people.say("#general", "alice", f"pendant {n}")
+        await world.rig.connection.send(world.rig.message(f"nous {n}"))
+        await until(lambda: world.slack.sockets.open)
+    await settled(world)
+    assert world.texts() == [f"pendant {n}" for n in range(3)]
+    assert world.rig.restarts == 0
+
+
+async def test_a_socket_that_breaks_soon_ends_the_session(world: World) -> None:
+    """Or what accepts us only to throw us out would be called without end."""
+    world.slack.sockets.cut()
+    await until(lambda: world.rig.restarts == 1 and world.slack.sockets.open)
 
 
 async def test_a_slow_channel_delays_no_other(world: World) -> None:

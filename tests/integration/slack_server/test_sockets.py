@@ -176,6 +176,19 @@ async def test_an_event_comes_on_the_other_sockets_too(slack: Slack, listen):
     assert sorted(listener.got[0].retry_attempt for listener in listeners) == [0, 1, 2]
 
 
+async def test_every_event_comes_again_and_each_ack_has_its_time(slack: Slack, listen):
+    listeners = [await listen(), await listen()]
+    slack.faults.redeliver_all = 3
+    for n in range(2):
+        slack.workspace.say("#general", "alice", f"salut {n}")
+    await listeners[0].until(lambda: len(listeners[0].got) == 4)
+    await slack.workspace.wait_for(lambda: len(slack.sockets.acks) == 8)
+    for delivery in slack.sockets.deliveries:
+        assert {sending.socket.number for sending in delivery.sent} == {1, 2}
+        assert len({sending.envelope_id for sending in delivery.sent}) == 4
+        assert all(sending.acked_at and sending.acked_at >= sending.at for sending in delivery.sent)
+
+
 async def test_an_event_comes_twice_with_one_id(slack: Slack, listen):
     listener = await listen()
     slack.faults.duplicate_events = 1

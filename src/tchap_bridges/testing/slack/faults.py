@@ -36,6 +36,7 @@ class Faults:
     def __init__(self) -> None:
         self.calls: list[CallFault] = []
         self.redeliver = 0  # the next event is told to so many further sockets, as if its ack had been lost
+        self.redeliver_all = 0  # the same for every event, until `heal`
         self.duplicate_events = 0  # the next events come twice with the same event_id, in two envelopes
         self.hold_back = 0  # the next events wait for `Sockets.release`: what happens after them is told first
         self.hold_acks = False  # acks are read and forgotten: everything comes again

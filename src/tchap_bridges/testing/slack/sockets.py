@@ -24,8 +24,18 @@ _HOST = "applink-1"
 
 
 @dataclass(eq=False, slots=True)
+class Sending:
+    """One envelope on one socket. Times are time.monotonic(); `acked_at` is None until its own ack has come."""
+
+    envelope_id: str
+    socket: "Socket"
+    at: float
+    acked_at: float | None = None
+
+
+@dataclass(eq=False, slots=True)
 class Delivery:
-    """An event or a command on its way to the app. `sent`: on which sockets it went out, in order.
+    """An event or a command on its way to the app. `sent`: how often and where it went out, in order.
 
     answer: what the app sent with its ack.
     """
@@ -38,7 +48,7 @@ class Delivery:
     acked: bool = False
     lost: bool = False
     answer: Json | None = None
-    sent: list["Socket"] = field(default_factory=list)
+    sent: list[Sending] = field(default_factory=list)
     timer: asyncio.TimerHandle | None = None
 
     @property
@@ -83,6 +93,7 @@ class Sockets:
         self.open: list[Socket] = []
         self.deliveries: list[Delivery] = []  # all, in order, whatever became of them
         self.acks: list[Json] = []
+        self._sent: dict[str, tuple[Delivery, Sending]] = {}
         self._waiting: deque[Delivery] = deque()
         self._held: list[Delivery] = []
         self._tickets: set[str] = set()
@@ -115,11 +126,11 @@ class Sockets:
             twin = Delivery(payload, time.monotonic())
             self.deliveries.append(twin)
             self._send(twin, "")
-        if self._faults.redeliver:
-            times, self._faults.redeliver = self._faults.redeliver, 0
-            for _ in range(times):
-                delivery.attempts += 1
-                self._send(delivery, "timeout")
+        times = self._faults.redeliver or self._faults.redeliver_all
+        self._faults.redeliver = 0
+        for _ in range(times):
+            delivery.attempts += 1
+            self._send(delivery, "timeout")
         return delivery
 
     def release(self) -> None:
@@ -147,7 +158,9 @@ class Sockets:
         socket = ready[self._turn % len(ready)]
         self._turn += 1
         delivery.envelope_id = str(uuid4())
-        delivery.sent.append(socket)
+        sending = Sending(delivery.envelope_id, socket, time.monotonic())
+        delivery.sent.append(sending)
+        self._sent[sending.envelope_id] = delivery, sending
         words = json.dumps(delivery.envelope(reason))
         if delivery.timer is not None:
             self._cancel(delivery.timer)
@@ -184,14 +197,16 @@ class Sockets:
     def _acknowledge(self, words: str) -> None:
         try:
             said = json.loads(words)
-            envelope = said["envelope_id"]
+            envelope = str(said["envelope_id"])
         except (ValueError, KeyError, TypeError):
             return  # Slack takes no notice
         self.acks.append(said)
         if self._faults.hold_acks:
             self._changed()
             return
-        for delivery in self.deliveries:
+        if envelope in self._sent:
+            delivery, sending = self._sent[envelope]
+            sending.acked_at = sending.acked_at or time.monotonic()
             if delivery.envelope_id == envelope:
                 delivery.acked, delivery.answer = True, said.get("payload")
                 if delivery.timer is not None:
