@@ -87,7 +87,7 @@ async def test_a_refused_password_is_no_send_that_may_have_happened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(supervisor, "REFUSED", 0.2)
-    monkeypatch.setattr("tchap_bridges.core.courier.REFUSED", 0.2)
+    monkeypatch.setattr("tchap_bridges.core.ends.REFUSED", 0.2)
 
     def prepare(s: Stage) -> None:
         s.net.limits = Limits(repeatable=False)
@@ -101,7 +101,7 @@ async def test_a_refused_password_is_no_send_that_may_have_happened(
 
 async def test_a_refusal_stands_for_its_time_and_then_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "REFUSED", 0.5)
-    monkeypatch.setattr("tchap_bridges.core.courier.REFUSED", 0.5)
+    monkeypatch.setattr("tchap_bridges.core.ends.REFUSED", 0.5)
     async with stage(tmp_path) as s:
         s.net.shown.failures = [BadCredentials("535")]
         await s.say("un")
