@@ -167,6 +167,7 @@ class Ends:
             await tx.run("outbox_cancel", lane=lane.id, seq=row["seq"])
             if row["action"] in {"send", "react"}:
                 await tx.run("copy_state", message=row["message"], target=lane.target, state=CANCELLED)
+            tx.after_commit(lambda: self._settled(lane.room))
             message = await tx.one("message_get", id=row["message"])
             if message is None or not await self._is_news(tx, lane, row, message):
                 return

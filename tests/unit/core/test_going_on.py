@@ -14,7 +14,7 @@ from tchap_bridges.core import lanes, outbox, supervisor
 from tchap_bridges.core.links import Links
 from tchap_bridges.core.ports import Upgraded
 from tchap_bridges.core.strangers import HELD, STRANGERS
-from tchap_bridges.errors import BadCredentials, NotReady, Undeliverable
+from tchap_bridges.errors import BadCredentials, NotReady, Undeliverable, Unsupported
 from tchap_bridges.events import Delivery, Outcome
 from tchap_bridges.ids import ChatId, ConnectionName, MessageId, RoomId
 from tchap_bridges.store.database import Database
@@ -414,3 +414,11 @@ async def test_what_was_given_up_stops_no_read_mark(tmp_path: Path) -> None:
         last = await s.say("deux")
         await s.net.shown.until(1)
         await until(lambda: s.hs.marks and s.hs.marks[-1] == last)
+
+
+async def test_what_a_network_has_no_way_to_show_stops_no_read_mark(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        s.net.shown.failures = [Unsupported("Sends", "impossible")]
+        said = await s.say("un")
+        await s.shown.until(1)
+        await until(lambda: s.hs.marks == [said])
