@@ -5,7 +5,7 @@ What is shown is made in `resolve`; a network that has no such thing is `Unsuppo
 
 from collections.abc import Sequence
 
-from tchap_bridges.bridge import Deletes, Edits, OutgoingDeletion, OutgoingEdit, OutgoingReaction, Reacts
+from tchap_bridges.bridge import Deletes, Edits, Reacts
 from tchap_bridges.core.files import LeftOut, left_out, without_left_out
 from tchap_bridges.core.outbox import CANCELLED, THERE
 from tchap_bridges.core.ports import Database, Row
@@ -14,6 +14,7 @@ from tchap_bridges.errors import Undeliverable, Unsupported
 from tchap_bridges.events import Author, Deletion, Edit, Event, Message, Reaction
 from tchap_bridges.i18n import _
 from tchap_bridges.ids import MessageId
+from tchap_bridges.outgoing import OutgoingDeletion, OutgoingEdit, OutgoingReaction
 
 
 class Acts:

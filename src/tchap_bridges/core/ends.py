@@ -25,7 +25,7 @@ from tchap_bridges.logs import harmless
 BACK_OFF = (1.0, 30.0)  # seconds: the first wait, and the longest
 TELL_AFTER = 600.0  # seconds without success after which the author hears of it
 ENOUGH = 20  # attempts before patience ends, so that a leap of the clock ends nobody's
-SHOWN = "event."  # the steps that name what is seen already (bridge.Steps)
+SHOWN = "event."  # the steps that name what is seen already (outgoing.Steps)
 
 log = structlog.get_logger(__name__)
 

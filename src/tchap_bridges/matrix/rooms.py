@@ -15,20 +15,7 @@ from typing import Any, Final
 
 import structlog
 
-from tchap_bridges.bridge import (
-    Attachment,
-    Connection,
-    Deletes,
-    Edits,
-    Limits,
-    OpensFiles,
-    Outgoing,
-    OutgoingDeletion,
-    OutgoingEdit,
-    OutgoingReaction,
-    Reacts,
-    ShowsTyping,
-)
+from tchap_bridges.bridge import Connection, Deletes, Edits, Limits, OpensFiles, Reacts, ShowsTyping
 from tchap_bridges.errors import Undeliverable
 from tchap_bridges.events import PERSON, Author, Text
 from tchap_bridges.i18n import _
@@ -42,6 +29,7 @@ from tchap_bridges.matrix.pictures import Pictures
 from tchap_bridges.matrix.recent import Recent
 from tchap_bridges.matrix.saying import Draft, Said, Saying, about_sender
 from tchap_bridges.matrix.voices import Voices
+from tchap_bridges.outgoing import Attachment, Outgoing, OutgoingDeletion, OutgoingEdit, OutgoingReaction
 
 _TYPING_SECONDS: Final = 30
 

@@ -11,7 +11,6 @@ from typing import Any, Final, Protocol
 
 import structlog
 
-from tchap_bridges.bridge import Steps
 from tchap_bridges.errors import NotReady, Undeliverable
 from tchap_bridges.events import Author
 from tchap_bridges.i18n import _
@@ -22,6 +21,7 @@ from tchap_bridges.matrix.compose import Content
 from tchap_bridges.matrix.ghosts import Profile, Speaker
 from tchap_bridges.matrix.read import ORIGIN
 from tchap_bridges.matrix.voices import Voices
+from tchap_bridges.outgoing import Steps
 
 _SEARCHED: Final = 20  # pages of 100 events in which a message of unknown fate is looked for
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tchap_bridges.bridge import Chat, Destination, Direction, Limits, OutgoingReaction
+from tchap_bridges.bridge import Chat, Destination, Direction, Limits
 from tchap_bridges.core import lanes, outbox, supervisor
 from tchap_bridges.core.links import Links
 from tchap_bridges.core.ports import Upgraded
@@ -17,6 +17,7 @@ from tchap_bridges.core.strangers import HELD, STRANGERS
 from tchap_bridges.errors import BadCredentials, NotReady, Undeliverable, Unsupported
 from tchap_bridges.events import Delivery, Outcome
 from tchap_bridges.ids import ChatId, ConnectionName, MessageId, RoomId
+from tchap_bridges.outgoing import OutgoingReaction
 from tchap_bridges.store.database import Database
 from tchap_bridges.store.sealing import Sealer
 

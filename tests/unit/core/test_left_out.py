@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from tchap_bridges.bridge import Outgoing
 from tchap_bridges.core import lanes
 from tchap_bridges.core.files import LeftOut, told
 from tchap_bridges.errors import NotReady, Undeliverable
 from tchap_bridges.i18n import Translator, _
 from tchap_bridges.ids import MessageId
+from tchap_bridges.outgoing import Outgoing
 from tchap_bridges.store.database import StoreUnavailable
 
 from .stage import NetConnection, Stage, stage
