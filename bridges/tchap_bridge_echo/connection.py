@@ -21,7 +21,6 @@ from tchap_bridge_echo.session import Session, Unknown, connected
 from tchap_bridges.bridge import (
     Ability,
     Asker,
-    Attachment,
     Carried,
     Chat,
     Connection,
@@ -33,10 +32,6 @@ from tchap_bridges.bridge import (
     Limits,
     NamesChats,
     OpensFiles,
-    Outgoing,
-    OutgoingDeletion,
-    OutgoingEdit,
-    OutgoingReaction,
     Reacts,
     ShowsTyping,
 )
@@ -44,6 +39,7 @@ from tchap_bridges.errors import Misconfigured, NotReady, Undeliverable
 from tchap_bridges.events import Author
 from tchap_bridges.i18n import _
 from tchap_bridges.ids import ChatId, FileRef, MessageId
+from tchap_bridges.outgoing import Attachment, Outgoing, OutgoingDeletion, OutgoingEdit, OutgoingReaction
 
 
 class EchoConnection(Connection, Edits, Deletes, Reacts, ShowsTyping, NamesChats, OpensFiles):

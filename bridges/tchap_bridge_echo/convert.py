@@ -7,9 +7,9 @@ every text already; a bridge whose wire does not must do it here, for events car
 from collections.abc import Sequence
 
 from tchap_bridge_echo import wire
-from tchap_bridges.bridge import Outgoing
 from tchap_bridges.events import Author, ChatChanged, Deletion, Edit, Event, File, Message, Reaction, Text, Typing
 from tchap_bridges.ids import ChatId, FileRef, MessageId, PersonId
+from tchap_bridges.outgoing import Outgoing
 
 # In: the network's ids go into events as they are; only their type changes.
 

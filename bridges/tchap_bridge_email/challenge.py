@@ -3,9 +3,10 @@
 from datetime import datetime
 
 from tchap_bridge_email import fields
-from tchap_bridges.bridge import Asker, Outgoing, Steps
+from tchap_bridges.bridge import Asker
 from tchap_bridges.events import Text
 from tchap_bridges.ids import ChatId
+from tchap_bridges.outgoing import Outgoing, Steps
 
 _SUBJECT = "Code pour relier cette adresse à un salon Tchap"
 _TEXT = """\

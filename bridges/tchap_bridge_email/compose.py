@@ -17,9 +17,9 @@ from html.parser import HTMLParser
 import nh3
 
 from tchap_bridge_email import addresses, fields
-from tchap_bridges.bridge import Outgoing
 from tchap_bridges.events import Form, Text
 from tchap_bridges.ids import MessageId
+from tchap_bridges.outgoing import Outgoing
 
 _REFERENCES = 20
 _SUBJECT = 200

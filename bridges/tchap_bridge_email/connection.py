@@ -19,22 +19,11 @@ from tchap_bridge_email.imap_client import Account
 from tchap_bridge_email.imap_in import Mailboxes
 from tchap_bridge_email.smtp_in import Door, listening
 from tchap_bridge_email.submission import Relay, TooBig, Unanswered, submit
-from tchap_bridges.bridge import (
-    Ability,
-    Asker,
-    Carried,
-    Chat,
-    Connection,
-    Host,
-    Limits,
-    NamesChats,
-    Outgoing,
-    Proves,
-    Steps,
-)
+from tchap_bridges.bridge import Ability, Asker, Carried, Chat, Connection, Host, Limits, NamesChats, Proves
 from tchap_bridges.errors import BridgeError, Misconfigured, Undeliverable
 from tchap_bridges.i18n import _
 from tchap_bridges.ids import ChatId, MessageId
+from tchap_bridges.outgoing import Outgoing, Steps
 
 _FIVE_DAYS = 5 * 24 * 3600.0
 _ENCODED = 0.7

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from tchap_bridge_email.compose import Enclosure
-from tchap_bridges.bridge import Attachment, Outgoing
 from tchap_bridges.errors import Undeliverable
 from tchap_bridges.i18n import _
+from tchap_bridges.outgoing import Attachment, Outgoing
 
 LIGHTER = _("Envoyez une pièce jointe plus légère, ou un lien.")
 

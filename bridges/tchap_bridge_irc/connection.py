@@ -32,10 +32,6 @@ from tchap_bridges.bridge import (
     Limits,
     ListsMembers,
     NamesChats,
-    Outgoing,
-    OutgoingDeletion,
-    OutgoingEdit,
-    OutgoingReaction,
     Reacts,
     ShowsTyping,
 )
@@ -43,6 +39,7 @@ from tchap_bridges.errors import BridgeError, Misconfigured, NotReady, Undeliver
 from tchap_bridges.events import Author
 from tchap_bridges.i18n import _
 from tchap_bridges.ids import ChatId, MessageId
+from tchap_bridges.outgoing import Outgoing, OutgoingDeletion, OutgoingEdit, OutgoingReaction
 
 
 class IrcConnection(Connection, Edits, Deletes, Reacts, ShowsTyping, NamesChats, ListsMembers):

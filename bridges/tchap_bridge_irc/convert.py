@@ -14,10 +14,10 @@ from tchap_bridge_irc.difference import difference
 from tchap_bridge_irc.isupport import Isupport
 from tchap_bridge_irc.splitting import split
 from tchap_bridge_irc.wire import Line, Source, clean, cut
-from tchap_bridges.bridge import Outgoing, OutgoingEdit
 from tchap_bridges.events import Author, ChatChanged, Deletion, Event, Form, Message, Reaction, Text, Typing
 from tchap_bridges.i18n import Translator, _
 from tchap_bridges.ids import ChatId, MessageId, PersonId
+from tchap_bridges.outgoing import Outgoing, OutgoingEdit
 
 NAME_BYTES = 60
 """Of a relayed name at most: the rest of the line is for what is said."""

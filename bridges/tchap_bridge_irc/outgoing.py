@@ -14,11 +14,11 @@ from tchap_bridge_irc.refusals import Refused
 from tchap_bridge_irc.session import Session
 from tchap_bridge_irc.splitting import LEAST_ROOM, Piece, room
 from tchap_bridge_irc.wire import Line, Unsendable
-from tchap_bridges.bridge import Attachment, Outgoing, OutgoingDeletion, OutgoingEdit, OutgoingReaction
 from tchap_bridges.errors import Undeliverable, Unsupported
 from tchap_bridges.events import Form
 from tchap_bridges.i18n import Translator, _
 from tchap_bridges.ids import ChatId, MessageId
+from tchap_bridges.outgoing import Attachment, Outgoing, OutgoingDeletion, OutgoingEdit, OutgoingReaction
 
 MOST_NAMES = 5000
 """Names lent to us that are remembered, so that what was said under them is known for our own."""

@@ -27,8 +27,11 @@ _CODE = re.compile(
 )
 _TOGGLES = "\x02\x11\x16\x1d\x1e\x1f"
 """Bold, monospace, reverse, italic, strikethrough, underline."""
+_NOTHING = "\x02\x02"
+"""Bold on and off: shows nothing, and ends a colour code."""
 _NO_TEXT = re.compile("[\x00\x01\x05-\x08\x0b-\x0c\x0e\x10\x12-\x15\x17-\x1c\x7f]")
 """Control characters that are neither formatting nor tab. \\x01 would make a CTCP request of somebody's words."""
+_APART = re.compile(f"([\x03\x04][0-9A-Fa-f,]*){_NO_TEXT.pattern}+(?=[0-9A-Fa-f,])")
 _NEWLINE = re.compile("\r\n|[\r\n\u0085\u2028\u2029]")
 
 
@@ -74,7 +77,7 @@ def split(text: str, room: int, *, action: bool = False, lines: int | None = Non
     style, pieces = Style(), []
     for line in _NEWLINE.split(text):
         joined = False
-        for piece, after in _pieces(clean(_NO_TEXT.sub("", line)), style, room - frame):
+        for piece, after in _pieces(_sound(line), style, room - frame):
             style = after
             if piece:
                 pieces.append(Piece(f"{_ACTION}{piece}{_END}" if action else piece, joined))
@@ -119,7 +122,12 @@ class Style:
             return self.toggles
         width = 2 if self.kind == "\x03" else 6
         colours = self.kind + self.front.zfill(width) + (f",{self.back.zfill(width)}" if self.back else "")
-        return self.toggles + colours + ("\x02\x02" if text.startswith(",") else "")
+        return self.toggles + colours + (_NOTHING if text.startswith(",") else "")
+
+
+def _sound(line: str) -> str:
+    """A line without what is no text. Digits and commas that stood apart from a colour code are not drawn into it."""
+    return clean(_NO_TEXT.sub("", _APART.sub(rf"\1{_NOTHING}", line)))
 
 
 def _pieces(line: str, style: Style, room: int) -> Iterator[tuple[str, Style]]:

@@ -13,8 +13,8 @@ from tchap_bridge_slack.convert import TS
 from tchap_bridge_slack.document import clean
 from tchap_bridge_slack.people import one_line
 from tchap_bridge_slack.writing import LONGEST, Written, pieces
-from tchap_bridges.bridge import Outgoing
 from tchap_bridges.events import Author, Form, Text
+from tchap_bridges.outgoing import Outgoing
 
 TEXT_BYTES: Final = LONGEST
 MOST_POSTS: Final = 8

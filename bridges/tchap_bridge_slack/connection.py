@@ -43,16 +43,13 @@ from tchap_bridges.bridge import (
     ListsMembers,
     NamesChats,
     OpensFiles,
-    Outgoing,
-    OutgoingDeletion,
-    OutgoingEdit,
-    OutgoingReaction,
     Reacts,
 )
 from tchap_bridges.errors import NotReady
 from tchap_bridges.events import Author
 from tchap_bridges.i18n import _
 from tchap_bridges.ids import ChatId, FileRef, MessageId
+from tchap_bridges.outgoing import Outgoing, OutgoingDeletion, OutgoingEdit, OutgoingReaction
 
 
 class SlackConnection(Connection, Edits, Deletes, Reacts, NamesChats, ListsMembers, OpensFiles):

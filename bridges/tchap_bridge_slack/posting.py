@@ -18,11 +18,12 @@ from tchap_bridge_slack.convert import MARK, TS, Me, key_of
 from tchap_bridge_slack.refusals import Doubtful, Refused
 from tchap_bridge_slack.sent import Sent, mark_of
 from tchap_bridge_slack.uploads import Uploads
-from tchap_bridges.bridge import Logger, Outgoing
+from tchap_bridges.bridge import Logger
 from tchap_bridges.errors import BadCredentials, NotReady, Undeliverable
 from tchap_bridges.events import Form, Text
 from tchap_bridges.i18n import _
 from tchap_bridges.ids import MessageId
+from tchap_bridges.outgoing import Outgoing
 
 _CLOCKS: Final = 300.0  # seconds by which Slack's clock and ours may differ unnoticed
 _PAGE: Final = 200

@@ -15,10 +15,11 @@ from tchap_bridge_slack.convert import TS, Me
 from tchap_bridge_slack.emoji import name_of
 from tchap_bridge_slack.people import Directory
 from tchap_bridge_slack.refusals import Refused
-from tchap_bridges.bridge import Host, OutgoingDeletion, OutgoingEdit, OutgoingReaction
+from tchap_bridges.bridge import Host
 from tchap_bridges.errors import Undeliverable, Unsupported
 from tchap_bridges.i18n import _
 from tchap_bridges.ids import MessageId
+from tchap_bridges.outgoing import OutgoingDeletion, OutgoingEdit, OutgoingReaction
 
 _GONE: Final = frozenset({"message_not_found", "thread_not_found", "no_reaction", "bad_timestamp"})
 _REST: Final = "⋯"

@@ -17,9 +17,9 @@ from tchap_bridge_slack.api import Api
 from tchap_bridge_slack.composing import Post
 from tchap_bridge_slack.people import one_line
 from tchap_bridge_slack.refusals import Doubtful, Refused
-from tchap_bridges.bridge import Attachment, Outgoing
 from tchap_bridges.errors import NotReady, Undeliverable
 from tchap_bridges.i18n import _
+from tchap_bridges.outgoing import Attachment, Outgoing
 
 _CHUNK: Final = 64 * 1024
 _IN_MEMORY: Final = 1024 * 1024

@@ -12,11 +12,12 @@ from tests.unit.core.stage import KEY, Counts, FakeHomeserver
 from tchap_bridge_echo import EchoBridge, EchoConfig
 from tchap_bridge_echo.server import EchoServer
 from tchap_bridge_echo.wire import FILE_BYTES
-from tchap_bridges.bridge import Destination, Outgoing, OutgoingDeletion, OutgoingEdit, OutgoingReaction
+from tchap_bridges.bridge import Destination
 from tchap_bridges.core import policy
 from tchap_bridges.core.kernel import Edge, Kernel, Options
 from tchap_bridges.i18n import Translator
 from tchap_bridges.ids import ConnectionName
+from tchap_bridges.outgoing import Outgoing, OutgoingDeletion, OutgoingEdit, OutgoingReaction
 from tchap_bridges.store.database import Database
 from tchap_bridges.store.sealing import Sealer
 

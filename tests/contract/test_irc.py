@@ -15,10 +15,11 @@ import pytest_asyncio
 
 from tchap_bridge_irc import IrcBridge
 from tchap_bridge_irc.config import Flood, IrcConfig
-from tchap_bridges.bridge import Connection, Host, OutgoingDeletion
+from tchap_bridges.bridge import Connection, Host
 from tchap_bridges.errors import Unsupported
 from tchap_bridges.events import Message
 from tchap_bridges.ids import ChatId, MessageId
+from tchap_bridges.outgoing import OutgoingDeletion
 from tchap_bridges.testing.contract import BridgeContract
 from tchap_bridges.testing.contract_abilities import _edit, _reaction
 from tchap_bridges.testing.contract_incoming import HOSTILE

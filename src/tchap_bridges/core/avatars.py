@@ -76,7 +76,7 @@ class Avatars:
         self._cipher = AESSIV(secrets.derive("links to avatars: 1") + secrets.derive("links to avatars: 2"))
 
     def linker(self, message: Row, author: Author | None, through: Link | None) -> Callable[[], Awaitable[str | None]]:
-        """`bridge.Outgoing.link_to_avatar` of a message."""
+        """`outgoing.Outgoing.link_to_avatar` of a message."""
 
         async def link() -> str | None:
             if self._url is None or author is None or through is None:

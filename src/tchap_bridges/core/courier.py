@@ -1,45 +1,24 @@
-"""Takes one outbox row to its destination and writes down what became of it.
+"""Takes one outbox row to its destination: finds the way there, has it done (`acts`) and written down (`ends`)."""
 
-What is shown is made in `resolve`. An attempt ends in one of four ways: it is there, it is tried again, it is dead (its
-author is told), or it has become pointless.
-"""
-
-import asyncio
-import json
-import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 
-from tchap_bridges.bridge import (
-    Connection,
-    Deletes,
-    Edits,
-    OutgoingDeletion,
-    OutgoingEdit,
-    OutgoingReaction,
-    Reacts,
-)
+from tchap_bridges.bridge import Connection
 from tchap_bridges.core import clock, codec
+from tchap_bridges.core.acts import Acts
 from tchap_bridges.core.desk import Desk
-from tchap_bridges.core.files import LeftOut, left_out, told, without_left_out
-from tchap_bridges.core.lanes import Lane, Pool
+from tchap_bridges.core.ends import Ends
+from tchap_bridges.core.files import LeftOut
+from tchap_bridges.core.lanes import Lane
 from tchap_bridges.core.links import Links
-from tchap_bridges.core.outbox import BEGUN, CANCELLED, DESK, FAILED, REVIEW, THERE, Outbox
-from tchap_bridges.core.ports import Database, Homeserver, Meter, Row, Sealer, Snapshot, Tx
-from tchap_bridges.core.resolve import Pointless, Resolver, RowSteps, Way
-from tchap_bridges.core.router import echo
-from tchap_bridges.core.supervisor import REFUSED
+from tchap_bridges.core.outbox import BEGUN, DESK, REVIEW
+from tchap_bridges.core.ports import Database, Homeserver, Row, Sealer
+from tchap_bridges.core.resolve import Pointless, RowSteps, Way
 from tchap_bridges.errors import BadCredentials, BridgeError, NotReady, Undeliverable, Unsupported
-from tchap_bridges.events import Deletion, Edit, Event, Message, Reaction, Text
-from tchap_bridges.i18n import Translator, _
+from tchap_bridges.i18n import _
 from tchap_bridges.ids import ChatId, ConnectionName, MessageId, RoomId
-from tchap_bridges.logs import harmless
 
-BACK_OFF = (1.0, 30.0)  # seconds: the first wait, and the longest
-TELL_AFTER = 600.0  # seconds without success after which the author hears of it
-ENOUGH = 20  # attempts before patience ends, so that a leap of the clock ends nobody's
-SHOWN = "event."  # the steps that name what is seen already (bridge.Steps)
 OLD = 20 * 3600 * 1000  # milliseconds after which a homeserver has forgotten what it was asked
 
 log = structlog.get_logger(__name__)
@@ -55,29 +34,19 @@ class Courier:
         sealer: Sealer,
         homeserver: Homeserver,
         links: Links,
-        outbox: Outbox,
-        resolver: Resolver,
         desk: Desk,
+        acts: Acts,
+        ends: Ends,
         connection_of: Callable[[ConnectionName], Connection],
-        meter: Meter,
-        settled: Callable[[RoomId], None],
-        words: Translator,
-        release: Callable[[Tx, str], Awaitable[bool]],
-        refused: Callable[[str, BadCredentials], None],
     ) -> None:
         self._db = db
         self._sealer = sealer
         self._homeserver = homeserver
         self._links = links
-        self._outbox = outbox
-        self._resolver = resolver
         self._desk = desk
+        self._acts = acts
+        self._ends = ends
         self._connection_of = connection_of
-        self._meter = meter
-        self._settled = settled
-        self._words = words
-        self._release = release
-        self._refused = refused
 
     async def pool_of(self, room: RoomId, target: str) -> str:
         """The pool a lane belongs to: its connection's name, ``matrix`` or ``desk``."""
@@ -99,20 +68,20 @@ class Courier:
             way = await self._way(lane)
             patience = way.connection.limits.patience
             ids, left = await self._attempt(row, way)
-            await self._settle(lane, row, way, ids, left)
+            await self._ends.settle(lane, row, way, ids, left)
         except Pointless as why:
-            await self._cancel(lane, row, str(why))
+            await self._ends.cancel(lane, row, str(why))
         except Unsupported as error:
-            await self._unsupported(lane, row, error)
+            await self._ends.unsupported(lane, row, error)
         except Undeliverable as error:
-            await self._dead(lane, row, error)
+            await self._ends.dead(lane, row, error)
         except (NotReady, BadCredentials) as error:
-            return await self._again(lane, row, error, patience)
+            return await self._ends.again(lane, row, error, patience)
         except BridgeError as error:
-            await self._dead(lane, row, Undeliverable(str(error)))
+            await self._ends.dead(lane, row, Undeliverable(str(error)))
         except Exception:
             log.exception("courier.dead", lane=lane.id, seq=row["seq"])
-            await self._dead(lane, row, Undeliverable(_("erreur interne ; l'exploitant peut retenter l'envoi")))
+            await self._ends.dead(lane, row, Undeliverable(_("erreur interne ; l'exploitant peut retenter l'envoi")))
         return None
 
     # Attempts
@@ -148,325 +117,15 @@ class Courier:
         if clock.now() - row["created_at"] > OLD:
             steps.note("suspect", "1")
         try:
-            return await self._act(row, way, message, event, steps)
+            return await self._acts.do(row, way, message, event, steps)
         except (NotReady, BadCredentials, Undeliverable) as error:
             happened = isinstance(error, Undeliverable) and not error.certain
             if steps.get(BEGUN) and not happened:  # says the network: it may be tried again
                 await steps.done(BEGUN, "")
             raise
 
-    async def _act(
-        self, row: Row, way: Way, message: Row, event: Event, steps: RowSteps
-    ) -> tuple[Sequence[MessageId], Sequence[LeftOut]]:
-        """The ids under which it is seen now, and what of it is not."""
-        match row["action"], event:
-            case "send", Message():
-                outgoing = without_left_out(await self._resolver.outgoing(row, way, message, event, steps))
-                return await way.connection.send(outgoing), left_out(outgoing)
-            case "edit", Edit():
-                await self._edit(row, way, message, event)
-            case "delete", Deletion() | Reaction():
-                await self._delete(row, way, message, event)
-            case "react", Reaction():
-                return await self._react(row, way, message, event), ()
-            case action, _:
-                raise Undeliverable(f"{action}: no such action on {type(event).__name__}")
-        return (), ()
-
-    async def _edit(self, row: Row, way: Way, message: Row, event: Edit) -> None:
-        parts = await self._resolver.copies(message, way)
-        if not isinstance(way.connection, Edits):
-            raise Unsupported(
-                "Edits",
-                _("ce qui est parti ne peut plus y être modifié"),
-                remedy=_("Envoyez un nouveau message pour corriger."),
-            )
-        network, author = await self._resolver.speaker(message, event.author, event.chat)
-        await way.connection.edit(
-            OutgoingEdit(
-                key=row["key"],
-                chat=way.chat,
-                author=author,
-                network=network,
-                at=event.at,
-                target=parts[0],
-                before=await self._resolver.before(message, way),
-                parts=tuple(parts),
-                foreign=self._resolver.is_foreign(message, way),
-                text=await self._resolver.text(event.text, message, way),
-                options=way.options,
-                link_to_text=self._resolver.link_to_text(message["parent"], way),
-            )
-        )
-
-    async def _delete(self, row: Row, way: Way, message: Row, event: Deletion | Reaction) -> None:
-        parts = await self._resolver.copies(message, way)
-        async with self._db.snapshot() as tx:
-            about = await tx.one("message_get", id=message["parent"])
-        options = way.options
-        network, author = await self._resolver.speaker(message, event.author, event.chat)
-        if about is not None and about["kind"] == "reaction" and isinstance(way.connection, Reacts):
-            target = way.target
-            if await self._inherited(about, target, parts[0]):
-                return
-            async with self._db.snapshot() as tx:
-                reacted = await self._resolver.remote(tx, about["parent"], target)
-            if reacted is None:
-                raise Pointless("what was reacted to was never seen there")
-            await way.connection.react(
-                OutgoingReaction(
-                    key=row["key"],
-                    chat=way.chat,
-                    author=author,
-                    network=network,
-                    target=reacted,
-                    symbol=about["symbol"],
-                    removed=True,
-                    reaction=parts[0],
-                    options=options,
-                )
-            )
-            return
-        if not isinstance(way.connection, Deletes):
-            raise Unsupported(
-                "Deletes",
-                _("ce qui est parti ne peut plus y être supprimé"),
-                remedy=_("Prévenez les destinataires si c'est nécessaire."),
-            )
-        await way.connection.delete(
-            OutgoingDeletion(
-                key=row["key"],
-                chat=way.chat,
-                author=author,
-                network=network,
-                target=parts[0],
-                parts=tuple(parts),
-                options=options,
-            )
-        )
-
-    async def _inherited(self, reaction: Row, target: str, remote: MessageId) -> bool:
-        """Whether it stays there for somebody else: where one account of ours speaks for all, it reacts but once."""
-        async with self._db.transaction() as tx:
-            heir = await tx.value(
-                "reaction_heir",
-                parent=reaction["parent"],
-                symbol=reaction["symbol"],
-                message=reaction["id"],
-                target=target,
-            )
-            if heir is None:
-                return False
-            await tx.run("copy_add", message=reaction["id"], target=target, part=0, remote=None, state=CANCELLED)
-            await tx.run("copy_add", message=heir, target=target, part=0, remote=remote, state=THERE)
-        return True
-
-    async def _react(self, row: Row, way: Way, message: Row, event: Reaction) -> Sequence[MessageId]:
-        parts = await self._resolver.copies(message, way)
-        if not isinstance(way.connection, Reacts):
-            raise Unsupported("Reacts", _("les réactions n'y sont pas montrées"))
-        network, author = await self._resolver.speaker(message, event.author, event.chat)
-        id_ = await way.connection.react(
-            OutgoingReaction(
-                key=row["key"],
-                chat=way.chat,
-                author=author,
-                network=network,
-                target=parts[0],
-                symbol=event.key,
-                options=way.options,
-            )
-        )
-        return () if id_ is None else (id_,)
-
-    # Ends
-
     async def _at_desk(self, lane: Lane, row: Row) -> None:
         apply = await self._desk.handle(lane.room, row)
         async with self._db.transaction() as tx:
             await tx.run("outbox_done", lane=lane.id, seq=row["seq"])
             await apply(tx)
-
-    async def _settle(self, lane: Lane, row: Row, way: Way, ids: Sequence[MessageId], left: Sequence[LeftOut]) -> None:
-        """It is there. When the store is away that is written down later: to send again would be worse than to wait."""
-        while True:
-            try:
-                return await self._there(lane, row, way, ids, left)
-            except NotReady as error:
-                log.warning("courier.not_settled", lane=lane.id, seq=row["seq"], **harmless(error))
-                await asyncio.sleep(1)
-
-    async def _there(self, lane: Lane, row: Row, way: Way, ids: Sequence[MessageId], left: Sequence[LeftOut]) -> None:
-        async with self._db.transaction() as tx:
-            if left:
-                await self._tell_left_out(tx, lane, row, left)
-            await tx.run("outbox_done", lane=lane.id, seq=row["seq"])
-            if row["action"] in {"send", "react"}:
-                for part, id_ in enumerate(ids or (None,)):
-                    await tx.run(
-                        "copy_add", message=row["message"], target=lane.target, part=part, remote=id_, state=THERE
-                    )
-                    if id_ is not None:
-                        await self._release(tx, f"{lane.target} {id_}")
-                        if way.link is not None:
-                            await self._release(tx, echo(way.link.connection, id_))
-            if way.link is not None:
-                await tx.run("link_left", id=way.link.id, now=clock.now())
-                tx.after_commit(lambda: self._settled(lane.room))
-        self._meter.count("out", way.link.connection if way.link else "matrix")
-
-    async def _tell_left_out(self, tx: Tx, lane: Lane, row: Row, left: Sequence[LeftOut]) -> None:
-        """Once: a row that is settled has no steps any more, and its commit may have come through unheard."""
-        if await tx.value("outbox_steps", lane=lane.id, seq=row["seq"]):
-            words = told(left, await self._name_of(tx, lane), self._words)
-            await self._outbox.notice(
-                tx, lane.room, Text(plain=words), cause=f"{row['key']} left out", about=row["message"]
-            )
-
-    async def _keep_parts(self, tx: Tx, lane: Lane, row: Row) -> bool:
-        """What of it is seen already can be withdrawn later, though the rest never comes."""
-        sealed = await tx.value("outbox_steps", lane=lane.id, seq=row["seq"])
-        if row["action"] != "send" or not sealed:
-            return False
-        steps = json.loads(self._sealer.open(sealed, place="outbox.steps"))
-        parts = [id_ for name, id_ in sorted(steps.items()) if name.startswith(SHOWN)]
-        for part, id_ in enumerate(parts):
-            await tx.run("copy_add", message=row["message"], target=lane.target, part=part, remote=id_, state=THERE)
-        return bool(parts)
-
-    async def _cancel(self, lane: Lane, row: Row, why: str) -> None:
-        log.info("courier.pointless", lane=lane.id, seq=row["seq"], reason=why)
-        async with self._db.transaction() as tx:
-            partly = await self._keep_parts(tx, lane, row)
-            await tx.run("outbox_cancel", lane=lane.id, seq=row["seq"])
-            if row["action"] in {"send", "react"} and not partly:
-                await tx.run("copy_state", message=row["message"], target=lane.target, state=CANCELLED)
-            tx.after_commit(lambda: self._settled(lane.room))
-
-    async def _again(self, lane: Lane, row: Row, error: NotReady | BadCredentials, patience: float) -> float | None:
-        if clock.now() - row["created_at"] > patience * 1000 and row["attempts"] >= ENOUGH:
-            await self._dead(lane, row, Undeliverable(error.reason))
-            return None
-        first, longest = BACK_OFF
-        wait: float = min(longest, first * 2 ** min(row["attempts"], 10)) * random.uniform(0.8, 1.2)  # noqa: S311
-        if isinstance(error, NotReady) and error.retry_after is not None:
-            wait = error.retry_after
-        if isinstance(error, BadCredentials):  # to insist would lock the account
-            wait = REFUSED
-            self._refused(lane.pool.name, error)
-        log.info(
-            "courier.again",
-            lane=lane.id,
-            seq=row["seq"],
-            attempts=row["attempts"],
-            wait=round(wait, 1),
-            **harmless(error),
-        )
-        self._meter.count("retry", lane.pool.name)
-        late = not row["told"] and clock.now() + wait * 1000 - row["created_at"] > TELL_AFTER * 1000
-        async with self._db.transaction() as tx:
-            if late and row["action"] == "send":
-                await self._tell_delay(tx, lane, row, error.reason)
-            await tx.run(
-                "outbox_retry",
-                lane=lane.id,
-                seq=row["seq"],
-                due_at=clock.now() + int(wait * 1000),
-                error=error.reason[:500],
-            )
-        return wait
-
-    async def _tell_delay(self, tx: Tx, lane: Lane, row: Row, reason: str) -> None:
-        """Once, whoever comes first: whoever speaks in the room sees that it has not left yet, and why."""
-        if not await tx.run("outbox_told", lane=lane.id, seq=row["seq"]):
-            return
-        message = await tx.one("message_get", id=row["message"])
-        if message is None or message["origin"] != lane.room:
-            return
-        where = await self._name_of(tx, lane)
-        words = self._words(_("⏳ Pas encore remis à {whom} : {why}. L'envoi est retenté.", whom=where, why=reason))
-        await self._outbox.notice(tx, lane.room, Text(plain=words), cause=f"{row['key']} late", about=row["message"])
-
-    async def tell_overdue(self) -> None:
-        """Messages that wait for a connection which is not there: their authors hear of it, once."""
-        async with self._db.snapshot() as tx:
-            rows = await tx.all("lanes_overdue", before=clock.now() - int(TELL_AFTER * 1000), now=clock.now())
-        for row in rows:
-            lane = Lane(row["lane"], RoomId(row["room"]), row["target"], Pool("", 0))
-            reason = row["error"] or _("la connexion est interrompue")
-            async with self._db.transaction() as tx:
-                await self._tell_delay(tx, lane, row, reason)
-
-    async def _unsupported(self, lane: Lane, row: Row, error: Unsupported) -> None:
-        """The network has no such thing: whoever did it is told, and nothing waits for an admin."""
-        async with self._db.transaction() as tx:
-            await tx.run("outbox_cancel", lane=lane.id, seq=row["seq"])
-            if row["action"] in {"send", "react"}:
-                await tx.run("copy_state", message=row["message"], target=lane.target, state=CANCELLED)
-            message = await tx.one("message_get", id=row["message"])
-            if message is None or not await self._is_news(tx, lane, row, message):
-                return
-            where = await self._name_of(tx, lane)
-            words = self._words(_("ℹ {where} : {why}.", where=where, why=error.reason))
-            if error.remedy:
-                words = f"{words} {self._words(error.remedy)}"
-            about = row["message"] if row["action"] == "send" else message["parent"]
-            await self._outbox.notice(tx, lane.room, Text(plain=words), cause=row["key"], about=about)
-
-    @staticmethod
-    async def _is_news(tx: Tx, lane: Lane, row: Row, message: Row) -> bool:
-        """Whether the room is told that what was done here is not seen there.
-
-        Each author once in a conversation (a thread, or all that is said outside of threads); of a reaction once, and
-        only by whom it was meant for. Those who did it on another network read no notice of ours; a message that is
-        gone here and not there is told of all the same.
-        """
-        if row["action"] == "send":
-            return True
-        about = await tx.one("message_get", id=message["parent"])
-        if about is None:
-            return False
-        conversation = about["root"] or 0
-        if row["action"] == "react":
-            if about["origin"] != lane.target:
-                return False
-            conversation = 0
-        if message["origin"] != lane.room and row["action"] != "delete":
-            return False
-        key = f"{row['action']} {lane.target} {message['author']} {conversation}"
-        if await tx.value("kv_get", space="hint", key=key):
-            return False
-        await tx.run("kv_set", space="hint", key=key, value=b"told")
-        return True
-
-    async def _name_of(self, tx: Snapshot, lane: Lane) -> str:
-        if not lane.target.startswith("link:"):
-            return _("ce salon")
-        link = await self._links.get(tx, int(lane.target.removeprefix("link:")))
-        return link.name if link else lane.target
-
-    async def _dead(self, lane: Lane, row: Row, error: Undeliverable) -> None:
-        log.warning("courier.dead_letter", lane=lane.id, seq=row["seq"], action=row["action"], **harmless(error))
-        self._meter.count("dead", lane.pool.name)
-        async with self._db.transaction() as tx:
-            message = await tx.one("message_get", id=row["message"])
-            if message is not None and message["origin"] == "core":  # a notice about a notice would never end
-                await tx.run("outbox_cancel", lane=lane.id, seq=row["seq"])
-                return
-            await tx.run("outbox_dead", lane=lane.id, seq=row["seq"], error=error.reason[:500])
-            if not await self._keep_parts(tx, lane, row) and row["action"] in {"send", "react"}:
-                await tx.run("copy_state", message=row["message"], target=lane.target, state=FAILED)
-            if message is None or lane.target in {DESK, REVIEW}:
-                return
-            where = await self._name_of(tx, lane)
-            if error.certain:
-                words = self._words(_("⚠ Non remis à {where} : {why}.", where=where, why=error.reason))
-            else:
-                words = self._words(_("⚠ Peut-être non remis à {where} : {why}.", where=where, why=error.reason))
-            if error.remedy:
-                words = f"{words} {self._words(error.remedy)}"
-            about = row["message"] if row["action"] == "send" else message["parent"]
-            await self._outbox.notice(
-                tx, lane.room, Text(plain=words), cause=f"{row['key']} dead {clock.now()}", about=about
-            )
-            tx.after_commit(lambda: self._settled(lane.room))

@@ -1,6 +1,6 @@
 """Files on their way: whatever network named one, its bytes are opened the same way, again for each attempt.
 
-What cannot go along is left out for good (`bridge.Outgoing.leave_out`), and whoever sent it reads why.
+What cannot go along is left out for good (`outgoing.Outgoing.leave_out`), and whoever sent it reads why.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -10,12 +10,13 @@ from functools import partial
 
 import structlog
 
-from tchap_bridges.bridge import Attachment, OpensFiles, Outgoing, no_public_address
+from tchap_bridges.bridge import OpensFiles
 from tchap_bridges.core.ports import Row
 from tchap_bridges.errors import BridgeError, RemoteViolation, Undeliverable
 from tchap_bridges.events import Author, File, Message
 from tchap_bridges.i18n import Translator, _, ngettext
 from tchap_bridges.ids import FileRef
+from tchap_bridges.outgoing import Attachment, Outgoing, no_public_address
 
 CHUNK = 1 << 16
 NAME = 80  # characters of a file's name in a notice
@@ -27,7 +28,7 @@ OpenBytes = Callable[[Row, FileRef], Awaitable["bytes | OpensFiles"]]
 
 @dataclass(frozen=True, slots=True)
 class SentFile:
-    """`bridge.Attachment`: opened through the place where the message came from."""
+    """`outgoing.Attachment`: opened through the place where the message came from."""
 
     name: str
     mime: str

@@ -14,11 +14,13 @@ from pydantic import BaseModel
 from tchap_bridges.bot import Bot
 from tchap_bridges.bridge import Bridge, Item, OpensFiles
 from tchap_bridges.core import policy
+from tchap_bridges.core.acts import Acts
 from tchap_bridges.core.avatars import Avatars
 from tchap_bridges.core.bots import Bots
 from tchap_bridges.core.courier import Courier
 from tchap_bridges.core.departures import Departures
 from tchap_bridges.core.desk import Desk
+from tchap_bridges.core.ends import Ends
 from tchap_bridges.core.files import Files
 from tchap_bridges.core.help import help_topic
 from tchap_bridges.core.host import ConnectionHost
@@ -224,24 +226,30 @@ class Kernel:
             home=options.home,
             zone=options.zone,
         )
-        self.courier = Courier(
+        self.ends = Ends(
             db=db,
             sealer=sealer,
-            homeserver=hs,
             links=self.links,
             outbox=outbox,
-            resolver=resolver,
-            desk=desk,
-            connection_of=self.supervisor.connection,
             meter=meter,
             settled=self.receipts.settled,
             words=options.words,
             release=self.inbox.release,
             refused=self.supervisor.refused,
         )
+        courier = Courier(
+            db=db,
+            sealer=sealer,
+            homeserver=hs,
+            links=self.links,
+            desk=desk,
+            acts=Acts(db, resolver),
+            ends=self.ends,
+            connection_of=self.supervisor.connection,
+        )
         pools = [Pool(name, count) for name, count in WORKERS.items()]
         pools += [Pool(name, PER_CONNECTION) for name in bridges]
-        self.lanes = Lanes(db, self.courier.deliver, self.courier.pool_of, pools, self.courier.tell_overdue)
+        self.lanes = Lanes(db, courier.deliver, courier.pool_of, pools, self.ends.tell_overdue)
         self.lanes.open(DESK)
         self.lanes.open(REVIEW)
         self.upkeep = Upkeep(db, self.inbox, desk.review_forgotten, content_days=options.content_days)

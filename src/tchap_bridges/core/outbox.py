@@ -16,7 +16,7 @@ REVIEW = "review"
 """The target of what a room's own changes ask for: join, leave, check the rules. No command keeps it waiting."""
 
 BEGUN = "begun"
-"""The step that says that an attempt may have shown something (bridge.Steps)."""
+"""The step that says that an attempt may have shown something (outgoing.Steps)."""
 PENDING, THERE, FAILED, CANCELLED, ORIGIN = range(5)  # copy.state
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import tzinfo
 from functools import partial
 
-from tchap_bridges.bridge import Connection, Outgoing
+from tchap_bridges.bridge import Connection
 from tchap_bridges.core import clock, codec
 from tchap_bridges.core.avatars import Avatars
 from tchap_bridges.core.files import Files
@@ -20,6 +20,7 @@ from tchap_bridges.core.ports import Database, Homeserver, Row, Sealer, Snapshot
 from tchap_bridges.core.shares import TEXT, Shares
 from tchap_bridges.events import Author, Edit, Event, Message, Text
 from tchap_bridges.ids import ChatId, ConnectionName, MessageId, RoomId, UserId
+from tchap_bridges.outgoing import Outgoing
 
 DEEPEST = 100  # answers to answers
 TITLE = 60  # characters, as a first mail is called by its own
@@ -47,7 +48,7 @@ class Way:
 
 
 class RowSteps:
-    """`bridge.Steps` of one outbox row."""
+    """`outgoing.Steps` of one outbox row."""
 
     def __init__(self, db: Database, sealer: Sealer, row: Row) -> None:
         self._db = db

@@ -17,7 +17,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from tchap_bridges.bridge import no_public_address
 from tchap_bridges.core import clock, codec
 from tchap_bridges.core.files import Files
 from tchap_bridges.core.links import Link, Links
@@ -26,6 +25,7 @@ from tchap_bridges.core.secrets import Secrets
 from tchap_bridges.errors import NotReady
 from tchap_bridges.events import Edit, Event, File, Message
 from tchap_bridges.i18n import _
+from tchap_bridges.outgoing import no_public_address
 
 TEXT = 0
 """The part that is the text; files are counted from 1."""
@@ -91,7 +91,7 @@ class Tickets:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What a link shows; ``open`` as in `bridge.Attachment`."""
+    """What a link shows; ``open`` as in `outgoing.Attachment`."""
 
     name: str
     mime: str

@@ -11,7 +11,6 @@ from datetime import UTC, datetime, tzinfo
 from html import escape
 from typing import Any, Final
 
-from tchap_bridges.bridge import Outgoing, OutgoingEdit, OutgoingReaction
 from tchap_bridges.events import Author, Form, Text
 from tchap_bridges.i18n import _
 from tchap_bridges.ids import MessageId, UserId
@@ -19,6 +18,7 @@ from tchap_bridges.matrix.ghosts import Profile
 from tchap_bridges.matrix.pills import mentions
 from tchap_bridges.matrix.read import ORIGIN
 from tchap_bridges.matrix.text import clean_text
+from tchap_bridges.outgoing import Outgoing, OutgoingEdit, OutgoingReaction
 
 Content = dict[str, Any]
 Translate = Callable[[str], str]

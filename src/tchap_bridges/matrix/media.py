@@ -6,13 +6,13 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from tchap_bridges.bridge import Steps
 from tchap_bridges.errors import NotReady, Undeliverable, Unsupported
 from tchap_bridges.i18n import _
 from tchap_bridges.ids import FileRef
 from tchap_bridges.matrix.client import Before, MatrixClient, MatrixRefused, SizeDiffers, path_of, text_of
 from tchap_bridges.matrix.ghosts import Speaker
 from tchap_bridges.matrix.text import clean_text
+from tchap_bridges.outgoing import Steps
 
 # No part is `.` or `..`: what a stranger writes must not lead the request to another path.
 _MXC = re.compile(r"mxc://(?!\.{1,2}/)([A-Za-z0-9.:\[\]-]{1,255})/(?!\.{1,2}\Z)([A-Za-z0-9_=+.~-]{1,255})")
@@ -22,7 +22,7 @@ _HERE_ALREADY: Final = "M_CANNOT_OVERWRITE_MEDIA"
 
 
 class Source(Protocol):
-    """What can be uploaded: as much of `bridge.Attachment` as that takes."""
+    """What can be uploaded: as much of `outgoing.Attachment` as that takes."""
 
     @property
     def name(self) -> str: ...

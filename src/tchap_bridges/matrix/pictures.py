@@ -12,7 +12,6 @@ from typing import Final
 
 import structlog
 
-from tchap_bridges.bridge import Attachment
 from tchap_bridges.core.avatars import kind_of
 from tchap_bridges.core.ports import Database
 from tchap_bridges.errors import BridgeError
@@ -22,6 +21,7 @@ from tchap_bridges.logs import harmless
 from tchap_bridges.matrix.client import MatrixRefused
 from tchap_bridges.matrix.media import Media, Whole
 from tchap_bridges.matrix.recent import Recent
+from tchap_bridges.outgoing import Attachment
 
 LARGEST: Final = 1 << 20  # bytes
 PATIENCE: Final = 5.0  # seconds for which a message waits for its author's picture

@@ -1,72 +1,39 @@
 """All rooms as one connection: what the core sends is said here, by the right voice, once.
 
-Every event with content leaves through `Rooms._put_event`, which refuses a room known to be encrypted; that is where
-a later issue encrypts. A request's id is derived from the outbox key, the part and the sender, and sent as a device
-of the sender's, so that a repeat after a crash, the homeserver's too, shows nothing twice (MATRIX.md, "Sending").
+Every event with content leaves through `Rooms._put_event`, which refuses a room known to be encrypted. The id of its
+request is derived from the outbox key, the part and the sender, and sent as a device of the sender's, so that a repeat
+after a crash, the homeserver's too, shows nothing twice (`saying`).
 """
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
 
 import structlog
 
-from tchap_bridges.bridge import (
-    Attachment,
-    Connection,
-    Deletes,
-    Edits,
-    Limits,
-    OpensFiles,
-    Outgoing,
-    OutgoingDeletion,
-    OutgoingEdit,
-    OutgoingReaction,
-    Reacts,
-    ShowsTyping,
-    Steps,
-)
-from tchap_bridges.errors import NotReady, Undeliverable
+from tchap_bridges.bridge import Connection, Deletes, Edits, Limits, OpensFiles, Reacts, ShowsTyping
+from tchap_bridges.errors import Undeliverable
 from tchap_bridges.events import PERSON, Author, Text
 from tchap_bridges.i18n import _
 from tchap_bridges.ids import ChatId, FileRef, MessageId, PersonId, RoomId, UserId
 from tchap_bridges.matrix import compose, pills
 from tchap_bridges.matrix.client import MatrixClient, MatrixRefused, path_of, text_of
 from tchap_bridges.matrix.compose import Content, Translate
-from tchap_bridges.matrix.ghosts import Profile, Speaker
+from tchap_bridges.matrix.ghosts import Speaker
 from tchap_bridges.matrix.media import Media, Source, TooLarge, Whole, mime_of
 from tchap_bridges.matrix.pictures import Pictures
-from tchap_bridges.matrix.read import ORIGIN
 from tchap_bridges.matrix.recent import Recent
+from tchap_bridges.matrix.saying import Draft, Said, Saying, about_sender
 from tchap_bridges.matrix.voices import Voices
+from tchap_bridges.outgoing import Attachment, Outgoing, OutgoingDeletion, OutgoingEdit, OutgoingReaction
 
-_SEARCHED: Final = 20  # pages of 100 events in which a message of unknown fate is looked for
 _TYPING_SECONDS: Final = 30
 
-Said = Callable[[Profile | None], Content]
-"""The content, which differs with the voice."""
-
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Event:
-    """One event to be sent for somebody."""
-
-    room: RoomId
-    kind: str
-    key: str
-    part: str
-    author: Author | None
-    network: str
-    said: Said
-    steps: Steps | None = None
-    at: datetime | None = None  # to be shown as its time, instead of now
 
 
 class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
@@ -96,6 +63,7 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
         self._pictures = pictures
         self._translate = translate
         self._zone = zone
+        self._saying = Saying(client, voices, self._put_event)
         self._senders: Recent[MessageId, UserId] = Recent(10_000)
         self._just_encrypted: Recent[RoomId, bool] = Recent(10_000)
 
@@ -190,7 +158,7 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
         if (done := message.steps.get(f"event.{part}")) is not None:
             return MessageId(done)
         room, related = RoomId(message.chat), compose.relation(message.thread, message.reply_to, first=first)
-        event = _Event(
+        draft = Draft(
             room=room,
             kind="m.room.message",
             key=message.key,
@@ -201,16 +169,16 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
             steps=message.steps,
             at=message.at if message.past else None,
         )
-        sent = await self.find_sent(event) if message.steps.get("suspect") else None
+        sent = await self._saying.find_sent(draft) if message.steps.get("suspect") else None
         if sent is None:
             try:
-                sent = await self._again(event) or await self._say(event)
+                sent = await self._saying.again(draft) or await self._saying.say(draft)
             except MatrixRefused as error:
                 if error.status != 400 or not message.thread:
                     raise
                 # The root has a relation of its own, and can bear no thread.
                 log.info("rooms.no_thread_here", errcode=error.errcode)
-                sent = await self._say(_outside_thread(event))
+                sent = await self._saying.say(_outside_thread(draft))
         if not alone:  # else the row itself is done at once
             await message.steps.done(f"event.{part}", sent)
         return sent
@@ -260,7 +228,7 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
             except MatrixRefused as error:
                 if error.status == 404:
                     return  # it is not there any more
-                if not _about_sender(error):
+                if not about_sender(error):
                     raise
             else:
                 return
@@ -275,7 +243,7 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
             if reaction.reaction is not None:
                 await self._redact(room, reaction.reaction, reaction.key)
             return None
-        event = _Event(
+        draft = Draft(
             room=room,
             kind="m.reaction",
             key=reaction.key,
@@ -285,7 +253,7 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
             said=lambda _profile: compose.reaction(reaction),
         )
         try:
-            return await self._say(event)
+            return await self._saying.say(draft)
         except MatrixRefused as error:
             if error.errcode == "M_DUPLICATE_ANNOTATION":
                 return None  # the bot has said it already for somebody else, or we have before a crash
@@ -306,95 +274,7 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
     def open_file(self, ref: FileRef) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         return self._media.open(ref)
 
-    async def find_sent(self, event: _Event) -> MessageId | None:
-        """An event of ours by its mark, among the room's last ones; None when it is not there."""
-        wanted = compose.mark(event.key, event.part)
-        senders = [self._voices.bot.user]
-        if event.author is not None:
-            senders.append(self._voices.ghost_of(event.author, event.network))
-        params = {"dir": "b", "limit": "100", "filter": json.dumps({"types": [event.kind], "senders": senders})}
-        for _page in range(_SEARCHED):
-            found = await self._client.call(
-                "GET",
-                path_of("rooms", event.room, "messages"),
-                name="messages",
-                user=self._voices.bot.user,
-                params=params,
-            )
-            for seen in _seen(found.get("chunk")):
-                content = seen.get("content")
-                origin = content.get(ORIGIN) if isinstance(content, dict) else None
-                if seen.get("sender") in senders and isinstance(origin, dict) and origin.get("key") == wanted:
-                    return MessageId(text_of(seen, "event_id"))
-            end = found.get("end")
-            if not isinstance(end, str) or not end:
-                return None
-            params = {**params, "from": end}
-        return None
-
     # How it leaves
-
-    async def _say(self, event: _Event) -> MessageId:
-        """Send it by the voice that the room takes."""
-        speaker = await self._voices.choose(event.room, event.author, event.network)
-        try:
-            return await self._say_as(event, speaker)
-        except MatrixRefused as error:
-            if not _about_sender(error):
-                raise
-            log.info("rooms.speaker_refused", errcode=error.errcode, spoken=speaker.profile is not None)
-        if speaker.user == self._voices.bot.user:
-            await self._voices.renew_bot()
-        try:
-            speaker = await self._voices.after_refusal(event.room, event.author, event.network)
-            try:
-                return await self._say_as(event, speaker)
-            except MatrixRefused as error:
-                if not _about_sender(error) or event.author is None or speaker.profile is not None:
-                    raise
-            # It is in the room and may not speak; perhaps the bot may.
-            return await self._say_as(event, self._voices.spoken(event.author, event.network))
-        except MatrixRefused as error:
-            if not _about_sender(error):
-                raise
-            await self._voices.reset(event.room)  # of a bot that is not in the room, its voice says nothing
-            raise Undeliverable(
-                _("le robot ne peut pas écrire dans ce salon"),
-                remedy=_("Invitez-le dans le salon, ou donnez-lui le droit d'y écrire."),
-            ) from error
-
-    async def _again(self, event: _Event) -> MessageId | None:
-        """By the voice that may have said it already, whatever the room takes now; None when none has.
-
-        The homeserver knows its own answer by the id of the request, even for a sender who has been put out since.
-        """
-        attempted = event.steps.get(f"voice.{event.part}") if event.steps is not None else None
-        if attempted is None:
-            return None
-        speaker = self._voices.again(UserId(attempted), event.author, event.network)
-        try:
-            if speaker is not None:
-                return await self._say_as(event, speaker)
-        except MatrixRefused as error:
-            if not _about_sender(error):
-                raise
-        try:
-            return await self.find_sent(event)
-        except MatrixRefused as error:  # the bot is out too, and will say so
-            log.info("rooms.look_refused", errcode=error.errcode)
-            return None
-
-    async def _say_as(self, event: _Event, speaker: Speaker) -> MessageId:
-        content = {**event.said(speaker.profile), **compose.origin(event.network, event.key, event.part)}
-        txn = compose.txn_id(event.key, event.part, speaker.user)
-        try:
-            return await self._put_event(event.room, event.kind, content, txn, speaker, at=event.at)
-        except NotReady as error:
-            step = f"voice.{event.part}"
-            unknown = error.retry_after is None  # who is told to wait has not been heard
-            if unknown and event.steps is not None and event.steps.get(step) != speaker.user:
-                await event.steps.done(step, speaker.user)
-            raise
 
     async def _put_event(
         self, room: RoomId, kind: str, content: Content, txn: str, speaker: Speaker, *, at: datetime | None = None
@@ -438,10 +318,6 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
         return sender
 
 
-def _seen(chunk: Any) -> list[Mapping[str, Any]]:
-    return [event for event in chunk if isinstance(event, dict)] if isinstance(chunk, list) else []
-
-
 def _time(at: datetime | None) -> Mapping[str, str] | None:
     """As the homeserver takes it; nothing that lies before 1970 or after now."""
     moment = int(at.timestamp() * 1000) if at is not None else 0
@@ -452,10 +328,5 @@ def _encrypts(event: Mapping[str, Any]) -> bool:
     return event.get("type") == "m.room.encryption" and event.get("state_key") == ""
 
 
-def _about_sender(error: MatrixRefused) -> bool:
-    """The homeserver objects to who sends, and not to what is sent."""
-    return error.status == 403 or error.errcode == "M_UNKNOWN_DEVICE"
-
-
-def _outside_thread(event: _Event) -> _Event:
-    return replace(event, said=lambda profile: compose.answer_only(event.said(profile)))
+def _outside_thread(draft: Draft) -> Draft:
+    return replace(draft, said=lambda profile: compose.answer_only(draft.said(profile)))

@@ -7,22 +7,11 @@ from typing import Any
 
 import pytest
 
-from tchap_bridges.bridge import (
-    Connection,
-    Deletes,
-    Edits,
-    NamesChats,
-    OpensFiles,
-    OutgoingDeletion,
-    OutgoingEdit,
-    OutgoingReaction,
-    Proves,
-    Reacts,
-    ShowsTyping,
-)
+from tchap_bridges.bridge import Connection, Deletes, Edits, NamesChats, OpensFiles, Proves, Reacts, ShowsTyping
 from tchap_bridges.errors import BridgeError, Misconfigured, Undeliverable
 from tchap_bridges.events import Deletion, Edit, Reaction, Text, Typing
 from tchap_bridges.ids import FileRef, MessageId
+from tchap_bridges.outgoing import OutgoingDeletion, OutgoingEdit, OutgoingReaction
 from tchap_bridges.testing.contract_incoming import HOSTILE, PeerTests
 from tchap_bridges.testing.rig import ASKER, JEANNE, Rig, until
 

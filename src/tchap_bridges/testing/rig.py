@@ -15,21 +15,11 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from tchap_bridges.bridge import (
-    Asker,
-    Attachment,
-    Bridge,
-    Chat,
-    Connection,
-    Destination,
-    Direction,
-    NamesChats,
-    Outgoing,
-    no_public_address,
-)
+from tchap_bridges.bridge import Asker, Bridge, Chat, Connection, Destination, Direction, NamesChats
 from tchap_bridges.errors import NotReady, Undeliverable
 from tchap_bridges.events import Author, Event, Form, Message, Text
 from tchap_bridges.ids import ChatId, MessageId, PersonId, UserId
+from tchap_bridges.outgoing import Attachment, Outgoing, no_public_address
 from tchap_bridges.testing.host import FakeHost
 
 T = TypeVar("T")
@@ -133,7 +123,7 @@ class Peer(ABC):
 
 @dataclass(slots=True)
 class FakeSteps:
-    """`bridge.Steps` in memory."""
+    """`outgoing.Steps` in memory."""
 
     results: dict[str, str] = field(default_factory=dict)
 
@@ -146,7 +136,7 @@ class FakeSteps:
 
 @dataclass(slots=True)
 class FakeAttachment:
-    """`bridge.Attachment`. ``opened`` and ``closed`` count; ``gone``: it cannot be opened any more.
+    """`outgoing.Attachment`. ``opened`` and ``closed`` count; ``gone``: it cannot be opened any more.
 
     ``address``: where its link leads; none when it is empty.
     """

@@ -12,11 +12,12 @@ from tchap_bridge_email import EmailBridge
 from tchap_bridge_email.compose import Letter
 from tchap_bridge_email.config import EmailConfig
 from tchap_bridge_email.submission import Relay, Unanswered, submit
-from tchap_bridges.bridge import Asker, Item, Outgoing, no_public_address
+from tchap_bridges.bridge import Asker, Item
 from tchap_bridges.core.files import without_left_out
 from tchap_bridges.errors import BadCredentials, NotReady, Undeliverable
 from tchap_bridges.events import Author, Message, Text
 from tchap_bridges.ids import ChatId, MessageId, PersonId, UserId
+from tchap_bridges.outgoing import Outgoing, no_public_address
 from tchap_bridges.testing.certificates import Certificate
 from tchap_bridges.testing.mail_sink import MailSink
 from tchap_bridges.testing.postfix import Postfix
@@ -25,7 +26,7 @@ from .conftest import LIST, SUBSCRIBER, Opener
 
 
 class Remembered:
-    """`bridge.Steps` that outlives an attempt."""
+    """`outgoing.Steps` that outlives an attempt."""
 
     def __init__(self) -> None:
         self.told: dict[str, str] = {}
@@ -38,7 +39,7 @@ class Remembered:
 
 
 class Bytes:
-    """`bridge.Attachment`."""
+    """`outgoing.Attachment`."""
 
     def __init__(self, name: str, data: bytes, *, size: int | None = None, gone: bool = False) -> None:
         self.name, self.mime, self.size = name, "application/octet-stream", size

@@ -9,10 +9,11 @@ from typing import Any
 
 from tchap_bridge_irc import IrcBridge
 from tchap_bridge_irc.config import Flood, IrcConfig
-from tchap_bridges.bridge import Asker, Outgoing, no_public_address
+from tchap_bridges.bridge import Asker
 from tchap_bridges.errors import NotReady
 from tchap_bridges.events import Author, Form, Message, Text
 from tchap_bridges.ids import ChatId, PersonId, UserId
+from tchap_bridges.outgoing import Outgoing, no_public_address
 from tchap_bridges.testing.host import FakeHost
 from tchap_bridges.testing.inspircd import Inspircd
 from tchap_bridges.testing.irc_client import IrcClient

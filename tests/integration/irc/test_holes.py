@@ -13,10 +13,11 @@ import pytest
 from tchap_bridge_irc import IrcBridge
 from tchap_bridge_irc.config import Flood, IrcConfig
 from tchap_bridge_irc.connection import IrcConnection
-from tchap_bridges.bridge import Asker, Outgoing
+from tchap_bridges.bridge import Asker
 from tchap_bridges.errors import NotReady, Undeliverable
 from tchap_bridges.events import Author, Form, Message, Text
 from tchap_bridges.ids import ChatId, PersonId, UserId
+from tchap_bridges.outgoing import Outgoing
 from tchap_bridges.testing.certificates import Certificate
 from tchap_bridges.testing.host import FakeHost
 from tchap_bridges.testing.inspircd import Inspircd

@@ -10,10 +10,10 @@ import pytest
 
 from tchap_bridge_irc import IrcBridge
 from tchap_bridge_irc.config import IrcConfig
-from tchap_bridges.bridge import OutgoingDeletion, OutgoingEdit, OutgoingReaction, no_public_address
 from tchap_bridges.errors import BadCredentials, Misconfigured, NotReady, Undeliverable, Unsupported
 from tchap_bridges.events import Author, ChatChanged, Form, Message, Reaction, Text, Typing
 from tchap_bridges.ids import ChatId, MessageId, PersonId
+from tchap_bridges.outgoing import OutgoingDeletion, OutgoingEdit, OutgoingReaction, no_public_address
 from tchap_bridges.testing.host import FakeHost
 from tchap_bridges.testing.inspircd import Inspircd
 from tchap_bridges.testing.ngircd import Ngircd

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tchap_bridges.bridge import Item, Outgoing
+from tchap_bridges.bridge import Item
 from tchap_bridges.events import Author, Text
 from tchap_bridges.ids import ChatId, MessageId, PersonId, RoomId
 from tchap_bridges.matrix.homeserver import MatrixHomeserver, Settings
+from tchap_bridges.outgoing import Outgoing
 from tchap_bridges.store.database import Database
 from tchap_bridges.store.sealing import Sealer
 from tchap_bridges.testing.matrix_client import Client
@@ -30,7 +31,7 @@ PREFIX = "_pont_"
 
 @dataclass
 class Steps:
-    """`bridge.Steps` in memory; `notes` are what the core would say of this attempt."""
+    """`outgoing.Steps` in memory; `notes` are what the core would say of this attempt."""
 
     known: dict[str, str] = field(default_factory=dict)
 

@@ -5,12 +5,12 @@ import zlib
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from tchap_bridges.bridge import OutgoingEdit, OutgoingReaction
 from tchap_bridges.core.avatars import kind_of
 from tchap_bridges.core.ports import Ghost
 from tchap_bridges.events import File, Message, Text, mention
 from tchap_bridges.ids import ChatId, FileRef, PersonId
 from tchap_bridges.matrix.compose import PROFILE
+from tchap_bridges.outgoing import OutgoingEdit, OutgoingReaction
 
 from .conftest import person
 
@@ -120,7 +120,7 @@ async def test_whoever_leaves_is_back_with_their_next_word(side, agent):
 
 
 class Portrait:
-    """`bridge.Attachment`: the picture of somebody elsewhere, as their network has it."""
+    """`outgoing.Attachment`: the picture of somebody elsewhere, as their network has it."""
 
     name, mime, size = "visage.png", "image/png", None
 

@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tchap_bridges.bridge import OutgoingDeletion, OutgoingEdit, OutgoingReaction, no_public_address
 from tchap_bridges.errors import NotReady, Undeliverable
 from tchap_bridges.events import Author, Form, Text
 from tchap_bridges.ids import ChatId, PersonId
 from tchap_bridges.matrix.read import ORIGIN
+from tchap_bridges.outgoing import OutgoingDeletion, OutgoingEdit, OutgoingReaction, no_public_address
 
 PROFILE = "com.beeper.per_message_profile"
 
@@ -23,7 +23,7 @@ def person(name: str, **more) -> Author:
 
 @dataclass
 class Sent:
-    """`bridge.Attachment` of these bytes; `broken` fails that many times half-way."""
+    """`outgoing.Attachment` of these bytes; `broken` fails that many times half-way."""
 
     data: bytes
     name: str = "ordre.pdf"

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from tchap_bridges.bridge import OutgoingDeletion, OutgoingEdit, OutgoingReaction
 from tchap_bridges.errors import BadCredentials, NotReady, Undeliverable, Unsupported
 from tchap_bridges.events import Author, Form, Text, mention
 from tchap_bridges.ids import ChatId, MessageId, PersonId
+from tchap_bridges.outgoing import OutgoingDeletion, OutgoingEdit, OutgoingReaction
 from tchap_bridges.testing.host import FakeHost
 from tchap_bridges.testing.rig import JEANNE, FakeAttachment, until
 from tchap_bridges.testing.slack import events

@@ -27,10 +27,6 @@ from tchap_bridges.bridge import (
     ListsMembers,
     NamesChats,
     OpensFiles,
-    Outgoing,
-    OutgoingDeletion,
-    OutgoingEdit,
-    OutgoingReaction,
     Reacts,
 )
 from tchap_bridges.core import policy
@@ -40,6 +36,7 @@ from tchap_bridges.errors import NotReady
 from tchap_bridges.events import Author, Deletion, Edit, Event, File, Form, Message, Reaction, Text
 from tchap_bridges.i18n import Translator
 from tchap_bridges.ids import ChatId, ConnectionName, FileRef, MessageId, PersonId, RoomId, UserId
+from tchap_bridges.outgoing import Outgoing, OutgoingDeletion, OutgoingEdit, OutgoingReaction
 from tchap_bridges.store.database import Database
 from tchap_bridges.store.sealing import Sealer
 

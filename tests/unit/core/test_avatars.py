@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from tchap_bridges.bridge import Outgoing
 from tchap_bridges.core import clock
 from tchap_bridges.core.avatars import LARGEST, STABLE, kind_of
 from tchap_bridges.core.shares import Unknown, Withdrawn
 from tchap_bridges.events import Author, File, Message, Text
 from tchap_bridges.ids import ChatId, ConnectionName, FileRef, MessageId, PersonId
+from tchap_bridges.outgoing import Outgoing
 from tchap_bridges.web.shares import shares_site
 
 from .stage import ALICE, WHEN, Stage, stage

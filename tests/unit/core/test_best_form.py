@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tchap_bridges.bridge import Outgoing, OutgoingDeletion, OutgoingEdit, OutgoingReaction
 from tchap_bridges.events import Author, Deletion, Edit, Event, Form, Reaction, Text
 from tchap_bridges.ids import ChatId, MessageId, PersonId
+from tchap_bridges.outgoing import Outgoing, OutgoingDeletion, OutgoingEdit, OutgoingReaction
 
 from .stage import WHEN, Stage, stage
 

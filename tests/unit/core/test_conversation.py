@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tchap_bridges.bridge import Direction, Outgoing, OutgoingDeletion, OutgoingReaction
+from tchap_bridges.bridge import Direction
 from tchap_bridges.errors import NotReady, Undeliverable, Unsupported
+from tchap_bridges.outgoing import Outgoing, OutgoingDeletion, OutgoingReaction
 
 from .stage import ROOM, Stage, stage
 

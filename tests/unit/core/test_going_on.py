@@ -9,14 +9,15 @@ from typing import Any
 
 import pytest
 
-from tchap_bridges.bridge import Chat, Destination, Direction, Limits, OutgoingReaction
+from tchap_bridges.bridge import Chat, Destination, Direction, Limits
 from tchap_bridges.core import lanes, outbox, supervisor
 from tchap_bridges.core.links import Links
 from tchap_bridges.core.ports import Upgraded
 from tchap_bridges.core.strangers import HELD, STRANGERS
-from tchap_bridges.errors import BadCredentials, NotReady, Undeliverable
+from tchap_bridges.errors import BadCredentials, NotReady, Undeliverable, Unsupported
 from tchap_bridges.events import Delivery, Outcome
 from tchap_bridges.ids import ChatId, ConnectionName, MessageId, RoomId
+from tchap_bridges.outgoing import OutgoingReaction
 from tchap_bridges.store.database import Database
 from tchap_bridges.store.sealing import Sealer
 
@@ -87,7 +88,7 @@ async def test_a_refused_password_is_no_send_that_may_have_happened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(supervisor, "REFUSED", 0.2)
-    monkeypatch.setattr("tchap_bridges.core.courier.REFUSED", 0.2)
+    monkeypatch.setattr("tchap_bridges.core.ends.REFUSED", 0.2)
 
     def prepare(s: Stage) -> None:
         s.net.limits = Limits(repeatable=False)
@@ -101,7 +102,7 @@ async def test_a_refused_password_is_no_send_that_may_have_happened(
 
 async def test_a_refusal_stands_for_its_time_and_then_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "REFUSED", 0.5)
-    monkeypatch.setattr("tchap_bridges.core.courier.REFUSED", 0.5)
+    monkeypatch.setattr("tchap_bridges.core.ends.REFUSED", 0.5)
     async with stage(tmp_path) as s:
         s.net.shown.failures = [BadCredentials("535")]
         await s.say("un")
@@ -414,3 +415,11 @@ async def test_what_was_given_up_stops_no_read_mark(tmp_path: Path) -> None:
         last = await s.say("deux")
         await s.net.shown.until(1)
         await until(lambda: s.hs.marks and s.hs.marks[-1] == last)
+
+
+async def test_what_a_network_has_no_way_to_show_stops_no_read_mark(tmp_path: Path) -> None:
+    async with stage(tmp_path) as s:
+        s.net.shown.failures = [Unsupported("Sends", "impossible")]
+        said = await s.say("un")
+        await s.shown.until(1)
+        await until(lambda: s.hs.marks == [said])

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from tchap_bridges.bridge import Outgoing
 from tchap_bridges.core import lanes
 from tchap_bridges.core.files import LeftOut, told
 from tchap_bridges.errors import NotReady, Undeliverable
 from tchap_bridges.i18n import Translator, _
 from tchap_bridges.ids import MessageId
+from tchap_bridges.outgoing import Outgoing
 from tchap_bridges.store.database import StoreUnavailable
 
 from .stage import NetConnection, Stage, stage
@@ -85,7 +85,7 @@ async def test_once_over_a_stop_between_the_sending_and_its_record(
         async def never(*_: Any) -> None:
             await asyncio.Event().wait()
 
-        monkeypatch.setattr(s.kernel.courier, "_there", never)
+        monkeypatch.setattr(s.kernel.ends, "_there", never)
         event = await sent(s, "plan.pdf")
         await s.net.shown.until(1)
         assert s.shown.log == []
@@ -98,7 +98,7 @@ async def test_once_when_the_store_is_away_or_its_answer_is_lost(
     tmp_path: Path, opened: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with stage(tmp_path) as s:
-        real, ends = s.kernel.courier._there, ["before", "after"]
+        real, ends = s.kernel.ends._there, ["before", "after"]
 
         async def there(*args: Any) -> None:
             end = ends.pop(0) if ends else ""
@@ -108,7 +108,7 @@ async def test_once_when_the_store_is_away_or_its_answer_is_lost(
             if end == "after":
                 raise StoreUnavailable("committed, and nobody heard")
 
-        monkeypatch.setattr(s.kernel.courier, "_there", there)
+        monkeypatch.setattr(s.kernel.ends, "_there", there)
         event = await sent(s, "plan.pdf")
         async with asyncio.timeout(5):
             while ends:

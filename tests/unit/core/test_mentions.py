@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from tchap_bridges.bridge import Outgoing, OutgoingEdit
 from tchap_bridges.core.ports import Ghost
 from tchap_bridges.events import Text, mention, mentioned
 from tchap_bridges.ids import PersonId
 from tchap_bridges.matrix.html import safe_html
 from tchap_bridges.matrix.pills import MOST, people, read_mentions, user_of, with_pills
+from tchap_bridges.outgoing import Outgoing, OutgoingEdit
 
 from .stage import Stage, stage
 

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from tchap_bridges.bridge import Outgoing
 from tchap_bridges.core import clock, upkeep
 from tchap_bridges.core.secrets import Secrets
 from tchap_bridges.core.shares import Ticket, Tickets, Unknown, Withdrawn, plain_name
 from tchap_bridges.errors import NotReady, Undeliverable
 from tchap_bridges.events import File
 from tchap_bridges.ids import FileRef
+from tchap_bridges.outgoing import Outgoing
 from tchap_bridges.web.shares import shares_site
 
 from .stage import KEY, Stage, stage

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from tchap_bridge_email import fields
 from tchap_bridge_email.compose import Enclosure, Letter, Origin, compose, references, subject
-from tchap_bridges.bridge import Outgoing
 from tchap_bridges.events import Author, Form, Text
 from tchap_bridges.ids import ChatId, MessageId, PersonId
+from tchap_bridges.outgoing import Outgoing
 
 ORIGIN = Origin(address="pont@pont.fr", domain="pont.fr", secret=b"s" * 32)
 FIELDS = {

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 import pytest
 
 from tchap_bridge_email.enclosures import Space, enclose, missing
-from tchap_bridges.bridge import Attachment, Outgoing
 from tchap_bridges.events import Text
 from tchap_bridges.ids import ChatId
+from tchap_bridges.outgoing import Attachment, Outgoing
 from tchap_bridges.testing.rig import FakeAttachment, FakeSteps
 
 

@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 from tchap_bridge_irc import IrcBridge
 from tchap_bridge_irc.config import Flood, IrcConfig
-from tchap_bridges.bridge import Asker, Outgoing, OutgoingDeletion, OutgoingEdit, OutgoingReaction, no_public_address
+from tchap_bridges.bridge import Asker
 from tchap_bridges.errors import BridgeError
 from tchap_bridges.events import Author, Form, Text
 from tchap_bridges.ids import ChatId, MessageId, PersonId, UserId
+from tchap_bridges.outgoing import Outgoing, OutgoingDeletion, OutgoingEdit, OutgoingReaction, no_public_address
 from tchap_bridges.testing.host import FakeHost
 from tchap_bridges.testing.irc_line import Line
 from tchap_bridges.testing.irc_script import MODERN, ScriptedServer

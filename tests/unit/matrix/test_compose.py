@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tchap_bridges.bridge import Outgoing, OutgoingEdit
 from tchap_bridges.events import Author, Form, Text
 from tchap_bridges.matrix import compose
 from tchap_bridges.matrix.ghosts import Profile
+from tchap_bridges.outgoing import Outgoing, OutgoingEdit
 
 PROFILE = Profile("_pont_abc", "Jean <Dupont> (courriel)", "mxc://x/y")
 AUTHOR = Author(person="jean@exemple.fr", name="Jean")

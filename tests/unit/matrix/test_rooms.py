@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 import pytest
 from aiohttp import web
 
-from tchap_bridges.bridge import Outgoing, OutgoingReaction
 from tchap_bridges.errors import NotReady, Undeliverable
 from tchap_bridges.events import Author, Text
 from tchap_bridges.matrix import compose
@@ -17,6 +16,7 @@ from tchap_bridges.matrix.ghosts import Profile, Speaker
 from tchap_bridges.matrix.media import Media, Whole
 from tchap_bridges.matrix.read import ORIGIN
 from tchap_bridges.matrix.rooms import Rooms
+from tchap_bridges.outgoing import Outgoing, OutgoingReaction
 from tchap_bridges.testing.ports import free_port
 
 ROOM, BOT, GHOST = "!r:x", "@_pont_bot:x", "@_pont_abc:x"

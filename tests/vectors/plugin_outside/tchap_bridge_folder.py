@@ -5,22 +5,12 @@ import hashlib
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 
-from tchap_bridges.bridge import (
-    Bridge,
-    Chat,
-    Connection,
-    Destination,
-    Direction,
-    Host,
-    Item,
-    Limits,
-    NamesChats,
-    Outgoing,
-)
+from tchap_bridges.bridge import Bridge, Chat, Connection, Destination, Direction, Host, Item, Limits, NamesChats
 from tchap_bridges.errors import Misconfigured, NotReady, Undeliverable
 from tchap_bridges.events import Author, Message, Text
 from tchap_bridges.fields import LocalPath, Section
 from tchap_bridges.ids import ChatId, MessageId, PersonId
+from tchap_bridges.outgoing import Outgoing
 
 
 class FolderConfig(Section):
