@@ -102,8 +102,9 @@ class SlackConnection(Connection, Edits, Deletes, Reacts, NamesChats, ListsMembe
                 queues = Queues(tasks)
 
                 async def hello() -> None:
+                    away = self._session is None
                     for linked in await self._host.chats():
-                        await queues.put(linked.chat, partial(self._catch_up, catch_up, linked.chat))
+                        await queues.put(linked.chat, partial(self._catch_up, catch_up, linked.chat, away=away))
                     self._session = session
                     self._host.up(team)
 
@@ -123,11 +124,11 @@ class SlackConnection(Connection, Edits, Deletes, Reacts, NamesChats, ListsMembe
         me = Me(*(values.string(said, key) for key in ("user_id", "bot_id", "team_id", "url")))
         return me, values.string(said, "user"), values.string(said, "team")
 
-    async def _catch_up(self, catch_up: CatchUp, chat: ChatId) -> None:
+    async def _catch_up(self, catch_up: CatchUp, chat: ChatId, *, away: bool) -> None:
         """What breaks in the middle begins again: events wait behind it, unacknowledged."""
         while True:
             try:
-                return await catch_up.run(chat)
+                return await catch_up.run(chat, away=away)
             except NotReady as later:
                 await asyncio.sleep(min(later.retry_after or 1.0, 60.0))
 

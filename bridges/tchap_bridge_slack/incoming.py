@@ -127,11 +127,8 @@ class Incoming:
         if events and not any(new) and message.get("edited") and not self._me.said(message):
             for told in convert.edit_of(chat, message, self._people):
                 await self.tell(told)
-        if not self._me.said(message):
-            root = values.string(message, "thread_ts")
-            mark.note(ts, words, root if root != ts else "")
-        elif float(ts) > float(mark.cursor or 0):
-            mark.cursor = ts
+        root = values.string(message, "thread_ts")
+        mark.note(ts, "" if self._me.said(message) else words, root if root != ts else "")
         await self._marks.save(chat)
 
     async def tell(self, told: Told) -> bool:
@@ -147,10 +144,8 @@ class Incoming:
         match told.event:
             case Message(id=ts, echo=echo):
                 root = values.string(event, "thread_ts")
-                if echo or not TS.fullmatch(ts):
-                    mark.cursor = max(mark.cursor, ts, key=lambda one: float(one or 0))
-                else:
-                    mark.note(ts, convert.words_hash(event), root if root != ts and TS.fullmatch(root) else "")
+                words = "" if echo else convert.words_hash(event)
+                mark.note(ts, words, root if root != ts and TS.fullmatch(root) else "")
             case Edit(target=ts):
                 if ts in mark.seen:
                     words = convert.words_hash(values.mapping(event.get("message")))
