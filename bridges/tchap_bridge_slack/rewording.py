@@ -50,10 +50,7 @@ class Rewording:
                 link = await edit.link_to_text()
             except Undeliverable:
                 link = ""
-            last = posts[len(parts) - 1]
-            room = composing.TEXT_BYTES - len(link) - 10
-            short = last.text.encode()[:room].decode(errors="ignore").rsplit("<", 1)[0].rstrip()
-            posts = [*posts[: len(parts) - 1], composing.Post(f"{short} … {link}".strip(), [])]
+            posts = [*posts[: len(parts) - 1], composing.cut_short(posts[len(parts) - 1], link)]
         for n, part in enumerate(parts):
             post = posts[n] if n < len(posts) else composing.Post(_REST, [])
             await self._update(channel, part, post, main=n == 0)
@@ -110,9 +107,9 @@ class Rewording:
                 for one in values.each((await self._message(channel, part)).get("files"))
                 if values.mapping(one).get("user") == self._me.user
             ]
-            await self._gone_is_fine("chat.delete", client.chat_delete, channel=channel, ts=part)
-            for file in files:
+            for file in files:  # while the message is there it says which ones: a later attempt asks it again
                 await self._gone_is_fine("files.delete", client.files_delete, file=file)
+            await self._gone_is_fine("chat.delete", client.chat_delete, channel=channel, ts=part)
 
     async def _gone_is_fine(self, method: str, call: Any, **arguments: str) -> None:
         try:
