@@ -8,6 +8,7 @@ show that somebody writes: Slack has no method for it, so `ShowsTyping` is missi
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 
@@ -160,7 +161,9 @@ class SlackConnection(Connection, Edits, Deletes, Reacts, NamesChats, ListsMembe
 
     async def find(self, argument: str, options: Mapping[str, str], asker: Asker) -> Chat:
         del asker
-        chat = await self._live.finding.find(argument, options)
+        session = self._live
+        found = await session.finding.find(argument, options)
+        chat = replace(found, id=ChatId(session.linked_as(found.id)))
         if await self._host.linked(chat.id) is None:
             await self._marks.begin(chat.id, f"{self._api.now():.6f}")
         return chat
@@ -181,6 +184,7 @@ class _Session:
     def __init__(self, me: Me, incoming: Incoming, posting: Posting, rewording: Rewording, finding: Finding) -> None:
         self.me = me
         self.where = incoming.where
+        self.linked_as = incoming.linked_as
         self.posting = posting
         self.rewording = rewording
         self.finding = finding
