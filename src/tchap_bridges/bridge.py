@@ -199,15 +199,16 @@ class Outgoing:
     ``in_thread``: it was said in a thread; else ``thread`` is no more than the answers above a plain answer.
     ``foreign``: it was said on a third network, neither this one nor the room's side: worth a word beside the name.
     ``title`` is that of the conversation, also for an answer in it; its first words where nobody has named it.
-    ``late``: it belongs before messages that are already shown. ``answered`` wrote what is answered, when that came
-    from this very chat: where a chat has no members, the answer goes to them. ``link_to_text`` makes a URL of the whole
-    text, as `Attachment.link` does of a file and with its errors, for a network where it has to be shortened; people
-    read there what it says after the last edit. ``avatar`` is the author's picture, to be read, where their network
-    gives one; no message waits for it long. ``link_to_avatar`` makes a URL of it, for a network that shows pictures by
-    URL: a small image that anybody can fetch; the same for days for one author, another one when the picture changes.
-    None where there is no picture, no public address, or the picture is not everybody's to see: never an error.
-    ``text.html`` may name people of this very network as `events.mention` does; everybody else's names are plain.
-    ``past`` as in `events.Message`: a network that can give a message another time than now gives it ``at``.
+    ``at`` is in the zone in which the operator's people are told times. ``late``: it belongs before messages that are
+    already shown. ``answered`` wrote what is answered, when that came from this very chat: where a chat has no members,
+    the answer goes to them. ``link_to_text`` makes a URL of the whole text, as `Attachment.link` does of a file and
+    with its errors, for a network where it has to be shortened; people read there what it says after the last edit.
+    ``avatar`` is the author's picture, to be read, where their network gives one; no message waits for it long.
+    ``link_to_avatar`` makes a URL of it, for a network that shows pictures by URL: a small image that anybody can
+    fetch; the same for days for one author, another one when the picture changes. None where there is no picture, no
+    public address, or the picture is not everybody's to see: never an error. ``text.html`` may name people of this very
+    network as `events.mention` does; everybody else's names are plain. ``past`` as in `events.Message`: a network that
+    can give a message another time than now gives it ``at``.
     """
 
     key: str

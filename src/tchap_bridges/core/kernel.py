@@ -222,6 +222,7 @@ class Kernel:
             ),
             labels=labels,
             home=options.home,
+            zone=options.zone,
         )
         self.courier = Courier(
             db=db,

@@ -5,7 +5,9 @@ Ids are the target's own, found through its copies; names are those of today; fi
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime, tzinfo
 from functools import partial
 
 from tchap_bridges.bridge import Connection, Outgoing
@@ -71,7 +73,10 @@ class RowSteps:
 
 
 class Resolver:
-    """``labels`` is how each connection's people are marked, ``home`` how the Matrix side is called."""
+    """``labels`` is how each connection's people are marked, ``home`` how the Matrix side is called.
+
+    ``zone`` is the one in which people are told times.
+    """
 
     def __init__(
         self,
@@ -86,6 +91,7 @@ class Resolver:
         mentions: Mentions,
         labels: Mapping[ConnectionName, str],
         home: str,
+        zone: tzinfo,
     ) -> None:
         self._db = db
         self._sealer = sealer
@@ -97,6 +103,7 @@ class Resolver:
         self._mentions = mentions
         self._labels = labels
         self._home = home
+        self._zone = zone
 
     async def outgoing(self, row: Row, way: Way, message: Row, event: Message, steps: RowSteps) -> Outgoing:
         target = way.target
@@ -111,7 +118,7 @@ class Resolver:
             chat=way.chat,
             author=author,
             network=network,
-            at=event.at,
+            at=_in_zone(event.at, self._zone),
             text=await self.text(event.text, message, way),
             steps=steps,
             files=self._files.of(message, event, partial(self._shares.link, message["id"], way.link)),
@@ -249,3 +256,9 @@ def first_words(text: str) -> str | None:
     if len(line) > TITLE:
         line = (line[:TITLE].rpartition(" ")[0] or line[:TITLE]).rstrip(" ,;:") + " …"
     return line or None
+
+
+def _in_zone(at: datetime, zone: tzinfo) -> datetime:
+    with suppress(OverflowError):  # a network may date its messages in the first year of all, or the last
+        at = at.astimezone(zone)
+    return at

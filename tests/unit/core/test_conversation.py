@@ -1,7 +1,9 @@
 """What crosses a room, and how: messages, threads, edits, deletions, reactions, each once and in order."""
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -95,6 +97,19 @@ async def test_a_late_parent_joins_the_thread_marked(tmp_path: Path) -> None:
         assert (reply.thread, reply.late) == ((), False)
         assert parent.thread == ("$ours1",)
         assert parent.late
+
+
+async def test_times_are_those_of_the_house(tmp_path: Path) -> None:
+    """A network that says a time in words says the one that its readers' clocks show."""
+    async with stage(tmp_path, nets=("net", "bis"), zone=ZoneInfo("Europe/Paris")) as s:
+        await s.link("#c", net="bis")
+        summer = datetime(2026, 7, 1, 22, 30, tzinfo=UTC)
+        await s.net.say("en été", at=summer)
+        (shown,) = await s.nets["bis"].shown.until(1)
+        assert shown.at == summer
+        assert f"{shown.at:%d/%m %H:%M}" == "02/07 00:30"
+        await s.net.say("à la fin des temps", at=datetime.max.replace(tzinfo=UTC))
+        assert len(await s.nets["bis"].shown.until(2)) == 2
 
 
 async def test_replies_only(tmp_path: Path) -> None:
