@@ -23,6 +23,8 @@ from tchap_bridges.ids import ChatId, MessageId
 
 MOST_NAMES = 5000
 """Names lent to us that are remembered, so that what was said under them is known for our own."""
+TYPING_SECONDS = 3.0
+"""How often it is said of one chat that somebody writes (IRCv3 typing)."""
 _LONGEST_ID = 500
 _TEXT_LINK = Callable[[], Awaitable[str]]
 
@@ -37,6 +39,8 @@ class Voice:
         self._began = time.time_ns()  # no two sessions of ours give one number twice
         self._numbers = itertools.count(1)
         self._no_relay: set[str] = set()  # channels and nicks for which the server has refused it
+        self._may_type: dict[ChatId, float] = {}
+        self._may_type_at_all = 0.0
         self.lent: dict[str, None] = {}
         """Folded names under which we have spoken, the last at the end."""
 
@@ -98,8 +102,11 @@ class Voice:
         return next((MessageId(line.tags["msgid"]) for line in heard if "msgid" in line.tags), None)
 
     def typing(self, chat: ChatId, *, active: bool) -> None:
-        """One nick of ours types for everybody."""
-        if self._session.has("message-tags"):
+        """One nick of ours types for everybody; seldom enough for the words, which leave by the same door."""
+        now = time.monotonic()
+        if self._session.has("message-tags") and now >= max(self._may_type.get(chat, now), self._may_type_at_all):
+            self._may_type[chat] = now + TYPING_SECONDS
+            self._may_type_at_all = now + 2 * self._config.flood.seconds
             tags = {"+typing": "active" if active else "done"}
             self._session.put(Line("TAGMSG", (chat,), tags=tags), target=chat, priority=Priority.LATE)
 
@@ -170,6 +177,8 @@ class Voice:
         """Under the author's own name; None when the server refuses that, and nothing has been shown."""
         session, chat = self._session, message.chat
         space = min(self._room(chat, seen_as=name), self._room(chat) - len(name) - 1)
+        if space < LEAST_ROOM:
+            return None
         head, action = convert.said_by(message, named=False), message.form is Form.EMOTE
         lines, whole = convert.laid_out("" if action else head, words, space, most=self._config.lines, action=action)
         if not whole:
