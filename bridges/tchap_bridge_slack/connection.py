@@ -102,8 +102,7 @@ class SlackConnection(Connection, Edits, Deletes, Reacts, NamesChats, ListsMembe
             async with crew() as tasks:
                 queues = Queues(tasks)
 
-                async def hello() -> None:
-                    away = self._session is None
+                async def hello(away: bool) -> None:
                     for linked in await self._host.chats():
                         await queues.put(linked.chat, partial(self._catch_up, catch_up, linked.chat, away=away))
                     self._session = session
