@@ -6,7 +6,7 @@ A reaction is the bot's, one for each emoji: it is set with the first of our peo
 import asyncio
 import hmac
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from tchap_bridge_slack import composing, values
@@ -21,6 +21,8 @@ from tchap_bridges.i18n import _
 from tchap_bridges.ids import MessageId
 
 _GONE: Final = frozenset({"message_not_found", "thread_not_found", "no_reaction", "bad_timestamp"})
+MOST_REACTED: Final = 500
+"""Messages of a channel of which it is remembered who reacted; what is older has but one of us behind it."""
 _REST: Final = "⋯"
 """What stands in a part whose words have moved up: it may be needed again."""
 
@@ -132,8 +134,9 @@ class Rewording:
         return None if reaction.removed else MessageId(f"reaction {ts} {name} {who}")
 
     async def _count(self, reaction: OutgoingReaction, channel: str, ts: str, name: str) -> None:
-        key = f"reactions.{reaction.chat}.{ts}"
-        behind: dict[str, list[str]] = json.loads(await self._host.kv.get(key) or "{}")
+        key = f"reactions.{reaction.chat}"
+        of_chat: dict[str, dict[str, list[str]]] = json.loads(await self._host.kv.get(key) or "{}")
+        behind = of_chat.get(ts, {})
         who = self._who(reaction.author.person if reaction.author else "")
         people = [one for one in behind.get(name, []) if one != who]
         client, arguments = self._api.client, {"channel": channel, "name": name, "timestamp": ts}
@@ -143,12 +146,11 @@ class Rewording:
         else:
             await self._gone_is_fine("reactions.add", client.reactions_add, **arguments)
             people = [*people, who]
-        await self._keep(key, behind, name, people)
-
-    async def _keep(self, key: str, behind: dict[str, list[str]], name: str, people: Sequence[str]) -> None:
-        left = {one: many for one, many in {**behind, name: list(people)}.items() if many}
-        if left != behind:
-            await self._host.kv.set(key, json.dumps(left) if left else "")
+        left = {one: many for one, many in {**behind, name: people}.items() if many}
+        if left == behind:
+            return
+        kept = {one: names for one, names in {**of_chat, ts: left}.items() if names}
+        await self._host.kv.set(key, json.dumps(dict(sorted(kept.items())[-MOST_REACTED:])))
 
     def _who(self, person: str) -> str:
         """Somebody, without saying who."""
