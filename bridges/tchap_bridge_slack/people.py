@@ -6,7 +6,7 @@ What Slack does not tell is shown by its id: no message waits for a name, unless
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from tchap_bridge_slack import values
@@ -20,6 +20,7 @@ from tchap_bridges.ids import FileRef, PersonId
 MOST: Final = 20_000
 MOST_NAMED: Final = 50
 """Names that are asked for because of one message: Slack tells a hundred a minute, and all channels wait for them."""
+_PAGE: Final = 1_000
 STALE: Final = 6 * 3600.0  # seconds after which what Slack says is asked for again
 _PERSON = re.compile(r"[UW][A-Z0-9]{2,20}")
 _PLACE = re.compile(r"[CGD][A-Z0-9]{2,20}")
@@ -78,6 +79,21 @@ class Directory:
                 left -= 1
                 await (self.place(id_) if kind == "place" else self._learn_person(id_))
         await self.learn_emoji()
+
+    async def learn_people(self, ids: Iterable[str]) -> None:
+        """Those who have these ids, however many: beyond a few, by the list of all. Raises `NotReady`."""
+        unknown = [one for one in ids if not self._is_fresh(self._people, one)]
+        if len(unknown) > MOST_NAMED:
+            client = self._api.client
+
+            def page(cursor: str) -> Awaitable[Any]:
+                return client.users_list(limit=_PAGE, cursor=cursor or None)
+
+            async for said in self._api.pages("users.list", page, most=MOST // _PAGE):
+                for user in values.each(said.get("members")):
+                    self.changed(user)
+        for id_ in [one for one in unknown if not self._is_fresh(self._people, one)][:MOST_NAMED]:
+            await self._learn_person(id_)
 
     @staticmethod
     def _is_fresh(known: Mapping[str, tuple[float, Profile]], id_: str) -> bool:

@@ -1,9 +1,14 @@
 """What is asked of Slack to give things their names: no more than may be, and once more when it did not answer."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from tchap_bridge_slack.people import MOST_NAMED
+from tchap_bridges.testing.host import FakeHost
 from tchap_bridges.testing.rig import until
+from tchap_bridges.testing.slack import Slack
 from tchap_bridges.testing.slack.model import Message
 
 from .conftest import World
@@ -42,3 +47,14 @@ async def test_emoji_and_groups_are_asked_for_again(world: World) -> None:
     from_a_robot(world, f"<!subteam^{group.id}> :fete:")
     (message,) = await world.rig.hears()
     assert message.text.plain == "@admins 🎉"
+
+
+async def test_who_is_in_a_large_channel_is_asked_for_at_once(working: Callable[..., Any], slack: Slack) -> None:
+    """One by one they would take Slack's answers from everybody who speaks meanwhile."""
+    slack.sockets.keep_for = 0.0
+    for n in range(3 * MOST_NAMED):
+        slack.workspace.join("#general", slack.workspace.add_user(f"p{n}", display_name=f"Personne {n}"))
+    async with working(FakeHost()) as world:
+        found = await world.rig.connection.members(world.rig.chat.id)
+        assert {f"Personne {n}" for n in range(3 * MOST_NAMED)} <= {one.name for one in found}
+        assert len(world.asked("users.info")) <= MOST_NAMED
