@@ -200,6 +200,12 @@ def said_by(message: Outgoing, *, named: bool = True) -> str:
     return " ".join(heads)
 
 
+def looks_said(line: str) -> bool:
+    """Whether a line begins as one that a relay says in somebody's name: whose it is has to stand before it then."""
+    shown = "".join(char for char in formatting.strip(line) if char.isprintable())
+    return shown.lstrip().startswith(("<", "* "))
+
+
 def words_of(message: Outgoing, t: Translator, *, formatted: bool, notes: Sequence[str] = ()) -> list[str]:
     """A message's own words, a line for each of its lines: title, text, and where its files are."""
     title = one_line(message.title) if message.title and not message.thread else ""

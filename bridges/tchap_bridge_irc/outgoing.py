@@ -131,7 +131,10 @@ class Voice:
         return [one for one in ids if not one.startswith(convert.SYNTHETIC)] or ids[:1]
 
     async def _packed(self, message: Outgoing, words: Sequence[str], space: int) -> list[list[Piece]] | None:
-        """The batches of a message that has several lines or one that is too long; None when one line holds it."""
+        """The batches of a message that has several lines or one that is too long; None when one line holds it.
+
+        And None when a line of it would pass for somebody else's: who cannot see batches sees each by itself.
+        """
         session, most = self._session, self._config.lines
         allowed = multiline.Allowance(
             bytes=max(session.option(multiline.CAP, "max-bytes") or 4096, LEAST_ROOM),
@@ -140,7 +143,7 @@ class Voice:
         head = convert.said_by(message)
         packs = multiline.packs([f"{head} {words[0]}" if head else words[0], *words[1:]], space, allowed)
         pieces = [piece for pack in packs for piece in pack]
-        if len(pieces) <= 1:
+        if len(pieces) <= 1 or any(convert.looks_said(piece.text) for piece in pieces[1:]):
             return None
         if len(pieces) > most:
             kept = [piece.text for piece in pieces[:most]]
