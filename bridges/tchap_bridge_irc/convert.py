@@ -12,7 +12,7 @@ from tchap_bridge_irc import formatting, markup
 from tchap_bridge_irc.batches import Batch, multiline
 from tchap_bridge_irc.difference import difference
 from tchap_bridge_irc.isupport import Isupport
-from tchap_bridge_irc.splitting import split
+from tchap_bridge_irc.splitting import LEAST_ROOM, LEAST_TEXT, split
 from tchap_bridge_irc.wire import Line, Source, clean, cut
 from tchap_bridges.events import Author, ChatChanged, Deletion, Event, Form, Message, Reaction, Text, Typing
 from tchap_bridges.i18n import Translator, _
@@ -200,6 +200,12 @@ def said_by(message: Outgoing, *, named: bool = True) -> str:
     return " ".join(heads)
 
 
+def looks_said(line: str) -> bool:
+    """Whether a line begins as one that a relay says in somebody's name: whose it is has to stand before it then."""
+    shown = "".join(char for char in formatting.strip(line) if char.isprintable())
+    return shown.lstrip().startswith(("<", "* "))
+
+
 def words_of(message: Outgoing, t: Translator, *, formatted: bool, notes: Sequence[str] = ()) -> list[str]:
     """A message's own words, a line for each of its lines: title, text, and where its files are."""
     title = one_line(message.title) if message.title and not message.thread else ""
@@ -211,8 +217,9 @@ def words_of(message: Outgoing, t: Translator, *, formatted: bool, notes: Sequen
 def laid_out(head: str, words: Sequence[str], room: int, *, most: int, action: bool = False) -> tuple[list[str], bool]:
     """Words as lines of at most ``room`` bytes, ``most`` of them; and whether all is in them.
 
-    Every line bears the name of whoever speaks: lines of others may come between.
+    Every line bears the name of whoever speaks: lines of others may come between. It is cut where it leaves no room.
     """
+    head = _cut_head(head, room - 1 - (LEAST_ROOM if action else LEAST_TEXT))
     space = room - len(head.encode()) - 1 if head else room
     shown: list[str] = []
     whole = True
@@ -222,6 +229,14 @@ def laid_out(head: str, words: Sequence[str], room: int, *, most: int, action: b
         shown += [f"{head} {piece.text}" if head else piece.text for piece in found.pieces]
         whole = whole and not found.rest
     return shown, whole
+
+
+def _cut_head(head: str, size: int) -> str:
+    """At most ``size`` bytes of it, 0 or more; a name that is cut is closed all the same."""
+    if len(head.encode()) <= size:
+        return head
+    short = cut(head, max(size - len("…>".encode()), 0))
+    return f"{short}…>" if short.startswith("<") and ">" not in short else short
 
 
 def correction(edit: OutgoingEdit, t: Translator) -> list[str]:

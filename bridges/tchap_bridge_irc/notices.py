@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from tchap_bridge_irc import formatting
 from tchap_bridges.i18n import Phrase, _, ngettext
 
 LEAST_ABSENCE = 60.0
@@ -41,7 +42,7 @@ def told(reason: str, remedy: str) -> Phrase:
 
 def kicked(channel: str, by: str, why: str, seconds: float) -> Phrase:
     """We were put out."""
-    why = why.strip()[:200]
+    why = formatting.strip(why).strip()[:200]
     back = duration(seconds)
     if why and why != by:
         return _(

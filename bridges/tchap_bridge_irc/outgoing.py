@@ -9,19 +9,22 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from tchap_bridge_irc import convert, multiline, relaying
 from tchap_bridge_irc.config import IrcConfig
+from tchap_bridge_irc.confirmed import Confirmed, Post, cut_short
 from tchap_bridge_irc.flood import Priority
 from tchap_bridge_irc.refusals import Refused
 from tchap_bridge_irc.session import Session
 from tchap_bridge_irc.splitting import LEAST_ROOM, Piece, room
 from tchap_bridge_irc.wire import Line, Unsendable
-from tchap_bridges.errors import Undeliverable, Unsupported
+from tchap_bridges.errors import NotReady, Undeliverable, Unsupported
 from tchap_bridges.events import Form
 from tchap_bridges.i18n import Translator, _
 from tchap_bridges.ids import ChatId, MessageId
-from tchap_bridges.outgoing import Attachment, Outgoing, OutgoingDeletion, OutgoingEdit, OutgoingReaction
+from tchap_bridges.outgoing import Attachment, Outgoing, OutgoingDeletion, OutgoingEdit, OutgoingReaction, Steps
 
 MOST_NAMES = 5000
 """Names lent to us that are remembered, so that what was said under them is known for our own."""
+TYPING_SECONDS = 3.0
+"""How often it is said of one chat that somebody writes (IRCv3 typing)."""
 _LONGEST_ID = 500
 _TEXT_LINK = Callable[[], Awaitable[str]]
 
@@ -36,6 +39,8 @@ class Voice:
         self._began = time.time_ns()  # no two sessions of ours give one number twice
         self._numbers = itertools.count(1)
         self._no_relay: set[str] = set()  # channels and nicks for which the server has refused it
+        self._may_type: dict[ChatId, float] = {}
+        self._may_type_at_all = 0.0
         self.lent: dict[str, None] = {}
         """Folded names under which we have spoken, the last at the end."""
 
@@ -47,20 +52,20 @@ class Voice:
             return ()
         tags = self._answers(message.reply_to)
         if (name := self._borrowed(message)) is not None:
-            heard = await self._relayed(message, words, name, tags)
-            if heard is not None:
-                return self._ids(heard)
+            ids = await self._relayed(message, words, name, tags)
+            if ids is not None:
+                return ids
         most, space = self._config.lines, self._room(message.chat)
         action = message.form is Form.EMOTE and message.author is None
         if self._session.has(multiline.CAP, "batch") and not action and message.form is not Form.EMOTE:
             packed = await self._packed(message, words, space)
             if packed is not None:
-                return self._ids(await self._sent_packed(message.chat, packed, tags))
+                return await self._sent(self._batches(message.chat, packed, tags), message.chat, message.steps)
         head = convert.said_by(message)
         lines, whole = convert.laid_out(head, words, space, most=most, action=action)
         if not whole:
             lines[-1] = await self._rest(head, lines[-1], space, message.link_to_text)
-        return self._ids(await self._sent(message.chat, lines, tags))
+        return await self._sent(_posts(message.chat, lines, tags), message.chat, message.steps)
 
     async def edit(self, edit: OutgoingEdit) -> None:
         """What has changed, as people write it; nothing is said when nothing has."""
@@ -71,7 +76,7 @@ class Voice:
         lines, whole = convert.laid_out(head, words, space, most=self._config.lines)
         if not whole:
             lines[-1] = await self._rest(head, lines[-1], space, edit.link_to_text)
-        await self._sent(edit.chat, lines, self._answers(edit.target))
+        await self._sent(_posts(edit.chat, lines, self._answers(edit.target)), edit.chat, None)
 
     async def delete(self, deletion: OutgoingDeletion) -> None:
         session = self._session
@@ -97,22 +102,39 @@ class Voice:
         return next((MessageId(line.tags["msgid"]) for line in heard if "msgid" in line.tags), None)
 
     def typing(self, chat: ChatId, *, active: bool) -> None:
-        """One nick of ours types for everybody."""
-        if self._session.has("message-tags"):
+        """One nick of ours types for everybody; seldom enough for the words, which leave by the same door."""
+        now = time.monotonic()
+        if self._session.has("message-tags") and now >= max(self._may_type.get(chat, now), self._may_type_at_all):
+            self._may_type[chat] = now + TYPING_SECONDS
+            self._may_type_at_all = now + 2 * self._config.flood.seconds
             tags = {"+typing": "active" if active else "done"}
             self._session.put(Line("TAGMSG", (chat,), tags=tags), target=chat, priority=Priority.LATE)
 
     # Ways to say it
 
-    async def _sent(self, chat: str, lines: Sequence[str], tags: Mapping[str, str]) -> list[Line]:
-        heard: list[Line] = []
-        for n, text in enumerate(lines):
-            line = Line("PRIVMSG", (chat, text), tags=tags if n == 0 else {})
-            heard += await self._session.ask([line], chat)
-        return heard
+    async def _sent(self, posts: Sequence[Post], chat: str, steps: Steps | None) -> list[MessageId]:
+        """One after the other, those that an earlier attempt left unsaid. Returns the ids of all."""
+        confirmed = Confirmed(steps, posts)
+        await confirmed.begin()
+        ids: list[MessageId] = []
+        for n, post in enumerate(posts):
+            if (there := confirmed.id(n)) is None:
+                try:
+                    heard = await self._session.ask(post, chat)
+                except NotReady:
+                    if n and steps is None:
+                        raise cut_short() from None
+                    raise
+                there = self._id(heard)
+                await confirmed.done(n, there)
+            ids.append(there)
+        return [one for one in ids if not one.startswith(convert.SYNTHETIC)] or ids[:1]
 
     async def _packed(self, message: Outgoing, words: Sequence[str], space: int) -> list[list[Piece]] | None:
-        """The batches of a message that has several lines or one that is too long; None when one line holds it."""
+        """The batches of a message that has several lines or one that is too long; None when one line holds it.
+
+        And None when a line of it would pass for somebody else's: who cannot see batches sees each by itself.
+        """
         session, most = self._session, self._config.lines
         allowed = multiline.Allowance(
             bytes=max(session.option(multiline.CAP, "max-bytes") or 4096, LEAST_ROOM),
@@ -121,7 +143,7 @@ class Voice:
         head = convert.said_by(message)
         packs = multiline.packs([f"{head} {words[0]}" if head else words[0], *words[1:]], space, allowed)
         pieces = [piece for pack in packs for piece in pack]
-        if len(pieces) <= 1:
+        if len(pieces) <= 1 or any(convert.looks_said(piece.text) for piece in pieces[1:]):
             return None
         if len(pieces) > most:
             kept = [piece.text for piece in pieces[:most]]
@@ -129,17 +151,15 @@ class Voice:
             packs = multiline.packs(kept, space, allowed)
         return packs
 
-    async def _sent_packed(self, chat: str, packs: Sequence[Sequence[Piece]], tags: Mapping[str, str]) -> list[Line]:
-        heard: list[Line] = []
+    def _batches(self, chat: str, packs: Sequence[Sequence[Piece]], tags: Mapping[str, str]) -> list[Post]:
+        posts: list[Post] = []
         for pack in packs:
-            reference = f"m{next(self._numbers)}"
             if len(pack) == 1:
-                answer = await self._session.ask([Line("PRIVMSG", (chat, pack[0].text), tags=tags)], chat)
+                posts.append([Line("PRIVMSG", (chat, pack[0].text), tags=tags)])
             else:
-                answer = await self._session.ask(list(multiline.batch(pack, chat, reference, tags)), chat)
-            heard += answer[:1] if len(pack) > 1 else answer
+                posts.append(list(multiline.batch(pack, chat, f"m{next(self._numbers)}", tags)))
             tags = {}
-        return heard
+        return posts
 
     def _borrowed(self, message: Outgoing) -> str | None:
         """The name under which it may be said as its author's own."""
@@ -156,26 +176,25 @@ class Voice:
 
     async def _relayed(
         self, message: Outgoing, words: Sequence[str], name: str, tags: Mapping[str, str]
-    ) -> list[Line] | None:
+    ) -> list[MessageId] | None:
         """Under the author's own name; None when the server refuses that, and nothing has been shown."""
         session, chat = self._session, message.chat
         space = min(self._room(chat, seen_as=name), self._room(chat) - len(name) - 1)
+        if space < LEAST_ROOM:
+            return None
         head, action = convert.said_by(message, named=False), message.form is Form.EMOTE
         lines, whole = convert.laid_out("" if action else head, words, space, most=self._config.lines, action=action)
         if not whole:
             lines[-1] = await self._rest(head, lines[-1], space, message.link_to_text)
         self._remember(name)
-        heard: list[Line] = []
-        for n, text in enumerate(lines):
-            line = Line("RELAYMSG", (chat, name, text), tags=tags if n == 0 else {})
-            try:
-                heard += await session.ask([line], chat)
-            except Refused as why:
-                if n:
-                    raise
-                self._no_relay.add(chat if why.code == "PRIVS_NEEDED" else session.support.fold(name))
-                return None
-        return heard
+        posts = [[Line("RELAYMSG", (chat, name, text), tags=tags if n == 0 else {})] for n, text in enumerate(lines)]
+        try:
+            return await self._sent(posts, chat, message.steps)
+        except Refused as why:
+            if message.steps.get("event.0") is not None:
+                raise
+            self._no_relay.add(chat if why.code == "PRIVS_NEEDED" else session.support.fold(name))
+            return None
 
     def _remember(self, name: str) -> None:
         folded = self._session.support.fold(name)
@@ -186,9 +205,10 @@ class Voice:
 
     # Details
 
-    def _ids(self, heard: Sequence[Line]) -> list[MessageId]:
-        found = [MessageId(line.tags["msgid"]) for line in heard if "msgid" in line.tags]
-        return found or [MessageId(f"{convert.SYNTHETIC}{self._began}-{next(self._numbers)}")]
+    def _id(self, heard: Sequence[Line]) -> MessageId:
+        """The network's id, on the first line that bears one; else one of ours."""
+        found = next((line.tags["msgid"] for line in heard if "msgid" in line.tags), None)
+        return MessageId(found or f"{convert.SYNTHETIC}{self._began}-{next(self._numbers)}")
 
     def _answers(self, target: MessageId | None) -> dict[str, str]:
         """The tags that name what is answered: the one of today and the draft's, for both are read."""
@@ -227,3 +247,8 @@ class Voice:
         except Undeliverable:  # the operator has given no public address
             address = f"{last} …"
         return convert.shortened(address if len(address.encode()) <= size else f"{last} …", size)
+
+
+def _posts(chat: str, lines: Sequence[str], tags: Mapping[str, str]) -> list[Post]:
+    """Each line by itself; what is answered is named by the first."""
+    return [[Line("PRIVMSG", (chat, text), tags=tags if n == 0 else {})] for n, text in enumerate(lines)]

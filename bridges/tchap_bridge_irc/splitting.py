@@ -22,6 +22,8 @@ _LONGEST_USER, _LONGEST_HOST = 20, 63
 """What is reckoned with while the server has not shown us ourselves (multiline, "Splitting long lines")."""
 
 _ACTION, _END = "\x01ACTION ", "\x01"
+LEAST_TEXT = LEAST_ROOM - len(_ACTION) - len(_END)
+"""Bytes that words need, whatever is around them."""
 _CODE = re.compile(
     "\x03(?:[0-9]{1,2}(?:,[0-9]{1,2})?)?|\x04(?:[0-9A-Fa-f]{6}(?:,[0-9A-Fa-f]{6})?)?|[\x02\x0f\x11\x16\x1d\x1e\x1f]"
 )
@@ -72,7 +74,7 @@ def split(text: str, room: int, *, action: bool = False, lines: int | None = Non
     out. ``action``: framed as CTCP ACTION, each piece. ``lines``: so many pieces at most, the others are in `rest`.
     """
     frame = len(_ACTION) + len(_END) if action else 0
-    if room - frame < LEAST_ROOM - len(_ACTION) - len(_END):
+    if room - frame < LEAST_TEXT:
         raise ValueError(f"no room for a text: {room} bytes")
     style, pieces = Style(), []
     for line in _NEWLINE.split(text):

@@ -18,7 +18,7 @@ from tchap_bridges.i18n import _, ngettext
 from tchap_bridges.ids import PersonId
 
 OVERLAP: Final = 900.0
-"""Seconds before the last message that are read again: two sockets tell things in no certain order."""
+"""Seconds before the last message that are always read again: two sockets tell things in no certain order."""
 _PAGE: Final = 200
 _MOST_COUNTED: Final = 10_000
 
@@ -33,7 +33,8 @@ class Teller(Protocol):
 class _Found(NamedTuple):
     messages: list[Json]
     left: int  # older ones that are only counted
-    oldest: float  # from here on, everything is in ``messages``
+    oldest: float  # from here on, everything is in ``messages`` that is in no thread
+    threads: set[str]  # … and everything in these
 
 
 class CatchUp:
@@ -46,17 +47,20 @@ class CatchUp:
         self._teller = teller
         self._where = where
 
-    async def run(self, chat: str) -> None:
-        """Raises `NotReady` when Slack or the core cannot now: then it begins again."""
+    async def run(self, chat: str, *, away: bool) -> None:
+        """Raises `NotReady` when Slack or the core cannot now: then it begins again.
+
+        ``away``: nobody listened for a while. Then all that is remembered is looked at again, for answers and changes.
+        """
         mark = await self._marks.of(chat)
         if not mark.cursor:
             return await self._marks.begin(chat, f"{self._api.now():.6f}")
         try:
-            found = await self._gather(self._where(chat), mark)
+            found = await self._gather(self._where(chat), mark, away=away)
         except Refused as refused:
             said = _("⚠ Ce canal Slack ne se lit plus : {why}. {remedy}", why=refused.reason, remedy=refused.remedy)
-            event = convert.notice(chat, mark.cursor, said, _SLACK)
-            await self._teller.tell(Told(event, f"unreadable {chat} {mark.cursor} {refused.code}"))
+            key = f"unreadable {chat} {mark.cursor} {refused.code}"
+            await self._teller.tell(Told(convert.notice(chat, mark.cursor, said, _SLACK, id_=key), key))
             return None
         if found.left:
             await self._tell_left(chat, mark, found)
@@ -76,22 +80,24 @@ class CatchUp:
             "⏮ {n} messages plus anciens de Slack n'ont pas été repris : ils se lisent dans Slack",
             found.left,
         )
-        event = convert.notice(chat, oldest, said, _SLACK)
-        await self._teller.tell(Told(event, f"left {chat} {mark.cursor}"))
+        key = f"left {chat} {mark.cursor}"
+        await self._teller.tell(Told(convert.notice(chat, oldest, said, _SLACK, id_=key), key))
 
-    async def _gather(self, channel: str, mark: Mark) -> _Found:
-        cursor = float(mark.cursor)
-        floor = self._api.now() - self._settings.days * 86_400
-        oldest, left = max(cursor - OVERLAP, floor), 0
+    async def _gather(self, channel: str, mark: Mark, *, away: bool) -> _Found:
+        cursor, most = float(mark.cursor), self._settings.messages
+        floor = max(self._api.now() - self._settings.days * 86_400, float(mark.since or 0))
+        near = max(cursor - OVERLAP, floor)
+        remembered = min(map(float, mark.seen), default=near) - 0.001  # Slack gives what is after a bound
+        oldest, left = max(min(near, remembered), floor) if away else near, 0
         messages: list[Json] = []
         async for one in self._history(channel, oldest):
-            if len(messages) < self._settings.messages:
+            if len(messages) < most:
                 messages.append(one)
-            elif float(one["ts"]) > cursor:
+            elif float(one["ts"]) <= cursor or left >= _MOST_COUNTED:
+                break
+            else:
                 left += 1
-                if left >= _MOST_COUNTED:
-                    break
-        if len(messages) >= self._settings.messages:
+        if len(messages) >= most:
             oldest = float(messages[-1]["ts"])
         if cursor < floor:
             async for _one in self._history(channel, cursor, latest=floor):
@@ -99,11 +105,13 @@ class CatchUp:
                 if left >= _MOST_COUNTED:
                     break
         roots = {str(one["ts"]): one for one in messages}
-        active = {ts for ts, one in roots.items() if _number(one.get("latest_reply")) > max(cursor - OVERLAP, floor)}
-        active |= {ts for ts, last in mark.threads.items() if float(last) > floor and ts not in roots}
+        active = {ts for ts, one in roots.items() if _number(one.get("latest_reply")) > near}
+        active |= {root for ts, (_words, root) in mark.seen.items() if root and float(ts) > near}
+        known = floor if away else near
+        active |= {ts for ts, last in mark.threads.items() if float(last) > known and ts not in roots}
         for root in sorted(active, key=float):
             messages += [one async for one in self._replies(channel, root, oldest)]
-        return _Found(list({str(one["ts"]): one for one in messages}.values()), left, oldest)
+        return _Found(list({str(one["ts"]): one for one in messages}.values()), left, oldest, active)
 
     async def _history(self, channel: str, oldest: float, *, latest: float | None = None) -> AsyncIterator[Json]:
         """Newest first."""
@@ -151,11 +159,11 @@ def _messages(said: Json) -> list[Json]:
 def _missing(mark: Mark, found: _Found) -> list[str]:
     """What was seen, and is no longer where it was."""
     there = {str(one["ts"]) for one in found.messages}
-    threads = {values.string(one, "thread_ts") for one in found.messages}
-    gone = []
-    for ts, (_words, root) in mark.seen.items():
-        if float(ts) > found.oldest and ts not in there and (not root or root in threads):
-            gone.append(ts)
+    gone = [
+        ts
+        for ts, (words, root) in mark.seen.items()
+        if words and ts not in there and float(ts) > found.oldest and (not root or root in found.threads)
+    ]
     return sorted(gone, key=float)
 
 

@@ -4,6 +4,7 @@ What is no part of the words (a quotation's head, the author of a file) stands i
 ``block_id``, so that an edit leaves it in place.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
@@ -12,7 +13,7 @@ from typing import Any, Final
 from tchap_bridge_slack.convert import TS
 from tchap_bridge_slack.document import clean
 from tchap_bridge_slack.people import one_line
-from tchap_bridge_slack.writing import LONGEST, Written, pieces
+from tchap_bridge_slack.writing import LONGEST, MOST_BLOCKS, Written, pieces
 from tchap_bridges.events import Author, Form, Text
 from tchap_bridges.outgoing import Outgoing
 
@@ -22,6 +23,8 @@ HEAD: Final = "tchap-head"
 EMOTE: Final = "tchap-emote"
 NAME_LENGTH: Final = 80
 _SHORTEST: Final = 200
+_HALF: Final = re.compile(r"(?:<[^<>]*|&[a-z]*)\Z")
+"""A token or an escape that does not end."""
 
 Block = dict[str, Any]
 
@@ -118,6 +121,15 @@ def posts_of(text: Text, head: tuple[list[Block], str], *, emoted: bool = False)
         first, text="\n".join(part for part in (said, first.text) if part), blocks=[*blocks, *first.blocks]
     )
     return posts
+
+
+def cut_short(post: Post, link: str) -> Post:
+    """A post that more should follow, with where the whole is instead, "" for nowhere."""
+    end = f"… {link}".rstrip()
+    (more,) = posts_of(Text(plain=end), ([], ""))
+    beginning = post.text.encode()[: TEXT_BYTES - len(more.text.encode()) - 1].decode(errors="ignore")
+    text = f"{_HALF.sub('', beginning).rstrip()} {more.text}"
+    return Post(text.lstrip(), [*post.blocks[: MOST_BLOCKS - len(more.blocks)], *more.blocks], post.files)
 
 
 def within(text: Text, size: int) -> list[Written]:

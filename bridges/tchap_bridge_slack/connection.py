@@ -8,6 +8,7 @@ show that somebody writes: Slack has no method for it, so `ShowsTyping` is missi
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 
@@ -98,9 +99,9 @@ class SlackConnection(Connection, Edits, Deletes, Reacts, NamesChats, ListsMembe
             async with crew() as tasks:
                 queues = Queues(tasks)
 
-                async def hello() -> None:
+                async def hello(away: bool) -> None:
                     for linked in await self._host.chats():
-                        await queues.put(linked.chat, partial(self._catch_up, catch_up, linked.chat))
+                        await queues.put(linked.chat, partial(self._catch_up, catch_up, linked.chat, away=away))
                     self._session = session
                     self._host.up(team)
 
@@ -120,11 +121,11 @@ class SlackConnection(Connection, Edits, Deletes, Reacts, NamesChats, ListsMembe
         me = Me(*(values.string(said, key) for key in ("user_id", "bot_id", "team_id", "url")))
         return me, values.string(said, "user"), values.string(said, "team")
 
-    async def _catch_up(self, catch_up: CatchUp, chat: ChatId) -> None:
+    async def _catch_up(self, catch_up: CatchUp, chat: ChatId, *, away: bool) -> None:
         """What breaks in the middle begins again: events wait behind it, unacknowledged."""
         while True:
             try:
-                return await catch_up.run(chat)
+                return await catch_up.run(chat, away=away)
             except NotReady as later:
                 await asyncio.sleep(min(later.retry_after or 1.0, 60.0))
 
@@ -156,7 +157,9 @@ class SlackConnection(Connection, Edits, Deletes, Reacts, NamesChats, ListsMembe
 
     async def find(self, argument: str, options: Mapping[str, str], asker: Asker) -> Chat:
         del asker
-        chat = await self._live.finding.find(argument, options)
+        session = self._live
+        found = await session.finding.find(argument, options)
+        chat = replace(found, id=ChatId(session.linked_as(found.id)))
         if await self._host.linked(chat.id) is None:
             await self._marks.begin(chat.id, f"{self._api.now():.6f}")
         return chat
@@ -177,6 +180,7 @@ class _Session:
     def __init__(self, me: Me, incoming: Incoming, posting: Posting, rewording: Rewording, finding: Finding) -> None:
         self.me = me
         self.where = incoming.where
+        self.linked_as = incoming.linked_as
         self.posting = posting
         self.rewording = rewording
         self.finding = finding

@@ -238,10 +238,15 @@ def _of_channel(channel: str, message: Json, names: Directory) -> Event | None:
     return notice(channel, ts, said, author)
 
 
-def notice(channel: str, ts: str, said: str, author: Author) -> Message:
-    """Something that is told of a channel."""
+def notice(channel: str, ts: str, said: str, author: Author, *, id_: str = "") -> Message:
+    """Something that is told of a channel. ``id_``: where ``ts`` is a message's, for which it must not be taken."""
     return Message(
-        id=MessageId(ts), chat=ChatId(channel), author=author, at=moment(ts), text=Text(plain=said), form=Form.NOTICE
+        id=MessageId(id_ or ts),
+        chat=ChatId(channel),
+        author=author,
+        at=moment(ts),
+        text=Text(plain=said),
+        form=Form.NOTICE,
     )
 
 

@@ -1,10 +1,13 @@
 """Files of Slack and people's pictures, streamed. Our token is shown to Slack alone.
 
+Nothing is fetched but from Slack and from where it keeps pictures: whoever posts through an app of theirs may write any
+address beside their name, one in the operator's own network too.
+
 https://docs.slack.dev/reference/objects/file-object ("url_private"): a token that is not good for a file gets a page to
 sign in, with status 200.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
@@ -20,6 +23,9 @@ from tchap_bridges.ids import FileRef
 
 _CHUNK: Final = 64 * 1024
 _REDIRECTS: Final = 3
+_SLACK: Final = ("slack.com", "slack-files.com")
+_PICTURES: Final = (*_SLACK, "slack-edge.com", "slack-imgs.com", "gravatar.com", "i0.wp.com", "i1.wp.com", "i2.wp.com")
+"""Gravatar, and wp.com to which it redirects, for people who have given Slack no picture."""
 
 
 class Downloads:
@@ -33,7 +39,7 @@ class Downloads:
     async def open(self, ref: FileRef) -> AsyncIterator[AsyncIterator[bytes]]:
         """Raises `Undeliverable` for what is gone or not ours to see, `NotReady` when Slack does not answer."""
         if ref.startswith(AVATAR):
-            async with self._get(ref.removeprefix(AVATAR), {}, mime="image/") as chunks:
+            async with self._get(ref.removeprefix(AVATAR), {}, _PICTURES, mime="image/") as chunks:
                 yield chunks
             return
         kind, _space, id_ = ref.partition(" ")
@@ -44,9 +50,9 @@ class Downloads:
         size = file.get("size")
         if isinstance(size, int) and size > self._most:
             raise Undeliverable(_("ce fichier dépasse {n} Mo", n=self._most // 1_000_000))
-        if not self._trusted(url):
+        if not self._is_at(url, _SLACK):
             raise Undeliverable(_("ce fichier n'est pas chez Slack : l'application ne peut pas le lire"))
-        async with self._get(url, self._api.bearer, mime=values.string(file, "mimetype"), size=size) as chunks:
+        async with self._get(url, self._api.bearer, _SLACK, mime=values.string(file, "mimetype"), size=size) as chunks:
             yield chunks
 
     async def _info(self, id_: str) -> Mapping[str, Any]:
@@ -54,26 +60,30 @@ class Downloads:
         said = await self._api.read("files.info", lambda: client.files_info(file=id_))
         return values.mapping(said.get("file"))
 
-    def _trusted(self, url: str) -> bool:
-        parts, ours = urlsplit(url), urlsplit(self._api.base)
-        if (parts.scheme, parts.hostname, parts.port) == (ours.scheme, ours.hostname, ours.port):
-            return True
-        host = parts.hostname or ""
-        return parts.scheme == "https" and (host == "slack.com" or host.endswith((".slack.com", ".slack-files.com")))
+    def _is_at(self, url: str, hosts: Sequence[str]) -> bool:
+        """Whether it is the API's own address, or one of these domains or below them, by HTTPS."""
+        try:
+            parts, ours = urlsplit(url), urlsplit(self._api.base)
+            if (parts.scheme, parts.hostname, parts.port) == (ours.scheme, ours.hostname, ours.port):
+                return True
+            host = parts.hostname or ""
+        except ValueError:
+            return False
+        return parts.scheme == "https" and any(host == one or host.endswith(f".{one}") for one in hosts)
 
     @asynccontextmanager
     async def _get(
-        self, url: str, headers: Mapping[str, str], *, mime: str, size: Any = None
+        self, url: str, headers: Mapping[str, str], hosts: Sequence[str], *, mime: str, size: Any = None
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         try:
             for _hop in range(_REDIRECTS):
+                if not self._is_at(url, hosts):
+                    raise _not_ours()
                 async with self._api.http.get(
                     url, headers=headers, allow_redirects=False, proxy=self._api.client.proxy
                 ) as answer:
                     if answer.status in {301, 302, 303, 307, 308}:
-                        url = urljoin(url, answer.headers.get("Location", ""))
-                        if headers and not self._trusted(url):
-                            raise _not_ours()
+                        url = _next(url, answer.headers.get("Location", ""))
                         continue
                     self._check(answer, mime, size)
                     yield self._chunks(answer)
@@ -102,6 +112,14 @@ class Downloads:
             if read > self._most:
                 raise Undeliverable(_("ce fichier dépasse {n} Mo", n=self._most // 1_000_000))
             yield chunk
+
+
+def _next(url: str, location: str) -> str:
+    """Where a redirect leads, "" for nowhere."""
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        return ""
 
 
 def _not_ours() -> Undeliverable:

@@ -138,6 +138,5 @@ class Finding:
             found += [one for one in values.each(said.get("members")) if isinstance(one, str) and one != me]
             if len(found) >= _MOST_MEMBERS:
                 break
-        for id_ in found:
-            await self._people.learn({"user": id_})
+        await self._people.learn_people(found)
         return [self._people.author(id_) for id_ in found]

@@ -43,14 +43,18 @@ class Incoming:
         self._moved = json.loads(await self._host.kv.get("moved") or "{}")
 
     def where(self, chat: str) -> str:
-        """The id of a chat today."""
-        return next((new for new, old in self._moved.items() if old == chat), chat)
+        """The id of a chat today; of many that it has had, the last."""
+        return next((new for new, old in reversed(self._moved.items()) if old == chat), chat)
+
+    def linked_as(self, channel: str) -> str:
+        """The id under which a channel was linked first."""
+        return self._moved.get(channel, channel)
 
     def chat_of(self, event: Json) -> str:
         """Where it happened, by the id under which that was linked; "" for what happens nowhere."""
         item = values.mapping(event.get("item"))
         channel = values.string(event, "channel") or values.string(item, "channel")
-        return self._moved.get(channel, channel)
+        return self.linked_as(channel)
 
     async def take(self, event: Json) -> None:
         """Returns once all that it means is kept. Raises `BadCredentials` when it says that we are cut off."""
@@ -67,7 +71,8 @@ class Incoming:
                 channel = values.mapping(event.get("channel"))
                 self._people.renamed(values.string(channel, "id"), values.string(channel, "name"))
             case "channel_id_changed":
-                await self._changed_id(values.string(event, "old_channel_id"), values.string(event, "new_channel_id"))
+                old, new = values.string(event, "old_channel_id"), values.string(event, "new_channel_id")
+                await self._insist(self._changed_id, old, new)
             case "app_uninstalled" as kind:
                 raise refusal(kind, {})
             case "tokens_revoked" as kind:
@@ -127,11 +132,8 @@ class Incoming:
         if events and not any(new) and message.get("edited") and not self._me.said(message):
             for told in convert.edit_of(chat, message, self._people):
                 await self.tell(told)
-        if not self._me.said(message):
-            root = values.string(message, "thread_ts")
-            mark.note(ts, words, root if root != ts else "")
-        elif float(ts) > float(mark.cursor or 0):
-            mark.cursor = ts
+        root = values.string(message, "thread_ts")
+        mark.note(ts, "" if self._me.said(message) else words, root if root != ts else "")
         await self._marks.save(chat)
 
     async def tell(self, told: Told) -> bool:
@@ -147,10 +149,8 @@ class Incoming:
         match told.event:
             case Message(id=ts, echo=echo):
                 root = values.string(event, "thread_ts")
-                if echo or not TS.fullmatch(ts):
-                    mark.cursor = max(mark.cursor, ts, key=lambda one: float(one or 0))
-                else:
-                    mark.note(ts, convert.words_hash(event), root if root != ts and TS.fullmatch(root) else "")
+                words = "" if echo else convert.words_hash(event)
+                mark.note(ts, words, root if root != ts and TS.fullmatch(root) else "")
             case Edit(target=ts):
                 if ts in mark.seen:
                     words = convert.words_hash(values.mapping(event.get("message")))
@@ -180,9 +180,12 @@ class Incoming:
 
     async def _changed_id(self, old: str, new: str) -> None:
         """A channel keeps its links under the id that it was linked by (shared with another organisation, say)."""
-        if old and new and old != new:
-            self._moved = {**self._moved, new: self._moved.get(old, old)}
-            await self._host.kv.set("moved", json.dumps(self._moved))
+        first = self.linked_as(old)
+        if not new or old == new or await self._host.linked(ChatId(first)) is None:
+            return
+        others = {one: was for one, was in self._moved.items() if one != new}
+        self._moved = {**others, new: first}  # the last one is today's
+        await self._host.kv.set("moved", json.dumps(self._moved))
 
     async def _greet(self, event: Json) -> None:
         """Somebody writes to us alone, and no room is there to read it: told once to each."""

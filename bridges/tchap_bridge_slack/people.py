@@ -6,17 +6,21 @@ What Slack does not tell is shown by its id: no message waits for a name, unless
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from tchap_bridge_slack import values
 from tchap_bridge_slack.api import Api
 from tchap_bridge_slack.document import clean
 from tchap_bridge_slack.refusals import Refused
+from tchap_bridges.errors import NotReady
 from tchap_bridges.events import Author, File
 from tchap_bridges.ids import FileRef, PersonId
 
 MOST: Final = 20_000
+MOST_NAMED: Final = 50
+"""Names that are asked for because of one message: Slack tells a hundred a minute, and all channels wait for them."""
+_PAGE: Final = 1_000
 STALE: Final = 6 * 3600.0  # seconds after which what Slack says is asked for again
 _PERSON = re.compile(r"[UW][A-Z0-9]{2,20}")
 _PLACE = re.compile(r"[CGD][A-Z0-9]{2,20}")
@@ -33,7 +37,7 @@ class Directory:
     def __init__(self, api: Api) -> None:
         self._api = api
         self._people: OrderedDict[str, tuple[float, Profile]] = OrderedDict()
-        self._places: dict[str, tuple[float, Profile]] = {}
+        self._places: OrderedDict[str, tuple[float, Profile]] = OrderedDict()
         self._groups: dict[str, str] = {}
         self._emoji: dict[str, str] = {}
         self._groups_at = self._emoji_at = float("-inf")
@@ -66,37 +70,53 @@ class Directory:
     # What is asked for
 
     async def learn(self, event: Any) -> None:
-        """All that an event names. Raises `NotReady` when Slack cannot be reached."""
-        for kind, id_ in set(mentioned_in(event)):
+        """What an event names, whoever speaks first, and no more than `MOST_NAMED`. Raises `NotReady`."""
+        left = MOST_NAMED
+        for kind, id_ in dict.fromkeys((*_speakers(event), *mentioned_in(event))):
             if kind == "group":
                 await self._learn_groups()
-            elif kind == "place":
-                await self.place(id_)
-            else:
-                await self._learn_person(id_)
+            elif left and not self._is_fresh(self._places if kind == "place" else self._people, id_):
+                left -= 1
+                await (self.place(id_) if kind == "place" else self._learn_person(id_))
         await self.learn_emoji()
 
+    async def learn_people(self, ids: Iterable[str]) -> None:
+        """Those who have these ids, however many: beyond a few, by the list of all. Raises `NotReady`."""
+        unknown = [one for one in ids if not self._is_fresh(self._people, one)]
+        if len(unknown) > MOST_NAMED:
+            client = self._api.client
+
+            def page(cursor: str) -> Awaitable[Any]:
+                return client.users_list(limit=_PAGE, cursor=cursor or None)
+
+            async for said in self._api.pages("users.list", page, most=MOST // _PAGE):
+                for user in values.each(said.get("members")):
+                    self.changed(user)
+        for id_ in [one for one in unknown if not self._is_fresh(self._people, one)][:MOST_NAMED]:
+            await self._learn_person(id_)
+
+    @staticmethod
+    def _is_fresh(known: Mapping[str, tuple[float, Profile]], id_: str) -> bool:
+        return id_ in known and time.monotonic() - known[id_][0] < STALE
+
     async def _learn_person(self, id_: str) -> None:
-        known = self._people.get(id_)
-        if known is not None and time.monotonic() - known[0] < STALE:
-            return
         try:
             said = await self._api.read("users.info", lambda: self._api.client.users_info(user=id_))
         except Refused:
             said = {}
-        self._keep(id_, values.mapping(said.get("user")) or (known[1] if known else {}))
+        known = self._people.get(id_)
+        _keep(self._people, id_, values.mapping(said.get("user")) or (known[1] if known else {}))
 
     async def place(self, id_: str, *, anew: bool = False) -> Profile:
         """A channel as conversations.info tells it, {} for one that we may not see."""
-        known = self._places.get(id_)
-        if known is not None and not anew and time.monotonic() - known[0] < STALE:
-            return known[1]
+        if not anew and self._is_fresh(self._places, id_):
+            return self._places[id_][1]
         try:
             said = await self._api.read("conversations.info", lambda: self._api.client.conversations_info(channel=id_))
         except Refused:
             said = {}
         profile = values.mapping(said.get("channel"))
-        self._places[id_] = (time.monotonic(), profile)
+        _keep(self._places, id_, profile)
         return profile
 
     async def _learn_groups(self) -> None:
@@ -107,6 +127,9 @@ class Directory:
             said = await self._api.read("usergroups.list", self._api.client.usergroups_list)
         except Refused:
             return
+        except NotReady:
+            self._groups_at = float("-inf")
+            raise
         for group in values.each(said.get("usergroups")):
             if isinstance(group, Mapping) and isinstance(id_ := group.get("id"), str):
                 self._groups[id_] = one_line(group.get("handle")) or one_line(group.get("name"))
@@ -119,6 +142,9 @@ class Directory:
             said = await self._api.read("emoji.list", self._api.client.emoji_list)
         except Refused:
             return
+        except NotReady:
+            self.emoji_changed()
+            raise
         found = values.mapping(said.get("emoji"))
         self._emoji = {str(name): str(value) for name, value in found.items()}
 
@@ -128,7 +154,7 @@ class Directory:
         """An event user_change or team_join."""
         profile = values.mapping(user)
         if profile and isinstance(id_ := profile.get("id"), str):
-            self._keep(id_, profile)
+            _keep(self._people, id_, profile)
 
     def renamed(self, channel: str, name: str) -> None:
         known = self._places.get(channel)
@@ -142,11 +168,20 @@ class Directory:
         """They are asked for again when one is met."""
         self._emoji_at = float("-inf")
 
-    def _keep(self, id_: str, profile: Profile) -> None:
-        self._people[id_] = (time.monotonic(), profile)
-        self._people.move_to_end(id_)
-        while len(self._people) > MOST:
-            self._people.popitem(last=False)
+
+def _keep(known: OrderedDict[str, tuple[float, Profile]], id_: str, profile: Profile) -> None:
+    known[id_] = (time.monotonic(), profile)
+    known.move_to_end(id_)
+    while len(known) > MOST:
+        known.popitem(last=False)
+
+
+def _speakers(event: Any) -> Iterator[tuple[str, str]]:
+    """Who says it, or has said what it changes."""
+    said = values.mapping(event)
+    for one in (said, *(values.mapping(said.get(key)) for key in ("message", "previous_message"))):
+        if _PERSON.fullmatch(id_ := values.string(one, "user")):
+            yield "person", id_
 
 
 def mentioned_in(value: Any, depth: int = 0) -> Iterator[tuple[str, str]]:

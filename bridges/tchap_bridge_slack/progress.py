@@ -12,10 +12,12 @@ MOST_THREADS: Final = 20
 
 @dataclass(slots=True)
 class Mark:
-    """``cursor``: the newest ts that is kept, "" before the first. ``seen``: ts → what it said, in short, and the root
-    of its thread. ``threads``: root → newest ts in it."""
+    """``cursor``: the newest ts that is kept, "" before the first. ``since``: what was said before is nobody's news.
+    ``seen``: ts → what it said, in short ("" for our own), and the root of its thread. ``threads``: root → newest ts
+    in it."""
 
     cursor: str = ""
+    since: str = ""
     seen: dict[str, tuple[str, str]] = field(default_factory=dict)
     threads: dict[str, str] = field(default_factory=dict)
 
@@ -52,16 +54,16 @@ class Marks:
 
     async def save(self, chat: str) -> None:
         mark = self._marks[chat]
-        said = {"cursor": mark.cursor, "seen": mark.seen, "threads": mark.threads}
+        said = {"cursor": mark.cursor, "since": mark.since, "seen": mark.seen, "threads": mark.threads}
         await self._store.set(f"mark.{chat}", json.dumps(said, separators=(",", ":")))
 
     async def begin(self, chat: str, ts: str) -> None:
-        """A chat that is linked now: what was said before is nobody's news."""
-        self._marks[chat] = Mark(cursor=ts)
+        """A chat that is linked now."""
+        self._marks[chat] = Mark(cursor=ts, since=ts)
         await self.save(chat)
 
 
 def _read(text: str | None) -> Mark:
     said: dict[str, Any] = json.loads(text) if text else {}
     seen = {ts: (words, root) for ts, (words, root) in said.get("seen", {}).items()}
-    return Mark(cursor=said.get("cursor", ""), seen=seen, threads=dict(said.get("threads", {})))
+    return Mark(said.get("cursor", ""), said.get("since", ""), seen, dict(said.get("threads", {})))

@@ -6,7 +6,7 @@ A reaction is the bot's, one for each emoji: it is set with the first of our peo
 import asyncio
 import hmac
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from tchap_bridge_slack import composing, values
@@ -22,6 +22,8 @@ from tchap_bridges.ids import MessageId
 from tchap_bridges.outgoing import OutgoingDeletion, OutgoingEdit, OutgoingReaction
 
 _GONE: Final = frozenset({"message_not_found", "thread_not_found", "no_reaction", "bad_timestamp"})
+MOST_REACTED: Final = 500
+"""Messages of a channel of which it is remembered who reacted; what is older has but one of us behind it."""
 _REST: Final = "⋯"
 """What stands in a part whose words have moved up: it may be needed again."""
 
@@ -51,10 +53,7 @@ class Rewording:
                 link = await edit.link_to_text()
             except Undeliverable:
                 link = ""
-            last = posts[len(parts) - 1]
-            room = composing.TEXT_BYTES - len(link) - 10
-            short = last.text.encode()[:room].decode(errors="ignore").rsplit("<", 1)[0].rstrip()
-            posts = [*posts[: len(parts) - 1], composing.Post(f"{short} … {link}".strip(), [])]
+            posts = [*posts[: len(parts) - 1], composing.cut_short(posts[len(parts) - 1], link)]
         for n, part in enumerate(parts):
             post = posts[n] if n < len(posts) else composing.Post(_REST, [])
             await self._update(channel, part, post, main=n == 0)
@@ -111,9 +110,9 @@ class Rewording:
                 for one in values.each((await self._message(channel, part)).get("files"))
                 if values.mapping(one).get("user") == self._me.user
             ]
-            await self._gone_is_fine("chat.delete", client.chat_delete, channel=channel, ts=part)
-            for file in files:
+            for file in files:  # while the message is there it says which ones: a later attempt asks it again
                 await self._gone_is_fine("files.delete", client.files_delete, file=file)
+            await self._gone_is_fine("chat.delete", client.chat_delete, channel=channel, ts=part)
 
     async def _gone_is_fine(self, method: str, call: Any, **arguments: str) -> None:
         try:
@@ -136,8 +135,9 @@ class Rewording:
         return None if reaction.removed else MessageId(f"reaction {ts} {name} {who}")
 
     async def _count(self, reaction: OutgoingReaction, channel: str, ts: str, name: str) -> None:
-        key = f"reactions.{reaction.chat}.{ts}"
-        behind: dict[str, list[str]] = json.loads(await self._host.kv.get(key) or "{}")
+        key = f"reactions.{reaction.chat}"
+        of_chat: dict[str, dict[str, list[str]]] = json.loads(await self._host.kv.get(key) or "{}")
+        behind = of_chat.get(ts, {})
         who = self._who(reaction.author.person if reaction.author else "")
         people = [one for one in behind.get(name, []) if one != who]
         client, arguments = self._api.client, {"channel": channel, "name": name, "timestamp": ts}
@@ -147,12 +147,11 @@ class Rewording:
         else:
             await self._gone_is_fine("reactions.add", client.reactions_add, **arguments)
             people = [*people, who]
-        await self._keep(key, behind, name, people)
-
-    async def _keep(self, key: str, behind: dict[str, list[str]], name: str, people: Sequence[str]) -> None:
-        left = {one: many for one, many in {**behind, name: list(people)}.items() if many}
-        if left != behind:
-            await self._host.kv.set(key, json.dumps(left) if left else "")
+        left = {one: many for one, many in {**behind, name: people}.items() if many}
+        if left == behind:
+            return
+        kept = {one: names for one, names in {**of_chat, ts: left}.items() if names}
+        await self._host.kv.set(key, json.dumps(dict(sorted(kept.items())[-MOST_REACTED:])))
 
     def _who(self, person: str) -> str:
         """Somebody, without saying who."""

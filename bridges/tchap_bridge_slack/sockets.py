@@ -52,7 +52,10 @@ class Envelope:
 
 
 class SocketMode:
-    """``hello`` is called for each new socket before anything that comes by it, ``put`` for each envelope, in order."""
+    """``hello`` is called for each new socket before anything that comes by it, ``put`` for each envelope, in order.
+
+    ``hello`` is told whether nobody may have listened for a while: not when one socket takes over from another.
+    """
 
     def __init__(
         self,
@@ -60,7 +63,7 @@ class SocketMode:
         log: Logger,
         tasks: Crew,
         *,
-        hello: Callable[[], Awaitable[None]],
+        hello: Callable[[bool], Awaitable[None]],
         put: Callable[[Envelope], Awaitable[None]],
     ) -> None:
         self._api = api
@@ -69,12 +72,12 @@ class SocketMode:
         self._hello = hello
         self._put = put
 
-    def open(self) -> None:
+    def open(self, *, away: bool = True) -> None:
         """A socket, and a next one whenever Slack asks for it, in tasks of the crew.
 
         They raise `NotReady` when none is left or opens, `BadCredentials` when none may be opened.
         """
-        self._tasks.start(self._serve())
+        self._tasks.start(self._serve(away))
 
     async def _connect(self) -> aiohttp.ClientWebSocketResponse:
         address = await self._api.socket_address()
@@ -89,7 +92,7 @@ class SocketMode:
         except (aiohttp.ClientError, OSError) as error:
             raise NotReady(_("le socket Slack ne s'ouvre pas")) from error
 
-    async def _serve(self) -> None:
+    async def _serve(self, away: bool) -> None:
         socket, replaced = await self._connect(), False
         began = time.monotonic()
         try:
@@ -100,9 +103,9 @@ class SocketMode:
                     again = self._may_go_on(str(said.get("reason", "")))
                     if again and not replaced:
                         replaced = True
-                        self.open()
+                        self.open(away=False)
                 elif said.get("type") == "hello":
-                    await self._hello()
+                    await self._hello(away)
                 else:
                     await self._envelope(socket, said)
         finally:

@@ -114,13 +114,21 @@ async def renamed(text: Text, rename: Rename) -> Text:
     while found := _MENTION.search(rest):
         old, person = words_of(found[2]), mentioned(unescape(found[1]))
         new_html, new = await rename(person, old) if person else (found[2], old)
+        place = _place(plain, old, at, words_of(rest[: found.start()]).count(old)) if old else -1
         html += rest[: found.start()] + new_html
         rest = rest[found.end() :]
-        place = plain.find(old, at) if old else -1
         if place >= 0:
             plain = plain[:place] + new + plain[place + len(old) :]
             at = place + len(new)
     return Text(plain=plain, html=(html + rest) or None)
+
+
+def _place(plain: str, name: str, at: int, before: int) -> int:
+    """Where plain words name somebody, from ``at`` on: the HTML says the same ``before`` times without naming them."""
+    first = place = plain.find(name, at)
+    for _n in range(before):
+        place = plain.find(name, place + len(name)) if place >= 0 else -1
+    return place if place >= 0 else first
 
 
 def words_of(html: str) -> str:

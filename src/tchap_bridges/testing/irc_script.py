@@ -59,6 +59,11 @@ class ScriptedServer:
         assert self._writer is not None
         self._writer.write("".join(f"{line}\r\n" for line in lines).encode())
 
+    def hang_up(self) -> None:
+        """End the session, once what was said has left."""
+        assert self._writer is not None
+        self._writer.close()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
         rest = b""

@@ -109,12 +109,17 @@ async def test_an_answer_has_the_title_of_a_conversation_that_nobody_saw_begin(t
         assert [one.title for one in log] == ["Re: Salle", None, "Salle"]
 
 
-async def test_a_late_message_tells_the_time_as_it_is_here(tmp_path: Path) -> None:
-    async with stage(tmp_path, zone=ZoneInfo("Europe/Paris")) as s:
-        await s.net.say("réponse", id="b", thread=("a",))
-        await s.net.say("question", id="a", at=datetime(2026, 7, 1, 22, 30, tzinfo=UTC))
-        log = await s.shown.until(2)
-        assert f"{log[1].at:%d/%m %H:%M}" == "02/07 00:30"
+async def test_times_are_those_of_the_house(tmp_path: Path) -> None:
+    """A network that says a time in words says the one that its readers' clocks show."""
+    async with stage(tmp_path, nets=("net", "bis"), zone=ZoneInfo("Europe/Paris")) as s:
+        await s.link("#c", net="bis")
+        summer = datetime(2026, 7, 1, 22, 30, tzinfo=UTC)
+        await s.net.say("en été", at=summer)
+        (shown,) = await s.nets["bis"].shown.until(1)
+        assert shown.at == summer
+        assert f"{shown.at:%d/%m %H:%M}" == "02/07 00:30"
+        await s.net.say("à la fin des temps", at=datetime.max.replace(tzinfo=UTC))
+        assert len(await s.nets["bis"].shown.until(2)) == 2
 
 
 async def test_replies_only(tmp_path: Path) -> None:
