@@ -41,6 +41,7 @@ class Voice:
         self._no_relay: set[str] = set()  # channels and nicks for which the server has refused it
         self._may_type: dict[ChatId, float] = {}
         self._may_type_at_all = 0.0
+        self._types: set[ChatId] = set()
         self.lent: dict[str, None] = {}
         """Folded names under which we have spoken, the last at the end."""
 
@@ -102,13 +103,29 @@ class Voice:
         return next((MessageId(line.tags["msgid"]) for line in heard if "msgid" in line.tags), None)
 
     def typing(self, chat: ChatId, *, active: bool) -> None:
-        """One nick of ours types for everybody; seldom enough for the words, which leave by the same door."""
+        """One nick of ours types for everybody; seldom enough for the words, which leave by the same door.
+
+        That it has ended is said of what was told to have begun, and of nothing else.
+        """
+        if not self._session.has("message-tags") or not (self._begins(chat) if active else self._ends(chat)):
+            return
+        tags = {"+typing": "active" if active else "done"}
+        self._session.put(Line("TAGMSG", (chat,), tags=tags), target=chat, priority=Priority.LATE)
+
+    def _begins(self, chat: ChatId) -> bool:
         now = time.monotonic()
-        if self._session.has("message-tags") and now >= max(self._may_type.get(chat, now), self._may_type_at_all):
-            self._may_type[chat] = now + TYPING_SECONDS
-            self._may_type_at_all = now + 2 * self._config.flood.seconds
-            tags = {"+typing": "active" if active else "done"}
-            self._session.put(Line("TAGMSG", (chat,), tags=tags), target=chat, priority=Priority.LATE)
+        if now < max(self._may_type.get(chat, now), self._may_type_at_all):
+            return False
+        self._may_type[chat] = now + TYPING_SECONDS
+        self._may_type_at_all = now + 2 * self._config.flood.seconds
+        self._types.add(chat)
+        return True
+
+    def _ends(self, chat: ChatId) -> bool:
+        if chat not in self._types:
+            return False
+        self._types.discard(chat)
+        return True
 
     # Ways to say it
 
