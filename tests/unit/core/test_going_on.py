@@ -188,7 +188,7 @@ async def test_a_check_that_failed_is_made_again(tmp_path: Path) -> None:
         await s.net.say("dehors")
         await asyncio.sleep(0.1)
         assert s.shown.texts == []
-        await s.kernel.desk.review_forgotten()
+        await s.kernel.roomwork.review_forgotten()
         await until(lambda: s.shown.texts == ["dehors"])
 
 
