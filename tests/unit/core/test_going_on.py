@@ -21,7 +21,8 @@ from tchap_bridges.outgoing import OutgoingReaction
 from tchap_bridges.store.database import Database
 from tchap_bridges.store.sealing import Sealer
 
-from .stage import ALICE, KEY, ROOM, Stage, stage
+from .homeserver import ALICE, ROOM
+from .stage import KEY, Stage, stage
 from .test_commands import answer
 
 NEW = RoomId("!nouveau:test")
