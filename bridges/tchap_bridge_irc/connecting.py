@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from tchap_bridge_irc.config import IrcConfig
+from tchap_bridge_irc.questions import lost
 from tchap_bridge_irc.refusals import refused
 from tchap_bridge_irc.registration import Plan
 from tchap_bridge_irc.sasl import External, Mechanism, Plain
 from tchap_bridge_irc.scram import Scram
-from tchap_bridge_irc.session import Session, lost
+from tchap_bridge_irc.session import Session
 from tchap_bridges.bridge import Logger
 from tchap_bridges.errors import Misconfigured, NotReady
 from tchap_bridges.i18n import _

@@ -1,8 +1,7 @@
 """One session with a network, from the open socket to its end: everything that leaves, in turn, and all that comes.
 
-The layers below are pure; here are the socket and the clock. What is to be confirmed is confirmed by the server: by the
-label on its echo where it has both (IRCv3 labeled-response, echo-message), else by the PONG to a PING sent after it,
-which no server answers before it has dealt with what came first.
+The layers below are pure; here are the socket and the clock. What is to be confirmed is confirmed by the server
+(`questions`).
 
 Reader and keeper are apart: `serve` reads, answers PINGs and sends, whoever keeps what came takes it from `inbox` as
 fast as the disk allows. The inbox is bounded; when it is full nothing more is read, and what the network then does not
@@ -10,25 +9,22 @@ keep for us is asked for again by history.
 """
 
 import asyncio
-import itertools
 import ssl
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tchap_bridge_irc.batches import Batch, Batches
 from tchap_bridge_irc.channels import Channels
 from tchap_bridge_irc.config import IrcConfig
 from tchap_bridge_irc.flood import WEIGHTS, Priority, Queue, Window
 from tchap_bridge_irc.isupport import Isupport
-from tchap_bridge_irc.labels import Labels
-from tchap_bridge_irc.multiline import CAP
-from tchap_bridge_irc.refusals import NOT_DELIVERED, refused, undelivered
+from tchap_bridge_irc.questions import Question, Questions, fate, give_up, lost
+from tchap_bridge_irc.refusals import refused
 from tchap_bridge_irc.registration import Ended, Plan, Registration, Welcomed
 from tchap_bridge_irc.wire import Line, Lines, Nonsense, Source, Unsendable, encode
 from tchap_bridges.bridge import Logger
-from tchap_bridges.errors import BridgeError, NotReady, Undeliverable
+from tchap_bridges.errors import BridgeError, Undeliverable
 from tchap_bridges.i18n import _
 
 ANSWER_SECONDS = 60.0
@@ -45,19 +41,6 @@ _MOTD_ENDS = frozenset({"376", "422"})
 
 class _Introduced(Exception):
     """The server has said what there is to say of itself."""
-
-
-@dataclass(slots=True, eq=False)
-class Question:
-    """What was sent for one purpose, and the future of what the server says to it."""
-
-    target: str
-    command: str
-    answer: "asyncio.Future[Sequence[Line]]"
-    left: bool = False  # it is out: it may be seen by others
-    token: str = ""
-    mark: int = 0
-    heard: list[Line] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +64,11 @@ class Session:
         self._now = asyncio.get_running_loop().time
         self._lines = Lines()
         self._batches = Batches()
-        self._labels: Labels[Question] = Labels(patience=ANSWER_SECONDS)
         rate = 1 / config.flood.seconds if config.flood.seconds else 1_000_000.0
         self._queue: Queue[Departure] = Queue(config.flood.burst, rate)
         self._window = Window(config.flood.bytes)
         self._news = asyncio.Event()  # something waits to leave, or may leave now
-        self._tokens = itertools.count(1)
-        self._asked: deque[Question] = deque()  # in the order of their PINGs
+        self._questions = Questions(self._has_read, patience=ANSWER_SECONDS)
         self._probe: Question | None = None  # a PING that asks how much has been read
         self._heard = self._now()
         self._registration = Registration(plan)
@@ -155,11 +136,11 @@ class Session:
         question = Question(target, first.command, asyncio.get_running_loop().create_future())
         try:
             if self.exact and (len(lines) == 1 or first.command == "BATCH"):
-                label = self._labels.ask(question, self._now() + wait)
+                label = self._questions.label(question, self._now() + wait)
                 first = Line(first.command, first.params, first.source, {**first.tags, "label": label})
                 data = self._bytes([first, *lines[1:]])
             else:
-                question.token = f"t{next(self._tokens)}"
+                question.token = self._questions.token("t")
                 data = self._bytes([*lines, Line("PING", (question.token,))])
         except Unsendable as error:
             self._log.error("irc.unsendable", command=first.command, error=type(error).__name__)
@@ -172,7 +153,7 @@ class Session:
             async with asyncio.timeout(ANSWER_SECONDS + wait):
                 return await question.answer
         except TimeoutError:
-            raise _fate(question) from None
+            raise fate(question) from None
 
     def _bytes(self, lines: Sequence[Line]) -> bytes:
         return b"".join(encode(line, limit=self.support.linelen) for line in lines)
@@ -200,9 +181,8 @@ class Session:
         if found is None or found[1] is Priority.URGENT or self._window.open(len(found[0].data)):
             return False
         if self._probe is None or self._probe.answer.done():
-            self._probe = Question(
-                "", "PING", asyncio.get_running_loop().create_future(), token=f"w{next(self._tokens)}"
-            )
+            answer: asyncio.Future[Sequence[Line]] = asyncio.get_running_loop().create_future()
+            self._probe = Question("", "PING", answer, token=self._questions.token("w"))
             self._depart(Departure(self._bytes([Line("PING", (self._probe.token,))]), self._probe))
         return True
 
@@ -213,9 +193,11 @@ class Session:
         self._writer.write(departure.data)
         mark = self._window.send(len(departure.data))
         if question is not None:
-            question.left, question.mark = True, mark
-            if question.token:
-                self._asked.append(question)
+            self._questions.left(question, mark)
+
+    def _has_read(self, mark: int) -> None:
+        self._window.read(mark)
+        self._news.set()
 
     # In
 
@@ -247,7 +229,7 @@ class Session:
                 if isinstance(outcome, Ended):
                     return refused(outcome)
                 for item in self._batches.take(line, self._now()):
-                    if not self._answered(item):
+                    if not self._questions.answered(item, self.channels, self.support):
                         await self.inbox.put(item)
 
     def _own(self, line: Line) -> Welcomed | Ended | None:
@@ -260,48 +242,11 @@ class Session:
             self.channels.use(self.support)
         return step.outcome
 
-    def _answered(self, item: Line | Batch) -> bool:
-        """Settle the question of ours that it answers; whether it is nobody else's business."""
-        answer = self._labels.take(item)
-        if answer is not None:
-            self._settle(answer.question, tuple(_told(answer.item)))
-            return False  # our joining, say, tells who else is there
-        if not isinstance(item, Line):
-            return False
-        if item.command == "PONG":
-            while any(question.token == item.param(-1) for question in self._asked):
-                question = self._asked.popleft()  # with those before it, whose own answer will not come any more
-                self._settle(question, question.heard)
-            return True
-        if item.command in NOT_DELIVERED or item.command == "FAIL":
-            for question in self._asked:  # the first that it can be about: answers come in order
-                if self._about(item, question):
-                    question.heard.append(item)
-                    return True
-        return False
-
-    def _about(self, refusal: Line, question: Question) -> bool:
-        if refusal.command == "FAIL":
-            return refusal.param(0) == question.command
-        return question.target != "" and self.support.same(question.target, refusal.param(1))
-
-    def _settle(self, question: Question, lines: Sequence[Line]) -> None:
-        self._window.read(question.mark)
-        self._news.set()
-        if question.answer.done():
-            return
-        wrong = next((line for line in lines if line.command in NOT_DELIVERED or line.command == "FAIL"), None)
-        if wrong is not None:
-            question.answer.set_exception(undelivered(wrong, self.channels.modes(question.target)))
-        else:
-            question.answer.set_result(lines)
-
     async def _watch(self) -> None:
         """Ask a server that is silent whether it is still there; one that says nothing to that is gone."""
         while True:
             await asyncio.sleep(QUIET_SECONDS / 3)
-            for question in self._labels.expired(self._now()):
-                self._unknown(question)
+            self._questions.expire(self._now())
             for item in self._batches.expired(self._now()):
                 await self.inbox.put(item)
             silent = self._now() - self._heard
@@ -355,16 +300,12 @@ class Session:
                 raise _Introduced
         return None
 
-    @staticmethod
-    def _unknown(question: Question) -> None:
-        if not question.answer.done():
-            question.answer.set_exception(_fate(question))
-
     async def close(self, farewell: str = "") -> None:
         """Say goodbye, hang up, and let nobody wait for an answer that cannot come."""
-        waiting = {one.question for one in self._queue.clear() if one.question is not None}
-        for question in (*self._labels.ended(), *self._asked, *waiting):
-            self._unknown(question)
+        self._questions.end()
+        for departure in self._queue.clear():
+            if departure.question is not None:
+                give_up(departure.question)
         if farewell and not self._writer.transport.is_closing():
             self._writer.write(encode(Line("QUIT", (farewell,))))
         self._writer.close()
@@ -372,27 +313,3 @@ class Session:
             async with asyncio.timeout(1):
                 await self._writer.wait_closed()
         self._writer.transport.abort()
-
-
-def _told(item: Line | Batch) -> Iterator[Line]:
-    """What an answer says, line by line; a message of several lines says its id on the line that opens it."""
-    if isinstance(item, Line):
-        if item.command != "ACK":
-            yield item
-    elif item.kind == CAP:
-        yield item.opening
-    else:
-        for one in item.items:
-            yield from _told(one)
-
-
-def _fate(question: Question) -> BridgeError:
-    """What can be said of lines that nobody answered for: they have left, or they have not."""
-    if not question.left:
-        return lost()
-    return Undeliverable(_("la connexion au réseau a été coupée pendant l'envoi"), certain=False)
-
-
-def lost() -> NotReady:
-    """The session is over, nobody said why."""
-    return NotReady(_("la connexion au réseau est coupée"))

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.unit.core.stage import KEY, Counts, FakeHomeserver
+from tests.unit.core.homeserver import FakeHomeserver
+from tests.unit.core.stage import KEY, Counts
 
 from tchap_bridge_echo import EchoBridge, EchoConfig
 from tchap_bridge_echo.server import EchoServer

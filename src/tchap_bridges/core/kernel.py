@@ -38,6 +38,7 @@ from tchap_bridges.core.reader import Reader
 from tchap_bridges.core.receipts import Receipts
 from tchap_bridges.core.resolve import Resolver
 from tchap_bridges.core.roomfacts import RoomDesk
+from tchap_bridges.core.roomwork import RoomWork
 from tchap_bridges.core.router import Router
 from tchap_bridges.core.secrets import Secrets
 from tchap_bridges.core.shares import Shares
@@ -132,7 +133,8 @@ class Kernel:
         )
         self.receipts = Receipts(db, hs)
         self.passing = Passing(db, self.links, hs, self.supervisor.connection)
-        self.desk = desk = Desk(
+        admits = partial(policy.may_use, patterns=options.users, is_ours=hs.is_ours)
+        self.roomwork = RoomWork(
             db=db,
             sealer=sealer,
             homeserver=hs,
@@ -140,10 +142,19 @@ class Kernel:
             outbox=outbox,
             rooms=self.rooms,
             rules=options.rules,
-            users=options.users,
+            admits=admits,
             release=self.inbox.release,
             words=options.words,
             example=next((bridge.examples[0][0] for bridge, _ in bridges.values() if bridge.examples), "!pont"),
+        )
+        desk = Desk(
+            db=db,
+            sealer=sealer,
+            homeserver=hs,
+            outbox=outbox,
+            rooms=self.roomwork,
+            admits=admits,
+            words=options.words,
         )
         pont = Pont(
             db=db,
@@ -252,7 +263,7 @@ class Kernel:
         self.lanes = Lanes(db, courier.deliver, courier.pool_of, pools, self.ends.tell_overdue)
         self.lanes.open(DESK)
         self.lanes.open(REVIEW)
-        self.upkeep = Upkeep(db, self.inbox, desk.review_forgotten, content_days=options.content_days)
+        self.upkeep = Upkeep(db, self.inbox, self.roomwork.review_forgotten, content_days=options.content_days)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -260,7 +271,7 @@ class Kernel:
         await self.inbox.open()
         await self.rooms.open(self.db)
         await self.departures.open()
-        await self.desk.review_all()
+        await self.roomwork.review_all()
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(work) for work in self._work()]
             try:

@@ -1,9 +1,11 @@
-"""May this room be tied to that destination? Pure: facts in, a decision and its reason out.
+"""Who may use the bridge, and may this room be tied to that destination? Pure: facts in, a decision and its reason out.
 
-Deny when in doubt. A later issue widens this file; whoever asks it does not change.
+Deny when in doubt.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from tchap_bridges.bridge import Destination
 from tchap_bridges.core.ports import RoomFacts
@@ -28,6 +30,11 @@ class Decision:
     allowed: bool
     rule: str
     reason: str = ""
+
+
+def may_use(user: UserId, *, patterns: Sequence[str], is_ours: Callable[[UserId], bool]) -> bool:
+    """Whether the operator lets this user use the bridge at all."""
+    return not is_ours(user) and any(fnmatchcase(user, pattern) for pattern in patterns)
 
 
 def may_link(room: RoomFacts, destination: Destination, rules: Rules) -> Decision:

@@ -1,6 +1,6 @@
 """The one seam for all that arrives: transactions and the bot's sync both end here, in one write to the inbox.
 
-Encryption belongs here: a later issue decrypts between `Arrivals.take` and the inbox. What has meaning only now
+Encryption belongs here: to decrypt, do it between `Arrivals.take` and the inbox. What has meaning only now
 (`Arrivals.pass_on`) never touches the disk.
 """
 

@@ -7,16 +7,12 @@ import pytest
 
 MATCH = """
 import sys
-from fnmatch import fnmatchcase
-from types import SimpleNamespace
 from pydantic import TypeAdapter
 from tchap_bridges.config.models import UserPattern
-from tchap_bridges.core.desk import Desk
+from tchap_bridges.core.policy import may_use
 
 pattern, user = TypeAdapter(UserPattern).validate_python(sys.argv[1]), sys.argv[2]
-desk = Desk.__new__(Desk)
-desk._homeserver, desk._users = SimpleNamespace(is_ours=lambda user: False), [pattern]
-print(desk.allowed(user))
+print(may_use(user, patterns=[pattern], is_ours=lambda user: False))
 """
 
 

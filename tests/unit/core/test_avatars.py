@@ -15,7 +15,8 @@ from tchap_bridges.ids import ChatId, ConnectionName, FileRef, MessageId, Person
 from tchap_bridges.outgoing import Outgoing
 from tchap_bridges.web.shares import shares_site
 
-from .stage import ALICE, WHEN, Stage, stage
+from .homeserver import ALICE, WHEN
+from .stage import Stage, stage
 
 URL = "https://fichiers.exemple.fr"
 PNG = b"\x89PNG\r\n\x1a\n un visage"

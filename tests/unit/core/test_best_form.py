@@ -11,7 +11,8 @@ from tchap_bridges.events import Author, Deletion, Edit, Event, Form, Reaction, 
 from tchap_bridges.ids import ChatId, MessageId, PersonId
 from tchap_bridges.outgoing import Outgoing, OutgoingDeletion, OutgoingEdit, OutgoingReaction
 
-from .stage import WHEN, Stage, stage
+from .homeserver import WHEN
+from .stage import Stage, stage
 
 BOB = Author(person=PersonId("bob"), name="Bob")
 

@@ -7,7 +7,8 @@ import pytest
 
 from tchap_bridges.core.breaker import SAME, WITHIN, Breaker
 
-from .stage import WHEN, stage
+from .homeserver import WHEN
+from .stage import stage
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from tchap_bridges.bridge import Ability, Carried, Connection, Deletes, Edits, L
 from tchap_bridges.core.carrying import INSTEAD, NAMES, line
 from tchap_bridges.i18n import Translator
 
-from .stage import NetConnection, stage
+from .network import NetConnection
+from .stage import stage
 from .test_commands import answer
 
 

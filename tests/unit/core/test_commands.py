@@ -2,7 +2,6 @@
 
 import asyncio
 import dataclasses
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,10 @@ from tchap_bridges.core.commands import split, word_of
 from tchap_bridges.core.ports import RoomFacts
 from tchap_bridges.ids import ChatId
 
-from .stage import ALICE, ROOM, NetConnection, Stage, stage
+from . import network
+from .homeserver import ALICE, ROOM
+from .network import NetConnection
+from .stage import Stage, stage
 
 
 async def answer(s: Stage, text: str, **data: Any) -> str:
@@ -200,7 +202,7 @@ class ProvingConnection(NetConnection, Proves):
 
 
 async def test_an_address_is_proved_by_its_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.modules[Stage.__module__], "NetConnection", ProvingConnection)
+    monkeypatch.setattr(network, "NetConnection", ProvingConnection)
     async with stage(tmp_path, linked=False) as s:
         assert "Un code vient d'être envoyé" in await answer(s, "!pont net moi@a.fr")
         ((address, code),) = await s.net.shown.until(1)
@@ -212,7 +214,7 @@ async def test_an_address_is_proved_by_its_code(tmp_path: Path, monkeypatch: pyt
 
 
 async def test_five_wrong_codes_end_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.modules[Stage.__module__], "NetConnection", ProvingConnection)
+    monkeypatch.setattr(network, "NetConnection", ProvingConnection)
     async with stage(tmp_path, linked=False) as s:
         await answer(s, "!pont net moi@a.fr")
         ((_, code),) = await s.net.shown.until(1)
@@ -307,7 +309,7 @@ def test_split(text: str, arguments: Any, options: Any) -> None:
 
 
 async def test_each_code_proves_its_own_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.modules[Stage.__module__], "NetConnection", ProvingConnection)
+    monkeypatch.setattr(network, "NetConnection", ProvingConnection)
     async with stage(tmp_path, linked=False) as s:
         await answer(s, "!pont net a@a.fr")
         await answer(s, "!pont net b@a.fr")
@@ -317,7 +319,7 @@ async def test_each_code_proves_its_own_address(tmp_path: Path, monkeypatch: pyt
 
 
 async def test_asked_again_there_is_a_new_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.modules[Stage.__module__], "NetConnection", ProvingConnection)
+    monkeypatch.setattr(network, "NetConnection", ProvingConnection)
     async with stage(tmp_path, linked=False) as s:
         for _ in range(2):
             assert "Un code vient d'être envoyé" in await answer(s, "!pont net a@a.fr")
@@ -328,7 +330,7 @@ async def test_asked_again_there_is_a_new_code(tmp_path: Path, monkeypatch: pyte
 
 
 async def test_an_expired_code_is_said_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.modules[Stage.__module__], "NetConnection", ProvingConnection)
+    monkeypatch.setattr(network, "NetConnection", ProvingConnection)
     monkeypatch.setattr("tchap_bridges.core.linking.PROOF_MINUTES", -1)
     async with stage(tmp_path, linked=False) as s:
         await answer(s, "!pont net a@a.fr")
@@ -339,7 +341,7 @@ async def test_an_expired_code_is_said_to_be(tmp_path: Path, monkeypatch: pytest
 
 
 async def test_a_code_does_not_pass_by_the_rooms_rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.modules[Stage.__module__], "NetConnection", ProvingConnection)
+    monkeypatch.setattr(network, "NetConnection", ProvingConnection)
     async with stage(tmp_path, linked=False) as s:
         await answer(s, "!pont net a@a.fr")
         ((_, code),) = await s.net.shown.until(1)

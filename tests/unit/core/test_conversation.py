@@ -11,7 +11,8 @@ from tchap_bridges.bridge import Direction
 from tchap_bridges.errors import NotReady, Undeliverable, Unsupported
 from tchap_bridges.outgoing import Outgoing, OutgoingDeletion, OutgoingReaction
 
-from .stage import ROOM, Stage, stage
+from .homeserver import ROOM
+from .stage import Stage, stage
 
 
 async def settled(found: Stage) -> None:

@@ -12,7 +12,8 @@ from tchap_bridges.events import Author, Membership
 from tchap_bridges.ids import ChatId, PersonId
 from tchap_bridges.testing.postgres import PostgresServer, start_postgres
 
-from .stage import ROOM, WHEN, Stage, stage
+from .homeserver import ROOM, WHEN
+from .stage import Stage, stage
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,8 @@ from tchap_bridges.outgoing import OutgoingReaction
 from tchap_bridges.store.database import Database
 from tchap_bridges.store.sealing import Sealer
 
-from .stage import ALICE, KEY, ROOM, Stage, stage
+from .homeserver import ALICE, ROOM
+from .stage import KEY, Stage, stage
 from .test_commands import answer
 
 NEW = RoomId("!nouveau:test")
@@ -188,7 +189,7 @@ async def test_a_check_that_failed_is_made_again(tmp_path: Path) -> None:
         await s.net.say("dehors")
         await asyncio.sleep(0.1)
         assert s.shown.texts == []
-        await s.kernel.desk.review_forgotten()
+        await s.kernel.roomwork.review_forgotten()
         await until(lambda: s.shown.texts == ["dehors"])
 
 

@@ -10,7 +10,8 @@ import pytest
 from tchap_bridges.bridge import Destination
 from tchap_bridges.core import policy
 
-from .stage import ROOM, Stage, stage
+from .homeserver import ROOM
+from .stage import Stage, stage
 from .test_commands import answer, facts
 from .test_going_on import sql
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from tchap_bridges.errors import NotReady
 
-from .stage import ROOM, stage
+from .homeserver import ROOM
+from .stage import stage
 
 
 async def until(check: Callable[[], bool]) -> None:

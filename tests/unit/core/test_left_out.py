@@ -15,7 +15,8 @@ from tchap_bridges.ids import MessageId
 from tchap_bridges.outgoing import Outgoing
 from tchap_bridges.store.database import StoreUnavailable
 
-from .stage import NetConnection, Stage, stage
+from .network import NetConnection
+from .stage import Stage, stage
 
 HEAVY = "⚠ plan.pdf n'est pas parti vers #c : trop lourd. Envoyez un lien."
 

@@ -15,7 +15,9 @@ from tchap_bridges.errors import BadCredentials, NotReady
 from tchap_bridges.ids import MessageId
 from tchap_bridges.store.database import StoreUnavailable
 
-from .stage import ALICE, ROOM, NetConnection, Stage, stage
+from .homeserver import ALICE, ROOM
+from .network import NetConnection
+from .stage import Stage, stage
 from .test_commands import answer, facts
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from tchap_bridges.bridge import Direction
 from tchap_bridges.ids import RoomId
 
-from .stage import ROOM, Stage, stage
+from .homeserver import ROOM
+from .stage import Stage, stage
 
 OTHER = RoomId("!autre:test")
 

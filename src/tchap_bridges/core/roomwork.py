@@ -1,0 +1,262 @@
+"""What the bridge does for its rooms: join, leave, follow an upgrade, look again at what may be linked there.
+
+What rooms tell of themselves (`roomfacts`) asks for it; each answers, like the desk, with what has to be written.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+
+import structlog
+
+from tchap_bridges.core import clock, policy
+from tchap_bridges.core.links import Link, Links
+from tchap_bridges.core.outbox import REVIEW, Outbox
+from tchap_bridges.core.ports import Database, Homeserver, RoomFacts, Row, Sealer, Tx
+from tchap_bridges.core.roomfacts import RoomDesk
+from tchap_bridges.errors import NotReady, Undeliverable
+from tchap_bridges.events import Text
+from tchap_bridges.i18n import Translator, _
+from tchap_bridges.ids import RoomId, UserId
+from tchap_bridges.logs import harmless
+
+log = structlog.get_logger(__name__)
+
+Written = Callable[[Tx], Awaitable[None]]
+
+
+class RoomWork:
+    """``admits`` says who may invite the bot. ``example`` is a command that a newcomer may begin with."""
+
+    def __init__(
+        self,
+        *,
+        db: Database,
+        sealer: Sealer,
+        homeserver: Homeserver,
+        links: Links,
+        outbox: Outbox,
+        rooms: RoomDesk,
+        rules: policy.Rules,
+        admits: Callable[[UserId], bool],
+        release: Callable[[Tx, str], Awaitable[bool]],
+        words: Translator,
+        example: str,
+    ) -> None:
+        self._db = db
+        self._sealer = sealer
+        self._homeserver = homeserver
+        self._links = links
+        self._outbox = outbox
+        self._rooms = rooms
+        self._rules = rules
+        self._admits = admits
+        self._release = release
+        self._words = words
+        self._example = example
+
+    async def handle(self, room: RoomId, row: Row, fact: Mapping[str, object]) -> Written:
+        match row["action"]:
+            case "join":
+                return await self._join(room, row, fact)
+            case "gone":
+                return await self._gone(room, fact)
+            case "follow":
+                return await self._follow(room, row, fact)
+            case "refresh":
+                return await self._refresh(room, row)
+            case action:
+                raise Undeliverable(f"the desk knows no {action}")
+
+    # Coming and going
+
+    async def _join(self, room: RoomId, row: Row, fact: Mapping[str, object]) -> Written:
+        by = UserId(str(fact["by"]))
+        if not self._admits(by):
+            await self._homeserver.leave(room, self._words(_("Ce pont n'est pas ouvert à votre compte.")))
+            return self._audited("refused invite", by, room)
+        if fact["encrypted"]:
+            await self._homeserver.leave(
+                room,
+                self._words(_("Ce salon est chiffré et le pont ne sait pas encore chiffrer : il n'y entre pas.")),
+            )
+            return self._audited("refused invite", by, room, "encrypted")
+        await self._homeserver.join(room)
+        facts = await self._homeserver.facts(room)
+
+        async def written(tx: Tx) -> None:
+            if await tx.value("room_is_joined", id=room):
+                return  # an invite is told by a transaction and by a sync, under two keys: one greeting is enough
+            await tx.run("room_joined", id=room, joined=1)
+            if facts.encrypted:
+                await self._rooms.encrypted(tx, room)
+                return
+            await self._audit(tx, "joined", by, room)
+            old = await tx.value("room_replaced_by", to=room)
+            if old is not None and old == facts.predecessor:
+                await self._move(tx, old, facts, by, row)
+                return
+            await self._outbox.notice(tx, room, Text(plain=self._words(self._greeting())), cause=row["key"])
+
+        if facts.encrypted:
+            await self._homeserver.leave(
+                room,
+                self._words(_("Ce salon est chiffré et le pont ne sait pas encore chiffrer : il n'y entre pas.")),
+            )
+        return written
+
+    def _greeting(self) -> str:
+        return _(
+            "Bonjour ! Je relie ce salon à des listes de diffusion et à d'autres messageries.\n"
+            "Pour commencer : {example} — toutes les commandes : !aide (in English: !help)",
+            example=self._example,
+        )
+
+    async def _gone(self, room: RoomId, fact: Mapping[str, object]) -> Written:
+        await self._homeserver.call_off(room)
+
+        async def written(tx: Tx) -> None:
+            await tx.run("room_joined", id=room, joined=0)
+            for link in await self._links.of_room(tx, room):
+                await self._links.want(tx, link, "gone")
+                await self._audit(tx, "unlinked", UserId(str(fact["by"])), room, link.name)
+
+        return written
+
+    async def _follow(self, room: RoomId, row: Row, fact: Mapping[str, object]) -> Written:
+        """A tombstone is believed only when the new room says that it replaces this one (CVE-2021-32659)."""
+        new, by = RoomId(str(fact["to"])), UserId(str(fact["by"]))
+        try:
+            await self._homeserver.join(new)
+            facts = await self._homeserver.facts(new)
+        except Undeliverable as error:
+            log.info("desk.waits_for_invite", room=room, **harmless(error))
+            return self._moving(room, new)
+        if facts.predecessor != room:
+            await self._homeserver.leave(new, self._words(_("Ce salon ne remplace pas celui qui y renvoie.")))
+            return self._stays(room)
+
+        async def written(tx: Tx) -> None:
+            await tx.run("room_joined", id=new, joined=1)
+            await self._move(tx, room, facts, by, row)
+
+        return written
+
+    def _moving(self, old: RoomId, new: RoomId) -> Written:
+        """The new room lets us in only when we are invited: until then what comes waits, for the old one is shut."""
+
+        async def written(tx: Tx) -> None:
+            await tx.run("room_replaced", id=old, to=new)
+
+        return written
+
+    def _stays(self, room: RoomId) -> Written:
+        async def written(tx: Tx) -> None:
+            for link in await self._links.of_room(tx, room):
+                if link.held == "moving":
+                    await self._lift(tx, link)
+
+        return written
+
+    async def _move(self, tx: Tx, old: RoomId, facts: RoomFacts, by: UserId, row: Row) -> None:
+        await tx.run("room_replaced", id=old, to=facts.room)
+        if facts.encrypted:  # its own event of that was before our time
+            await self._rooms.encrypted(tx, facts.room)
+        await self._links.move(tx, old, facts.room)
+        await self._outbox.move(tx, old, facts.room)
+        for link in await self._links.of_room(tx, facts.room):
+            if link.held == "moving":
+                await self._lift(tx, link)
+        await self._audit(tx, "followed upgrade", by, old, facts.room)
+        await self._review(tx, facts, row)
+
+    # Rules
+
+    async def _refresh(self, room: RoomId, row: Row) -> Written:
+        facts = await self._homeserver.facts(room)
+        async with self._db.snapshot() as tx:
+            links = await self._links.of_room(tx, room)
+        if facts.encrypted and any(link.held != "suspended" for link in links):
+            with suppress(Undeliverable):  # the name is a courtesy; the refusal does not hang on it
+                await self._homeserver.wear(room, self._words(_("Pont suspendu : salon chiffré")))
+
+        async def written(tx: Tx) -> None:
+            await self._review(tx, facts, row)
+
+        return written
+
+    async def _lift(self, tx: Tx, link: Link) -> None:
+        """Nothing holds it any more. What waited comes now; with a paused link it waits for people to go on."""
+        await self._links.hold(tx, link, "")
+        if link.wanted == "active":
+            await self._release(tx, link.standing_by)
+
+    async def review_all(self) -> None:
+        """Look at every linked room again, if the operator's rules are not those of the last start."""
+        rules = f"{sorted(self._rules.destinations)} {self._rules.restricted_rooms}"
+        async with self._db.transaction() as tx:
+            if await tx.value("kv_get", space="policy", key="rules") == rules.encode():
+                return
+            everywhere = True
+            for row in await tx.all("rooms_linked"):
+                room = RoomId(row["room"])
+                try:
+                    await self._links.of_room(tx, room)
+                except NotReady:
+                    raise
+                except Exception:  # a link that cannot be read carries nothing; the others start (CVE-2025-23197)
+                    log.exception("desk.unreadable_link", room=room)
+                    everywhere = False
+                    continue
+                await self._links.stand_by(tx, room, "checking")
+                await self._ask_again(tx, room, rules)
+            if everywhere:
+                await tx.run("kv_set", space="policy", key="rules", value=rules.encode())
+
+    async def review_forgotten(self) -> None:
+        """Look again at rooms whose check has failed for good: no link is being checked for ever."""
+        async with self._db.transaction() as tx:
+            for row in await tx.all("rooms_unchecked"):
+                await self._ask_again(tx, RoomId(row["room"]), "unchecked")
+
+    async def _ask_again(self, tx: Tx, room: RoomId, why: str) -> None:
+        body = self._sealer.seal(b"{}", place="message.body")
+        message = await self._outbox.message(tx, room, room, "fact", body)
+        await self._outbox.add(tx, room, REVIEW, message, "refresh", cause=f"{why} {clock.now()} {room}")
+
+    async def _review(self, tx: Tx, facts: RoomFacts, row: Row) -> None:
+        """Suspend what is no longer allowed, resume what is allowed again; say so where it can be said."""
+        if facts.encrypted:
+            await self._rooms.encrypted(tx, facts.room)
+        for ordinal, link in enumerate(await self._links.of_room(tx, facts.room)):
+            decision = policy.may_link(facts, link.destination, self._rules)
+            if link.held != "suspended" and not decision.allowed:
+                await self._links.hold(tx, link, "suspended", decision.reason)
+                text = _("Le pont vers {name} est suspendu : {why}.", name=link.name, why=decision.reason)
+            elif link.held == "checking":
+                await self._lift(tx, link)  # the change took nothing away: nobody needs to hear of it
+                continue
+            elif link.held == "suspended" and decision.allowed:
+                await self._lift(tx, link)
+                if link.wanted == "active":
+                    text = _("Le pont vers {name} reprend.", name=link.name)
+                else:
+                    text = _("Le pont vers {name} n'est plus suspendu.", name=link.name)
+            else:
+                continue
+            await self._audit(tx, "reviewed", self._homeserver.bot, facts.room, link.name, decision.rule)
+            if not facts.encrypted:
+                await self._outbox.notice(
+                    tx, facts.room, Text(plain=self._words(text)), cause=row["key"], ordinal=ordinal
+                )
+
+    # The record
+
+    def _audited(self, what: str, who: UserId, room: RoomId, detail: str = "") -> Written:
+        async def written(tx: Tx) -> None:
+            await self._audit(tx, what, who, room, detail)
+
+        return written
+
+    @staticmethod
+    async def _audit(tx: Tx, what: str, who: UserId, room: RoomId, detail: str = "", rule: str = "") -> None:
+        await tx.run("audit_add", at=clock.now(), who=who, what=what, room=room, detail=detail, rule=rule)
