@@ -109,7 +109,13 @@ class SlackConnection(Connection, Edits, Deletes, Reacts, NamesChats, ListsMembe
                     self._host.up(team)
 
                 async def put(envelope: Envelope) -> None:
-                    await queues.put(incoming.chat_of(envelope.event), partial(_take, incoming, envelope))
+                    await queues.put(incoming.chat_of(envelope.event), partial(take, envelope))
+
+                async def take(envelope: Envelope) -> None:
+                    await incoming.take(envelope.event)
+                    await envelope.acknowledge()
+                    if (chat := incoming.back_in(envelope.event)) is not None:
+                        await self._catch_up(catch_up, chat, away=True)
 
                 SocketMode(self._api, self._host.log, tasks, hello=hello, put=put).open()
                 await tasks.failure()
@@ -187,8 +193,3 @@ class _Session:
         self.posting = posting
         self.rewording = rewording
         self.finding = finding
-
-
-async def _take(incoming: Incoming, envelope: Envelope) -> None:
-    await incoming.take(envelope.event)
-    await envelope.acknowledge()
