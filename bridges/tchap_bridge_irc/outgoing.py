@@ -41,6 +41,7 @@ class Voice:
         self._no_relay: set[str] = set()  # channels and nicks for which the server has refused it
         self._may_type: dict[ChatId, float] = {}
         self._may_type_at_all = 0.0
+        self._typing: set[ChatId] = set()
         self.lent: dict[str, None] = {}
         """Folded names under which we have spoken, the last at the end."""
 
@@ -104,11 +105,20 @@ class Voice:
     def typing(self, chat: ChatId, *, active: bool) -> None:
         """One nick of ours types for everybody; seldom enough for the words, which leave by the same door."""
         now = time.monotonic()
-        if self._session.has("message-tags") and now >= max(self._may_type.get(chat, now), self._may_type_at_all):
+        if not self._session.has("message-tags"):
+            return
+        if active:
+            if now < max(self._may_type.get(chat, now), self._may_type_at_all):
+                return
             self._may_type[chat] = now + TYPING_SECONDS
             self._may_type_at_all = now + 2 * self._config.flood.seconds
-            tags = {"+typing": "active" if active else "done"}
-            self._session.put(Line("TAGMSG", (chat,), tags=tags), target=chat, priority=Priority.LATE)
+            self._typing.add(chat)
+        elif chat in self._typing:
+            self._typing.discard(chat)
+        else:
+            return
+        tags = {"+typing": "active" if active else "done"}
+        self._session.put(Line("TAGMSG", (chat,), tags=tags), target=chat, priority=Priority.LATE)
 
     # Ways to say it
 
