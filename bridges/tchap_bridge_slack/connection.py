@@ -147,12 +147,14 @@ class SlackConnection(Connection, Edits, Deletes, Reacts, NamesChats, ListsMembe
     # Messages
 
     async def send(self, message: Outgoing) -> Sequence[MessageId]:
-        session = self._live
-        return await session.posting.send(message, session.where(message.chat))
+        session, channel = self._live, self._live.where(message.chat)
+        await session.finding.admit(channel)
+        return await session.posting.send(message, channel)
 
     async def edit(self, edit: OutgoingEdit) -> None:
-        session = self._live
-        await session.rewording.edit(edit, session.where(edit.chat))
+        session, channel = self._live, self._live.where(edit.chat)
+        await session.finding.admit(channel)
+        await session.rewording.edit(edit, channel)
 
     async def delete(self, deletion: OutgoingDeletion) -> None:
         session = self._live
