@@ -28,6 +28,7 @@ class Teller(Protocol):
 
     async def history(self, chat: str, message: Json, /) -> None: ...
     async def tell(self, told: Told, /) -> bool: ...
+    def shut_out(self, chat: str, /) -> None: ...
 
 
 class _Found(NamedTuple):
@@ -58,6 +59,7 @@ class CatchUp:
         try:
             found = await self._gather(self._where(chat), mark, away=away)
         except Refused as refused:
+            self._teller.shut_out(chat)
             said = _("⚠ Ce canal Slack ne se lit plus : {why}. {remedy}", why=refused.reason, remedy=refused.remedy)
             key = f"unreadable {chat} {mark.cursor} {refused.code}"
             await self._teller.tell(Told(convert.notice(chat, mark.cursor, said, _SLACK, id_=key), key))

@@ -106,7 +106,13 @@ class SlackConnection(Connection, Edits, Deletes, Reacts, NamesChats, ListsMembe
                     self._host.up(team)
 
                 async def put(envelope: Envelope) -> None:
-                    await queues.put(incoming.chat_of(envelope.event), partial(_take, incoming, envelope))
+                    await queues.put(incoming.chat_of(envelope.event), partial(take, envelope))
+
+                async def take(envelope: Envelope) -> None:
+                    await incoming.take(envelope.event)
+                    await envelope.acknowledge()
+                    if (chat := incoming.back_in(envelope.event)) is not None:
+                        await self._catch_up(catch_up, chat, away=True)
 
                 SocketMode(self._api, self._host.log, tasks, hello=hello, put=put).open()
                 await tasks.failure()
@@ -138,12 +144,14 @@ class SlackConnection(Connection, Edits, Deletes, Reacts, NamesChats, ListsMembe
     # Messages
 
     async def send(self, message: Outgoing) -> Sequence[MessageId]:
-        session = self._live
-        return await session.posting.send(message, session.where(message.chat))
+        session, channel = self._live, self._live.where(message.chat)
+        await session.finding.admit(channel)
+        return await session.posting.send(message, channel)
 
     async def edit(self, edit: OutgoingEdit) -> None:
-        session = self._live
-        await session.rewording.edit(edit, session.where(edit.chat))
+        session, channel = self._live, self._live.where(edit.chat)
+        await session.finding.admit(channel)
+        await session.rewording.edit(edit, channel)
 
     async def delete(self, deletion: OutgoingDeletion) -> None:
         session = self._live
@@ -184,8 +192,3 @@ class _Session:
         self.posting = posting
         self.rewording = rewording
         self.finding = finding
-
-
-async def _take(incoming: Incoming, envelope: Envelope) -> None:
-    await incoming.take(envelope.event)
-    await envelope.acknowledge()

@@ -11,9 +11,9 @@ from tchap_bridge_slack.people import Directory, one_line
 from tchap_bridge_slack.posting import BROADCAST, BROADCAST_EN, YES
 from tchap_bridge_slack.refusals import Refused, as_misconfigured
 from tchap_bridges.bridge import Chat, Direction
-from tchap_bridges.errors import Misconfigured
+from tchap_bridges.errors import Misconfigured, Undeliverable
 from tchap_bridges.events import Author
-from tchap_bridges.i18n import _
+from tchap_bridges.i18n import Phrase, _
 from tchap_bridges.ids import ChatId
 
 _LINK: Final = re.compile(
@@ -24,6 +24,8 @@ _ID: Final = re.compile(r"[CG][A-Z0-9]{6,20}")
 _NAME: Final = re.compile(r"[^\s#@<>\"'/\\.,:;!?()\[\]{}|`]{1,80}")
 _EXAMPLE: Final = _("Donnez son nom, par exemple : !pont slack #general")
 _MOST_MEMBERS: Final = 1_000
+CHECKED_SECONDS: Final = 600.0
+"""For how long it is taken for known that a channel belongs to this workspace alone."""
 
 
 class Finding:
@@ -62,7 +64,7 @@ class Finding:
         found = _LINK.fullmatch(words) or _TOKEN.fullmatch(words)
         id_ = found[1] if found else words if _ID.fullmatch(words) else ""
         if id_:
-            channel = await self._people.place(id_, anew=True)
+            channel = await self._people.place(id_, within=0)
             if not channel:
                 raise self._nowhere(id_)
             return channel
@@ -70,7 +72,7 @@ class Finding:
         if not _NAME.fullmatch(name):
             raise Misconfigured(_("« {words} » n'est pas un canal Slack", words=one_line(words)[:80]), remedy=_EXAMPLE)
         channel = await self._named(name.casefold())
-        return await self._people.place(values.string(channel, "id"), anew=True) or channel
+        return await self._people.place(values.string(channel, "id"), within=0) or channel
 
     async def _named(self, name: str) -> Mapping[str, Any]:
         client = self._api.client
@@ -111,11 +113,9 @@ class Finding:
                 _("le canal #{name} est archivé", name=name),
                 remedy=_("Désarchivez-le dans Slack, puis recommencez."),
             )
-        if (channel.get("is_ext_shared") or channel.get("is_pending_ext_shared")) and not self._config.shared_channels:
-            raise Misconfigured(
-                _("le canal #{name} est partagé avec une autre organisation", name=name),
-                remedy=_("L'exploitant peut l'admettre : « shared_channels: true » dans sa configuration."),
-            )
+        if not self._is_admitted(channel):
+            reason, remedy = _shared(name)
+            raise Misconfigured(reason, remedy=remedy)
         if channel.get("is_member") is True:
             return
         if channel.get("is_private") is True:
@@ -126,6 +126,19 @@ class Finding:
         client = self._api.client
         await self._api.read("conversations.join", lambda: client.conversations_join(channel=id_))
         self._people.forget(id_)
+
+    async def admit(self, channel: str) -> None:
+        """Raises `Undeliverable` when words would reach another organisation by now, which nobody allowed."""
+        if self._config.shared_channels:
+            return
+        found = await self._people.place(channel, within=CHECKED_SECONDS)
+        if not self._is_admitted(found):
+            reason, remedy = _shared(one_line(found.get("name")))
+            raise Undeliverable(reason, remedy=remedy)
+
+    def _is_admitted(self, channel: Mapping[str, Any]) -> bool:
+        shared = channel.get("is_ext_shared") or channel.get("is_pending_ext_shared")
+        return self._config.shared_channels or not shared
 
     async def members(self, channel: str, me: str) -> list[Author]:
         """Raises `NotReady`."""
@@ -140,3 +153,11 @@ class Finding:
                 break
         await self._people.learn_people(found)
         return [self._people.author(id_) for id_ in found]
+
+
+def _shared(name: str) -> tuple[Phrase, Phrase]:
+    """That a channel is not ours alone, and who may admit it."""
+    return (
+        _("le canal #{name} est partagé avec une autre organisation", name=name),
+        _("L'exploitant peut l'admettre : « shared_channels: true » dans sa configuration."),
+    )

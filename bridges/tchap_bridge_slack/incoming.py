@@ -37,6 +37,7 @@ class Incoming:
         self._marks = marks
         self._sent = sent
         self._moved: dict[str, str] = {}
+        self._shut_out: set[str] = set()
 
     async def open(self) -> None:
         """Which channels have another id today than when they were linked."""
@@ -169,6 +170,7 @@ class Incoming:
         if user == self._me.user:
             self._people.forget(self.where(chat))
             if not present:
+                self.shut_out(chat)
                 said = _(
                     "⚠ Le pont a été retiré de ce canal Slack. Pour le remettre, écrivez-y : /invite @ suivi de son nom"
                 )
@@ -177,6 +179,19 @@ class Incoming:
         await self._people.learn(event)
         moved = Membership(chat=ChatId(chat), author=self._people.author(user), present=present, at=convert.moment(at))
         await self.tell(Told(moved, f"member {chat} {user} {present} {at}"))
+
+    def shut_out(self, chat: str) -> None:
+        """What is said there does not come to us."""
+        self._shut_out.add(chat)
+
+    def back_in(self, event: Json) -> ChatId | None:
+        """The channel that this lets us into again: what was said meanwhile has not come to us."""
+        chat = self.chat_of(event)
+        mine = event.get("type") == "member_joined_channel" and values.string(event, "user") == self._me.user
+        if not mine or chat not in self._shut_out:
+            return None
+        self._shut_out.discard(chat)
+        return ChatId(chat)
 
     async def _changed_id(self, old: str, new: str) -> None:
         """A channel keeps its links under the id that it was linked by (shared with another organisation, say)."""

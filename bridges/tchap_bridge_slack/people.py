@@ -96,8 +96,8 @@ class Directory:
             await self._learn_person(id_)
 
     @staticmethod
-    def _is_fresh(known: Mapping[str, tuple[float, Profile]], id_: str) -> bool:
-        return id_ in known and time.monotonic() - known[id_][0] < STALE
+    def _is_fresh(known: Mapping[str, tuple[float, Profile]], id_: str, within: float = STALE) -> bool:
+        return id_ in known and time.monotonic() - known[id_][0] < within
 
     async def _learn_person(self, id_: str) -> None:
         try:
@@ -107,9 +107,9 @@ class Directory:
         known = self._people.get(id_)
         _keep(self._people, id_, values.mapping(said.get("user")) or (known[1] if known else {}))
 
-    async def place(self, id_: str, *, anew: bool = False) -> Profile:
-        """A channel as conversations.info tells it, {} for one that we may not see."""
-        if not anew and self._is_fresh(self._places, id_):
+    async def place(self, id_: str, *, within: float = STALE) -> Profile:
+        """A channel as conversations.info told it ``within`` so many seconds, {} for one that we may not see."""
+        if self._is_fresh(self._places, id_, within):
             return self._places[id_][1]
         try:
             said = await self._api.read("conversations.info", lambda: self._api.client.conversations_info(channel=id_))

@@ -149,3 +149,45 @@ async def test_a_socket_that_is_replaced_rereads_little(working: Callable[..., A
         assert world.rig.restarts == 0
         oldest = world.asked("conversations.history", channel=world.rig.chat.id)[-1].arguments["oldest"]
         assert float(oldest) == pytest.approx(time.time() - OVERLAP, abs=60)
+
+
+@pytest.mark.parametrize("how", ["invited", "by itself"])
+async def test_what_was_said_while_it_was_out_of_the_channel(
+    working: Callable[..., Any], slack: Slack, how: str
+) -> None:
+    """Else it came at the next start, after all that was said since."""
+    host = FakeHost()
+    async with working(host) as world:
+        world.people.say("#general", "alice", "avant")
+        await world.rig.hears()
+        bot = slack.app.bot.user_id
+        world.people.leave("#general", bot)
+        await world.rig.hears(2)
+        world.people.say("#general", "alice", "pendant")
+        if how == "invited":
+            world.people.join("#general", bot)
+        else:
+            await world.rig.send(world.rig.message("de Tchap"))
+        world.people.say("#general", "bob", "après")
+        await until(lambda: "après" in world.texts())
+        assert [world.texts()[0], *world.texts()[2:]] == ["avant", "pendant", "après"]
+    async with working(host) as world:
+        world.people.say("#general", "bob", "fin")
+        await until(lambda: "fin" in world.texts())
+        assert world.texts()[2:] == ["pendant", "après", "fin"]
+
+
+async def test_let_in_again_after_a_start_outside(working: Callable[..., Any], slack: Slack) -> None:
+    host, bot = FakeHost(), slack.app.bot.user_id
+    async with working(host) as world:
+        world.people.say("#general", "alice", "avant")
+        await world.rig.hears()
+        await quiet(world)
+    slack.sockets.keep_for = 0.0
+    slack.workspace.leave("#general", bot)
+    slack.workspace.say("#general", "alice", "pendant")
+    async with working(host) as world:
+        await world.rig.hears(2)
+        assert "/invite" in world.texts()[1]
+        world.people.join("#general", bot)
+        await until(lambda: "pendant" in world.texts())
