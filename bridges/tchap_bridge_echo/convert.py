@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from tchap_bridge_echo import wire
 from tchap_bridges.bridge import Outgoing
 from tchap_bridges.events import Author, ChatChanged, Deletion, Edit, Event, File, Message, Reaction, Text, Typing
+from tchap_bridges.i18n import stamp
 from tchap_bridges.ids import ChatId, FileRef, MessageId, PersonId
 
 # In: the network's ids go into events as they are; only their type changes.
@@ -101,7 +102,7 @@ def posts_of(message: Outgoing, *, files: Sequence[str] = (), notes: Sequence[st
 def words_of(message: Outgoing, notes: Sequence[str] = ()) -> str:
     """The text that is posted. The network has no titles, so one is a first line where a conversation begins."""
     title = str(wire.one_line(message.title))[:200] if message.title and not message.thread else ""
-    said = f"[{message.at:%d/%m %H:%M}] {message.text.plain}" if message.late else message.text.plain
+    said = f"[{stamp(message.at)}] {message.text.plain}" if message.late else message.text.plain
     return str(wire.clean("\n".join(part for part in (title, said, *notes) if part)))
 
 

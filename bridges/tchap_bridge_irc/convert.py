@@ -16,7 +16,7 @@ from tchap_bridge_irc.splitting import split
 from tchap_bridge_irc.wire import Line, Source, clean, cut
 from tchap_bridges.bridge import Outgoing, OutgoingEdit
 from tchap_bridges.events import Author, ChatChanged, Deletion, Event, Form, Message, Reaction, Text, Typing
-from tchap_bridges.i18n import Translator, _
+from tchap_bridges.i18n import Translator, _, stamp
 from tchap_bridges.ids import ChatId, MessageId, PersonId
 
 NAME_BYTES = 60
@@ -194,7 +194,7 @@ def said_by(message: Outgoing, *, named: bool = True) -> str:
     name = relayed_name(message) if named else ""
     heads = [f"* {name}" if message.form is Form.EMOTE else f"<{name}>"] if name else []
     if message.late:
-        heads.append(f"[{message.at:%d/%m %H:%M}]")
+        heads.append(f"[{stamp(message.at)}]")
     if message.reply_to and message.answered is not None:
         heads.append(f"{name_of(message.answered)} :")
     return " ".join(heads)

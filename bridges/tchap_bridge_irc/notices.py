@@ -13,7 +13,7 @@ WHO_WE_ARE = _("Je suis un pont vers des salons Tchap : ce qu'on m'écrit ici n'
 
 
 def absence(since: datetime, until: datetime) -> Phrase:
-    """That something may have been said that is not here. Times are the machine's."""
+    """That something may have been said that is not here. Times are the operator's."""
     start, end = since.astimezone(), until.astimezone()
     shape = "%H:%M" if start.date() == end.date() else "%d/%m %H:%M"
     return _(

@@ -15,6 +15,7 @@ from tchap_bridge_slack.people import one_line
 from tchap_bridge_slack.writing import LONGEST, Written, pieces
 from tchap_bridges.bridge import Outgoing
 from tchap_bridges.events import Author, Form, Text
+from tchap_bridges.i18n import stamp
 
 TEXT_BYTES: Final = LONGEST
 MOST_POSTS: Final = 8
@@ -77,7 +78,7 @@ def head_of(message: Outgoing, me_url: str, *, name: str = "") -> tuple[list[Blo
         said.append(f"*{_escaped(name)}*")
     if message.late:
         when = int(message.at.timestamp())
-        fallback = f"{message.at:%d/%m %H:%M}"
+        fallback = stamp(message.at)
         elements += [
             {"type": "text", "text": " 🕒 " if elements else "🕒 "},
             {"type": "date", "timestamp": when, "format": "{date_num} {time}", "fallback": fallback},

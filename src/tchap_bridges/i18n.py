@@ -12,6 +12,8 @@ pickled. One sentence, one ``_()``: joining two by hand makes a plain ``str``, w
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime
 from functools import cache, cached_property
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
@@ -137,3 +139,10 @@ def _catalog(language: Language) -> "Catalog":
 
     with resources.files(__package__).joinpath("locale", f"{language}.po").open("rb") as file:
         return read_po(file, locale=language)
+
+
+def stamp(at: datetime) -> str:
+    """A day and a time in the zone of this process, which is the operator's: 27/11 14:02."""
+    with suppress(OverflowError):  # a network may date its messages in the first year of all
+        at = at.astimezone()
+    return f"{at:%d/%m %H:%M}"

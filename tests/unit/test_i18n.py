@@ -3,11 +3,14 @@
 import pickle
 import runpy
 import string
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from tchap_bridges.i18n import Phrase, Translator, _, ngettext, pack, unpack
+from tchap_bridges.i18n import Phrase, Translator, _, ngettext, pack, stamp, unpack
 
 TOOL = runpy.run_path(str(Path(__file__).parents[2] / "scripts" / "messages"))
 
@@ -103,3 +106,18 @@ def test_peoples_words_never_pass_for_a_packed_phrase(words: str) -> None:
 def test_values_are_never_taken_for_placeholders() -> None:
     assert _("valeur refusée ({reason})", reason="{reason.__class__}") == "valeur refusée ({reason.__class__})"
     assert _("{accolades}") == "{accolades}"
+
+
+@pytest.fixture
+def tahiti(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Pacific/Tahiti")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("tahiti")
+def test_moments_are_those_of_the_process_s_zone() -> None:
+    assert stamp(datetime(2026, 12, 1, 0, 5, tzinfo=UTC)) == "30/11 14:05"
+    assert stamp(datetime(1, 1, 1, tzinfo=UTC)) == "01/01 00:00"

@@ -1,6 +1,8 @@
 """``tchap-bridges run``: the bridge itself, in the foreground, until SIGTERM."""
 
 import asyncio
+import os
+import time
 
 import typer
 
@@ -27,5 +29,7 @@ def run(config: Config = DEFAULT) -> None:
     probe_ports(settings)
     probe_storage(settings, make=True)
     set_up(settings.operate.log.level, settings.operate.log.format)
+    os.environ["TZ"] = settings.timezone.key  # for what bridges say of times; a server's own zone is mostly UTC
+    time.tzset()
     with telling(settings.language):
         asyncio.run(application.run(settings))
