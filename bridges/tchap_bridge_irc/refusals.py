@@ -187,4 +187,4 @@ def refused(ended: Ended) -> BridgeError:
                 retry_after=LATER_SECONDS,
             )
         case Why.LATER:
-            return NotReady(_("le réseau demande d'attendre : {said}", said=said), retry_after=LATER_SECONDS)
+            return NotReady(_("le réseau a fermé la connexion : {said}", said=said), retry_after=LATER_SECONDS)
