@@ -63,7 +63,7 @@ LOGIN = """\
 """
 
 NO_EMAIL = """\
-bridges: {}                        # à remplacer : docs/fr/irc.md, docs/fr/slack.md ; « init --mail-domain », ailleurs, en écrit une de courriel
+bridges: {}                        # à remplacer : docs/fr/irc.md, docs/fr/slack.md ; courriel : init --mail-domain
 """
 
 REGISTRATION = """\
