@@ -168,7 +168,7 @@ def refused(ended: Ended) -> BridgeError:
         case Why.CREDENTIALS:
             return BadCredentials(
                 _("le réseau refuse notre identification : {said}", said=said),
-                remedy=_("Vérifiez « account », « password » ou le certificat."),
+                remedy=_("Vérifiez « account » et « password », le certificat, ou « server_password »."),
             )
         case Why.BANNED:
             return BadCredentials(
