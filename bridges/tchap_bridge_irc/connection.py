@@ -15,10 +15,10 @@ from tchap_bridge_irc.config import IrcConfig
 from tchap_bridge_irc.connecting import connected
 from tchap_bridge_irc.incoming import Incoming, Memory
 from tchap_bridge_irc.outgoing import Voice
-from tchap_bridge_irc.refusals import Refused
+from tchap_bridge_irc.refusals import Refused, not_linked
 from tchap_bridge_irc.sameness import CASEMAPPING, doubt, unsure
 from tchap_bridge_irc.session import Session
-from tchap_bridge_irc.wire import Line
+from tchap_bridge_irc.wire import Line, Source
 from tchap_bridges.bridge import (
     Ability,
     Asker,
@@ -156,14 +156,21 @@ class IrcConnection(Connection, Edits, Deletes, Reacts, ShowsTyping, NamesChats,
             await session.ask([Line("JOIN", (name,))], name)
         except Refused as refused:
             incoming.presence.unwanted(name)
-            raise Misconfigured(refused.reason, remedy=refused.remedy) from refused
+            raise not_linked(refused) from refused
         except Undeliverable as error:
             raise Misconfigured(
                 error.reason, remedy=_("Invitez le pont sur ce canal, ou choisissez-en un autre.")
             ) from error
 
     async def members(self, chat: ChatId) -> Sequence[Author]:
+        """Who is on a channel; of a person, whether they are there."""
         session, _voice, _incoming = self._alive()
+        if not session.support.is_channel(chat):
+            try:
+                await session.ask([Line("WHOIS", (chat,))], chat)
+            except Refused:
+                return []
+            return [convert.author_of(Source(chat), session.support)]
         return [
             convert.author_of(member.who, session.support, member.account if session.has("account-tag") else "")
             for member in session.channels.members(chat)

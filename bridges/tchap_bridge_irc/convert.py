@@ -4,8 +4,8 @@ Who speaks for whom: one nick of ours says what many people of the room said, ea
 brackets, as people on IRC expect of a relay.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from tchap_bridge_irc import formatting, markup
@@ -32,13 +32,15 @@ _ACTION = "\x01ACTION "
 class Frame:
     """What is to be known to read a line: our own nick, the server's ways, and the time where the line tells none.
 
-    ``ours``: names under which a relay's server has shown what we said for others.
+    ``ours``: names under which a relay's server has shown what we said for others. ``corrections``: ids of our lines
+    that told of an edit, and the message that each is about.
     """
 
     me: str
     support: Isupport
     now: datetime
     ours: Collection[str] = ()
+    corrections: Mapping[str, MessageId] = field(default_factory=dict)
 
 
 def chat_of(name: str, support: Isupport) -> ChatId:
@@ -138,7 +140,6 @@ def _message(line: Line, target: str, said: str, verb: str, frame: Frame, key: s
     text, form = text_of(said)
     if not text.plain.strip():
         return None
-    reply = line.tags.get("+reply") or line.tags.get("+draft/reply")
     return Message(
         id=MessageId(line.tags.get("msgid") or key),
         chat=_place(line, target, frame),
@@ -146,8 +147,14 @@ def _message(line: Line, target: str, said: str, verb: str, frame: Frame, key: s
         at=moment(line, frame.now),
         text=text,
         form=Form.NOTICE if verb == "NOTICE" else form,
-        reply_to=MessageId(reply) if reply else None,
+        reply_to=_about(line, frame),
     )
+
+
+def _about(line: Line, frame: Frame) -> MessageId | None:
+    """The message that is answered or reacted to (IRCv3 reply)."""
+    said = line.tags.get("+reply") or line.tags.get("+draft/reply")
+    return frame.corrections.get(said, MessageId(said)) if said else None
 
 
 def _tag(line: Line, target: str, frame: Frame, key: str) -> Event | None:
@@ -155,7 +162,7 @@ def _tag(line: Line, target: str, frame: Frame, key: str) -> Event | None:
     author, chat = speaker(line, frame.support), _place(line, target, frame)
     if (typing := line.tags.get("+typing")) is not None:
         return Typing(chat=chat, author=author, active=typing == "active")
-    about = line.tags.get("+reply") or line.tags.get("+draft/reply")
+    about = _about(line, frame)
     symbol, unsaid = line.tags.get("+draft/react"), line.tags.get("+draft/unreact")
     if about and (symbol or unsaid):
         return Reaction(
@@ -163,7 +170,7 @@ def _tag(line: Line, target: str, frame: Frame, key: str) -> Event | None:
             chat=chat,
             author=author,
             at=moment(line, frame.now),
-            target=MessageId(about),
+            target=about,
             key=formatting.strip(symbol or unsaid or "")[:50],
             removed=symbol is None,
         )

@@ -156,7 +156,11 @@ class Incoming:
     def _frame(self) -> convert.Frame:
         session = self._session
         return convert.Frame(
-            me=session.me.nick, support=session.support, now=datetime.now(UTC), ours=self._voice.lent.keys()
+            me=session.me.nick,
+            support=session.support,
+            now=datetime.now(UTC),
+            ours=self._voice.lent.keys(),
+            corrections=self._voice.corrections,
         )
 
     async def _hear(self, item: Line | Batch) -> None:

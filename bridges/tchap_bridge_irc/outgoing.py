@@ -6,6 +6,7 @@ Whole messages of several lines where the server keeps them together, else line 
 import itertools
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeVar
 
 from tchap_bridge_irc import convert, multiline, relaying
 from tchap_bridge_irc.config import IrcConfig
@@ -21,12 +22,13 @@ from tchap_bridges.i18n import Translator, _
 from tchap_bridges.ids import ChatId, MessageId
 from tchap_bridges.outgoing import Attachment, Outgoing, OutgoingDeletion, OutgoingEdit, OutgoingReaction, Steps
 
-MOST_NAMES = 5000
-"""Names lent to us that are remembered, so that what was said under them is known for our own."""
+REMEMBERED = 5000
+"""Names lent to us, so that what was said under them is known for our own; and lines that told of edits."""
 TYPING_SECONDS = 3.0
 """How often it is said of one chat that somebody writes (IRCv3 typing)."""
 _LONGEST_ID = 500
 _TEXT_LINK = Callable[[], Awaitable[str]]
+_T = TypeVar("_T")
 
 
 class Voice:
@@ -44,6 +46,8 @@ class Voice:
         self._types: set[ChatId] = set()
         self.lent: dict[str, None] = {}
         """Folded names under which we have spoken, the last at the end."""
+        self.corrections: dict[str, MessageId] = {}
+        """Ids of lines that told of an edit, and what it changed, the last at the end."""
 
     async def send(self, message: Outgoing) -> Sequence[MessageId]:
         """Every id under which it is seen; where the network has none, one of ours, good for a later edit."""
@@ -77,7 +81,9 @@ class Voice:
         lines, whole = convert.laid_out(head, words, space, most=self._config.lines)
         if not whole:
             lines[-1] = await self._rest(head, lines[-1], space, edit.link_to_text)
-        await self._sent(_posts(edit.chat, lines, self._answers(edit.target)), edit.chat, None)
+        for id_ in await self._sent(_posts(edit.chat, lines, self._answers(edit.target)), edit.chat, None):
+            if not id_.startswith(convert.SYNTHETIC):
+                _remember(self.corrections, id_, edit.target)
 
     async def delete(self, deletion: OutgoingDeletion) -> None:
         session = self._session
@@ -203,7 +209,7 @@ class Voice:
         lines, whole = convert.laid_out("" if action else head, words, space, most=self._config.lines, action=action)
         if not whole:
             lines[-1] = await self._rest(head, lines[-1], space, message.link_to_text)
-        self._remember(name)
+        _remember(self.lent, session.support.fold(name), None)
         posts = [[Line("RELAYMSG", (chat, name, text), tags=tags if n == 0 else {})] for n, text in enumerate(lines)]
         try:
             return await self._sent(posts, chat, message.steps)
@@ -212,13 +218,6 @@ class Voice:
                 raise
             self._no_relay.add(chat if why.code == "PRIVS_NEEDED" else session.support.fold(name))
             return None
-
-    def _remember(self, name: str) -> None:
-        folded = self._session.support.fold(name)
-        self.lent.pop(folded, None)
-        self.lent[folded] = None
-        if len(self.lent) > MOST_NAMES:
-            del self.lent[next(iter(self.lent))]
 
     # Details
 
@@ -269,3 +268,11 @@ class Voice:
 def _posts(chat: str, lines: Sequence[str], tags: Mapping[str, str]) -> list[Post]:
     """Each line by itself; what is answered is named by the first."""
     return [[Line("PRIVMSG", (chat, text), tags=tags if n == 0 else {})] for n, text in enumerate(lines)]
+
+
+def _remember(known: dict[str, _T], name: str, what: _T) -> None:
+    """At the end; the oldest goes."""
+    known.pop(name, None)
+    known[name] = what
+    if len(known) > REMEMBERED:
+        del known[next(iter(known))]

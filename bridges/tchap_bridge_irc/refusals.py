@@ -34,7 +34,7 @@ class Refused(Undeliverable):
 
 def not_joined(line: Line) -> tuple[Phrase, Phrase, bool]:
     """Why we are not let into a channel, what to do about it, and whether it is worth trying again by ourselves."""
-    channel = line.param(1)
+    nick, channel = line.param(0), line.param(1)
     reason: Phrase
     remedy: Phrase = _OPERATORS
     match line.command:
@@ -43,16 +43,32 @@ def not_joined(line: Line) -> tuple[Phrase, Phrase, bool]:
             remedy = _("Reliez plutôt {other}, ou faites retirer ce renvoi.", other=line.param(2))
         case "471":
             reason = _("{channel} est plein (+l)", channel=channel)
-            remedy = _("Un opérateur du canal peut relever la limite, ou inviter le pont : /invite.")
+            remedy = _(
+                "Un opérateur du canal peut relever la limite ; sur certains réseaux une invitation suffit :"
+                " « /invite {nick} {channel} ».",
+                nick=nick,
+                channel=channel,
+            )
         case "473":
             reason = _("on n'entre sur {channel} que sur invitation (+i)", channel=channel)
-            remedy = _("Un opérateur du canal peut inviter le pont : /invite ; il entrera aussitôt.")
+            remedy = _(
+                "Un opérateur du canal peut inviter le pont : « /invite {nick} {channel} ».", nick=nick, channel=channel
+            )
         case "474":
             reason = _("le pont est banni de {channel} (+b)", channel=channel)
-            remedy = _("Un opérateur du canal peut lever le bannissement, ou inviter le pont : /invite.")
+            remedy = _(
+                "Un opérateur du canal peut lever le bannissement, ou inviter le pont : « /invite {nick} {channel} ».",
+                nick=nick,
+                channel=channel,
+            )
         case "475":
             reason = _("{channel} demande un mot de passe (+k)", channel=channel)
-            remedy = _("Un opérateur du canal peut inviter le pont : /invite, ou retirer le mot de passe.")
+            remedy = _(
+                "Un opérateur du canal peut retirer le mot de passe ; sur certains réseaux une invitation suffit :"
+                " « /invite {nick} {channel} ».",
+                nick=nick,
+                channel=channel,
+            )
         case "477":
             reason = _("{channel} n'admet que les pseudos enregistrés (+r)", channel=channel)
             remedy = _("L'exploitant peut donner un compte au pont : « sasl », « account » et « password ».")
@@ -73,6 +89,14 @@ def not_joined(line: Line) -> tuple[Phrase, Phrase, bool]:
     return reason, remedy, line.command not in _NEVER
 
 
+def not_linked(refused: Refused) -> Misconfigured:
+    """The same in answer to a command, which comes to nothing: once it is mended, somebody has to type it again."""
+    remedy: str = refused.remedy
+    if refused.code not in _NEVER and refused.code != FORWARDED:
+        remedy = _("{remedy} Refaites ensuite la commande.", remedy=refused.remedy)
+    return Misconfigured(refused.reason, remedy=remedy)
+
+
 def undelivered(line: Line, modes: Mapping[str, str]) -> Refused:
     """Why a message was not passed on. ``modes`` are the channel's, as far as they are known."""
     code = line.param(1) if line.command == "FAIL" else line.command
@@ -90,7 +114,7 @@ def undelivered(line: Line, modes: Mapping[str, str]) -> Refused:
             reason = _("le pont n'est pas sur {channel}", channel=where)
             remedy = _("Il y revient dès qu'on l'y laisse entrer ; voyez !pont etat.")
         case "404" | "477" | "531":
-            reason, remedy = _muted(where, said, modes), _silence(said, modes)
+            reason, remedy = _muted(where, said, modes), _silence(line, modes)
         case "417":
             reason, remedy = _("le réseau trouve ce message trop long"), _("Écrivez-le en plusieurs.")
         case "REDACT_FORBIDDEN":
@@ -122,14 +146,18 @@ def _muted(where: str, said: str, modes: Mapping[str, str]) -> Phrase:
     return _("le réseau ne laisse pas le pont parler sur {channel} : {said}", channel=where, said=said)
 
 
-def _silence(said: str, modes: Mapping[str, str]) -> Phrase:
-    low = said.lower()
+def _silence(line: Line, modes: Mapping[str, str]) -> Phrase:
+    low = line.param(-1).lower()
     if "banned" in low or "+b" in low:
         return _("Un opérateur du canal peut lever le bannissement du pont.")
     if "registered" in low or "identif" in low:
         return _("L'exploitant peut donner un compte au pont : « sasl », « account » et « password ».")
     if "m" in modes or "+m" in low or "moderated" in low:
-        return _("Un opérateur du canal peut donner la parole au pont : /mode +v.")
+        return _(
+            "Un opérateur du canal peut donner la parole au pont : « /mode {channel} +v {nick} ».",
+            channel=line.param(1),
+            nick=line.param(0),
+        )
     return _OPERATORS
 
 
@@ -140,7 +168,7 @@ def refused(ended: Ended) -> BridgeError:
         case Why.CREDENTIALS:
             return BadCredentials(
                 _("le réseau refuse notre identification : {said}", said=said),
-                remedy=_("Vérifiez « account », « password » ou le certificat."),
+                remedy=_("Vérifiez « account » et « password », le certificat, ou « server_password »."),
             )
         case Why.BANNED:
             return BadCredentials(
@@ -159,4 +187,4 @@ def refused(ended: Ended) -> BridgeError:
                 retry_after=LATER_SECONDS,
             )
         case Why.LATER:
-            return NotReady(_("le réseau demande d'attendre : {said}", said=said), retry_after=LATER_SECONDS)
+            return NotReady(_("le réseau a fermé la connexion : {said}", said=said), retry_after=LATER_SECONDS)

@@ -68,7 +68,7 @@ def set_up(level: str, style: Literal["console", "json"]) -> None:
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=False),
+            structlog.processors.TimeStamper(fmt="iso", utc=style == "json"),  # eyes read the operator's own
             structlog.processors.ExceptionRenderer(_as_data if style == "json" else _as_text),
             renderer,
         ],

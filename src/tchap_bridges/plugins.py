@@ -4,9 +4,10 @@ Our own bridges and bots come this way too, exactly as a stranger's.
 """
 
 import inspect
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, PackageNotFoundError, distribution, entry_points
 from typing import Any
 
 from pydantic import BaseModel
@@ -19,6 +20,8 @@ from tchap_bridges.i18n import _
 
 BRIDGES = "tchap_bridges.bridges"
 BOTS = "tchap_bridges.bots"
+
+_OF_EXTRA = re.compile(r"""([\w.-]+)[^;]*;\s*extra\s*==\s*['"]([\w.-]+)['"]\s*""")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +66,13 @@ class Plugins:
         if point is None:
             known = (other for kind, other in self._points if kind == group)
             raise Misconfigured(_("aucun greffon ne s'appelle « {name} »", name=name), remedy=did_you_mean(name, known))
+        for library in _required(point):
+            if not _is_installed(library):  # it may be imported only when there is something to connect to
+                raise _missing(point, library)
         try:
             found = point.load()
         except ModuleNotFoundError as error:
-            raise _missing(point, error) from error
+            raise _missing(point, error.name or str(error)) from error
         except Exception as error:
             raise Misconfigured(
                 _(
@@ -87,11 +93,28 @@ class Plugins:
         return found
 
 
-def _missing(point: EntryPoint, error: ModuleNotFoundError) -> Misconfigured:
+def _required(point: EntryPoint) -> Iterator[str]:
+    """What the plugin's own extra asks for, whatever the version and the platform."""
+    for requirement in (point.dist.requires or ()) if point.dist else ():
+        if found := _OF_EXTRA.fullmatch(requirement):
+            name, extra = found.groups()
+            if extra == point.name:
+                yield name
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        distribution(name)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
+def _missing(point: EntryPoint, module: str) -> Misconfigured:
     plugin = _describe(point)
     what = f"{plugin.distribution}[{plugin.extra}]" if plugin.extra else plugin.distribution
     return Misconfigured(
-        _("le greffon « {name} » demande le module {module}, qui manque", name=plugin.name, module=error.name),
+        _("le greffon « {name} » demande le module {module}, qui manque", name=plugin.name, module=module),
         remedy=_("pip install '{what}'", what=what),
     )
 

@@ -4,7 +4,9 @@ import ast
 import json
 import logging
 import ssl
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import aiosmtpd.smtp
@@ -122,6 +124,17 @@ def test_what_a_stranger_types_to_our_mail_server_is_not_logged(capsys):
     shown = capsys.readouterr().err
     assert "a fault" in shown
     assert WHO.upper() not in shown
+
+
+def test_a_collector_reads_a_time_that_needs_no_zone(capsys, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Pacific/Tahiti")
+        time.tzset()
+        logs.set_up("info", "json")
+        structlog.get_logger("x").info("it.happened")
+    time.tzset()
+    said = datetime.fromisoformat(json.loads(capsys.readouterr().err.splitlines()[-1])["timestamp"])
+    assert abs(datetime.now(UTC) - said) < timedelta(minutes=1)
 
 
 ROOT = Path(__file__).parents[2]

@@ -70,6 +70,26 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert error.value.remedy == "pip install 'tchap-bridges[email]'"
 
 
+def test_an_extra_that_is_only_needed_later_is_named_at_once(stranger: Path) -> None:
+    """A plugin imports its library when it connects: by then it is too late to say what to install."""
+    (stranger / "fax.py").write_text(
+        "from tchap_bridges.bridge import Bridge\n"
+        "from pydantic import BaseModel\n"
+        "class Fax(Bridge):\n    name = 'fax'\n    Config = BaseModel\n    def open(self, config, host): ...\n"
+    )
+    (stranger / "fax-1.0.dist-info").mkdir()
+    metadata = "Metadata-Version: 2.1\nName: fax\nVersion: 1.0\nProvides-Extra: fax\nRequires-Dist: pydantic\n"
+    (stranger / "fax-1.0.dist-info" / "entry_points.txt").write_text(f"[{BRIDGES}]\nfax = fax:Fax\n")
+    found = stranger / "fax-1.0.dist-info" / "METADATA"
+    found.write_text(f"{metadata}Requires-Dist: pydantic>=2 ; extra == 'fax'\n")
+    assert Plugins().bridge("fax").name == "fax"
+    found.write_text(f"{metadata}Requires-Dist: no-such.library[x]<2,>=1; extra == 'fax'\n")
+    with pytest.raises(Misconfigured) as error:
+        Plugins().bridge("fax")
+    assert "no-such.library" in error.value.reason
+    assert error.value.remedy == "pip install 'fax[fax]'"
+
+
 def test_the_nearest_name_is_offered() -> None:
     with pytest.raises(Misconfigured) as error:
         Plugins().bridge("e-mail")

@@ -19,9 +19,9 @@ from typer.core import TyperCommand, TyperGroup
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "init": ("init:app", "Crée config.yaml et registration.yaml, avec des secrets neufs."),
-    "check": ("check:app", "Vérifie la configuration, le serveur Matrix, la base, le courriel et le DNS."),
+    "check": ("check:app", "Vérifie la configuration, le serveur Matrix, la base et chaque réseau."),
     "run": ("run:app", "Lance le pont."),
-    "demo": ("demo:app", "Montre une liste de diffusion vivre dans un salon, sur un serveur d'essai."),
+    "demo": ("demo:app", "Montre une liste, un canal IRC et un canal Slack vivre dans un salon d'essai."),
     "queue": ("queue:app", "Montre ce qui attend ou a échoué ; le relance ou l'abandonne."),
     "mail": ("mail:app", "Montre comment le pont lit un courriel."),
     "backup": ("backup:app", "Sauvegarde la base et la configuration, pont en marche."),
@@ -29,7 +29,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "plugins": ("plugins:app", "Liste les ponts et les robots installés."),
 }
 
-HELP = """Relie Tchap et Matrix au courriel : une liste de diffusion vit dans un salon, dans les deux sens.
+HELP = """Relie un salon Tchap ou Matrix à une liste de diffusion, un canal IRC, un canal Slack, ou aux trois.
 
 Pour commencer :
 
@@ -37,7 +37,7 @@ Pour commencer :
     cd mon-pont && tchap-bridges check    dit ce qui manque, et quoi faire
     tchap-bridges run                     lance le pont
 
-Puis, dans un salon : !pont courriel liste@domaine
+Puis, dans un salon : !aide
 """
 
 

@@ -13,7 +13,7 @@ from tchap_bridges.store.sqlite_file import path_of
 
 def files(settings: Settings) -> Iterator[Finding]:
     """Secrets are for one reader."""
-    for path in (settings.path, settings.appservice.registration):
+    for path in (settings.path, settings.appservice.registration, *dict.fromkeys(settings.document.secrets)):
         mode = stat.S_IMODE(path.stat().st_mode)
         if mode & 0o007:
             yield Finding(

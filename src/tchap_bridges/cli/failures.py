@@ -60,6 +60,10 @@ def _sentence(error: BaseException, translator: Translator) -> str:
         reason = translator(getattr(error, "reason", "") or str(error))
         remedy = translator(getattr(error, "remedy", ""))
         return (f"{where}: " if where else "") + reason + (f" — {remedy}" if remedy else "")
+    if isinstance(error, ModuleNotFoundError):
+        return translator(
+            _("Il manque le module {name} — pip install 'tchap-bridges[email,irc,slack]'", name=error.name or error)
+        )
     if isinstance(error, OSError) and error.strerror:
         why = system.reason(error)
         return translator(

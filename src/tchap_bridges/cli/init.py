@@ -226,9 +226,10 @@ def _next(folder: Path, answers: Answers) -> str:
          app_service_config_files:
            - /etc/matrix-synapse/tchap-bridges.yaml
      et redémarrez-le.
-  2. cd {folder} && tchap-bridges check
-  3. tchap-bridges run
-  4. Dans Tchap ou Element, inviter @{bot}:{server} dans un salon, et y écrire !aide""",
+  2. Pour IRC ou Slack, compléter « bridges » dans config.yaml : docs/fr/irc.md, docs/fr/slack.md
+  3. cd {folder} && tchap-bridges check
+  4. tchap-bridges run
+  5. Dans Tchap ou Element, inviter @{bot}:{server} dans un salon, et y écrire !aide""",
         folder=folder,
         registration=(folder / "registration.yaml").absolute(),
         port=port,

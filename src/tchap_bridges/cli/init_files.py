@@ -63,7 +63,7 @@ LOGIN = """\
 """
 
 NO_EMAIL = """\
-bridges: {}                        # relancez « init » ailleurs avec --mail-domain pour voir une section « email »
+bridges: {}                        # à remplacer : docs/fr/irc.md, docs/fr/slack.md ; courriel : init --mail-domain
 """
 
 REGISTRATION = """\

@@ -30,13 +30,17 @@ _EXAMPLE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """``data`` is plain Python; ``lines`` says where each key or item stands; ``name`` is how people call the file."""
+    """``data`` is plain Python; ``lines`` says where each key or item stands; ``name`` is how people call the file.
+
+    ``secrets`` are the files that it names by ``!file`` and that could be read.
+    """
 
     path: Path
     name: str
     data: Any = None
     lines: Mapping[KeyPath, int] = field(default_factory=dict, repr=False)
     problems: tuple[Problem, ...] = ()
+    secrets: tuple[Path, ...] = ()
 
     def line(self, path: KeyPath) -> int:
         """Where this key stands, or where its nearest parent does when it is absent."""
@@ -83,7 +87,9 @@ def _compose(document: Document, text: str) -> Document:
     else:
         reading = _Reading(document, yaml)
         data = {} if node is None else reading.value(node, ())
-        return Document(document.path, document.name, data, reading.lines, tuple(reading.problems))
+        return Document(
+            document.path, document.name, data, reading.lines, tuple(reading.problems), tuple(reading.secrets)
+        )
     broken = Problem(file=document.name, line=line, key="", what=what, remedy=remedy)
     return Document(document.path, document.name, problems=(broken,))
 
@@ -111,6 +117,7 @@ class _Reading:
         self._open: list[Node] = []
         self.lines: dict[KeyPath, int] = {}
         self.problems: list[Problem] = []
+        self.secrets: list[Path] = []
 
     def value(self, node: Node, path: KeyPath) -> Any:
         self.lines.setdefault(path, node.start_mark.line + 1)
@@ -169,7 +176,7 @@ class _Reading:
     def _secret(self, name: str, path: KeyPath) -> str | None:
         file = self._document.path.parent / Path(name).expanduser()
         try:
-            return file.read_text(encoding="utf-8").rstrip("\r\n")
+            content = file.read_text(encoding="utf-8").rstrip("\r\n")
         except (OSError, UnicodeDecodeError, ValueError) as error:
             reason = system.reason(error) if isinstance(error, OSError) else _("pas un texte en UTF-8")
             self._complain(
@@ -178,6 +185,8 @@ class _Reading:
                 _("corrigez le chemin après !file, ou donnez-en la lecture au pont"),
             )
             return None
+        self.secrets.append(file)
+        return content
 
     def _complain(self, path: KeyPath, what: str, remedy: str) -> None:
         line = self.lines.get(path, 1)

@@ -50,10 +50,15 @@ class Bots:
         )
 
     def _help(self, language: Language) -> Sequence[tuple[str, str]]:
+        if not self._bots:
+            return ()
         t = Translator(language)
         return (
             (t(_("!bot")), t(_("les robots, et ceux qui sont actifs ici"))),
-            (t(_("!bot activer echo")), t(_("active un robot dans ce salon (« desactiver » l'arrête)"))),
+            (
+                t(_("!bot activer {bot}", bot=next(iter(self._bots)))),
+                t(_("active un robot dans ce salon (« desactiver » l'arrête)")),
+            ),
         )
 
     def _commands_help(self, language: Language) -> Sequence[tuple[str, str]]:

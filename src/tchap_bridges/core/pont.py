@@ -131,10 +131,11 @@ class Pont:
 
     async def _list(self, call: Call) -> Apply:
         async def apply(tx: Tx) -> str:
-            t = call.translator
+            t, links = call.translator, await self._links.of_room(tx, call.room)
             lines = [
-                f"{link.number}. {link.name} — {t(direction_words(link.direction))} — {t(state_words(link.state))}"
-                for link in await self._links.of_room(tx, call.room)
+                f"{link.number}. {_told_apart(link, links)} — {t(direction_words(link.direction))}"
+                f" — {t(state_words(link.state))}"
+                for link in links
             ]
             return "\n".join(lines) or t(_("Ce salon n'est relié à rien. Pour commencer : !aide"))
 
@@ -144,31 +145,32 @@ class Pont:
         """Who is on the other side, for every link of the room to these connections."""
         t = call.translator
         async with self._db.snapshot() as tx:
-            links = [link for link in await self._links.of_room(tx, call.room) if link.connection in names]
+            all_links = await self._links.of_room(tx, call.room)
+        links = [link for link in all_links if link.connection in names]
         if not links:
             raise Misconfigured(_("ce salon n'est pas relié à ce réseau"), remedy=_("Voyez !pont etat."))
         lines = []
         for link in links:
-            connection = self._connection_of(link.connection)
+            connection, name = self._connection_of(link.connection), _told_apart(link, all_links)
             if not isinstance(connection, ListsMembers):
-                lines.append(t(_("{name} : ce réseau ne dit pas qui est là", name=link.name)))
+                lines.append(t(_("{name} : ce réseau ne dit pas qui est là", name=name)))
                 continue
             people = sorted({member.name for member in await connection.members(link.chat)}, key=str.casefold)
             shown = ", ".join(people[:NAMES])
             if len(people) > NAMES:
                 shown = t(_("{names} et {n} autres", names=shown, n=len(people) - NAMES))
-            lines.append(f"{link.name} ({len(people)}) : {shown or '—'}")
+            lines.append(f"{name} ({len(people)}) : {shown or '—'}")
         return self._told("\n".join(lines))
 
     async def _status(self, call: Call) -> Apply:
         async def apply(tx: Tx) -> str:
             links = await self._links.of_room(tx, call.room, fresh=True)
-            lines = [await self._state_line(tx, call.translator, link) for link in links]
+            lines = [await self._state_line(tx, call.translator, link, _told_apart(link, links)) for link in links]
             return "\n".join(lines) or call.translator(_("Ce salon n'est relié à rien. Pour commencer : !aide"))
 
         return apply
 
-    async def _state_line(self, tx: Tx, t: Translator, link: Link) -> str:
+    async def _state_line(self, tx: Tx, t: Translator, link: Link, name: str) -> str:
         counts = {row["state"]: row["count"] for row in await tx.all("outbox_link_counts", target=link.target)}
         held_back = await tx.all("senders_held", link=link.id)
         waits = await tx.value("inbox_awaiting", what=link.standing_by)
@@ -192,7 +194,7 @@ class Pont:
         for row in held_back:
             address = self._sealer.open(row["name"], place="sender.name").decode()
             parts.append(t(_("{address} attend d'être accepté", address=address)))
-        said = f"{link.number}. {link.name} — {t(direction_words(link.direction))} — " + " ; ".join(parts)
+        said = f"{link.number}. {name} — {t(direction_words(link.direction))} — " + " ; ".join(parts)
         try:
             return f"{said}\n{carrying.line(self._connection_of(link.connection), t)}"
         except NotReady:  # the state says so
@@ -233,14 +235,15 @@ class Pont:
 
     async def _remove(self, call: Call) -> Apply:
         async with self._db.snapshot() as tx:
-            link = self._chosen(call, await self._links.of_room(tx, call.room))
+            links = await self._links.of_room(tx, call.room)
+        link = self._chosen(call, links)
         if link.created_by != call.user:
             await may_change(self._homeserver, call)
 
         async def apply(tx: Tx) -> str:
             await self._links.want(tx, link, "gone")
             await audit(tx, call, "unlinked", link.name)
-            return call.translator(_("✓ {name} n'est plus relié à ce salon.", name=link.name))
+            return call.translator(_("✓ {name} n'est plus relié à ce salon.", name=_told_apart(link, links)))
 
         return apply
 
@@ -261,13 +264,22 @@ class Pont:
     @staticmethod
     def _chosen(call: Call, links: Sequence[Link]) -> Link:
         which = call.arguments[1].lower().strip("<>") if len(call.arguments) > 1 else ""
-        for link in links:
-            if which in {str(link.number), link.name.lower(), link.chat.lower()} or (not which and len(links) == 1):
-                return link
         if not links:
             raise Misconfigured(_("ce salon n'est relié à rien"), remedy=_("Pour commencer : !aide"))
+        found = [link for link in links if which in {"", str(link.number), link.name.lower(), link.chat.lower()}]
+        if len(found) == 1:
+            return found[0]
+        if found and which:
+            each = (
+                call.translator(_("n° {number} ({network})", number=one.number, network=one.connection))
+                for one in found
+            )
+            raise Misconfigured(
+                _("plusieurs liens s'appellent « {which} » : {links}", which=which, links=", ".join(each)),
+                remedy=_("Donnez le numéro."),
+            )
         raise Misconfigured(
-            _("aucun lien n° « {which} » dans ce salon", which=which) if which else _("de quel lien parlez-vous ?"),
+            _("aucun lien « {which} » dans ce salon", which=which) if which else _("de quel lien parlez-vous ?"),
             remedy=_("Donnez son numéro, comme dans !pont liste."),
         )
 
@@ -319,3 +331,9 @@ class Pont:
             return text
 
         return apply
+
+
+def _told_apart(link: Link, others: Sequence[Link]) -> str:
+    """Its name; and where the room has another one of that name, the network too."""
+    alike = any(other.name == link.name and other.id != link.id for other in others)
+    return f"{link.name} ({link.connection})" if alike else link.name

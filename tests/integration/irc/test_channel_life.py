@@ -1,5 +1,6 @@
 """Coming, going, being put out and not let in, on real servers, as the rooms read of it."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from tchap_bridge_irc import presence
 from tchap_bridges.errors import Misconfigured, Undeliverable
 from tchap_bridges.events import ChatChanged, Membership, Message
+from tchap_bridges.ids import ChatId
 from tchap_bridges.testing.inspircd import Inspircd
 from tchap_bridges.testing.irc_crowd import crowd
 from tchap_bridges.testing.ngircd import Ngircd
@@ -103,12 +105,18 @@ async def test_banned_it_is_told_with_a_remedy_and_an_invitation_lets_it_in(
 
 
 @pytest.mark.parametrize(
-    ("mode", "words"),
-    [("+i", "invitation"), ("+k cle", "mot de passe"), ("+l 1", "plein"), ("+b *!*@*", "banni")],
+    ("mode", "words", "mended"),
+    [
+        ("+i", "invitation", ""),
+        ("+b *!*@*", "banni", ""),
+        ("+k cle", "mot de passe", "-k cle"),  # an invitation is enough on InspIRCd only
+        ("+l 1", "plein", "-l"),
+    ],
 )
 async def test_a_channel_that_does_not_let_it_in_is_not_linked(
-    server: Any, irc_client: Person, mode: str, words: str
+    server: Any, irc_client: Person, mode: str, words: str, mended: str
 ) -> None:
+    """What the answer says to do is enough: an operator does it, and the same command links."""
     zoe = await irc_client(server, "zoev5")
     channel = f"#vie5{mode[1]}"
     await zoe.join(channel)
@@ -118,7 +126,12 @@ async def test_a_channel_that_does_not_let_it_in_is_not_linked(
         with pytest.raises(Misconfigured) as why:
             await r.connection.find(channel, {}, ASKER)
         assert words in why.value.reason
-        assert why.value.remedy
+        assert "Refaites ensuite la commande" in why.value.remedy
+        typed = re.search(r"« /(invite pontv5 \S+) »", why.value.remedy)
+        assert typed is not None
+        zoe.raw(f"MODE {channel} {mended}" if mended else typed[1])
+        await zoe.sync()
+        assert (await r.connection.find(channel, {}, ASKER)).name == channel
 
 
 async def test_a_moderated_channel_is_told_of(server: Any, irc_client: Person) -> None:
@@ -144,6 +157,7 @@ async def test_a_direct_conversation_is_one_persons(server: Any, irc_client: Per
     async with relay(server, "Zoev7", "pontv7") as r:
         await r.connection.send(r.message("en privé"))
         await hears(zoe, "<Jeanne Martin> en privé")
+        assert [one.name for one in await r.connection.members(ChatId("zoev7"))] == ["zoev7"]
         eve.say("pontv7", "je m'incruste")
         zoe.say("pontv7", "bien reçu")
         said = await r.heard(lambda event: isinstance(event, Message))
@@ -154,6 +168,7 @@ async def test_a_direct_conversation_is_one_persons(server: Any, irc_client: Per
         with pytest.raises(Undeliverable) as why:
             await r.connection.send(r.message("partie ?"))
         assert "Zoev7".lower() in why.value.reason.lower()
+        assert await r.connection.members(ChatId("zoev7")) == []
         assert sum(line.command == "NOTICE" and line.nick == "pontv7" for line in eve.lines) == 1
         assert r.said() == ["bien reçu"]
 

@@ -121,7 +121,7 @@ async def test_words_are_withdrawn_edited_and_refused_in_french(
     await agent.send_text(room, "muet")
     told = await agent.wait_for(room, lambda event: "Non remis" in event["content"].get("body", ""))
     assert "modéré (+m)" in told["content"]["body"]
-    assert "/mode +v" in told["content"]["body"]
+    assert "« /mode #mots +v pont »" in told["content"]["body"]
     zoe.raw("MODE #mots -m")
     await zoe.sync()
     sent = await agent.send_text(room, "La réunion est mardi à 15 h, salle Condorcet")

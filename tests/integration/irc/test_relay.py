@@ -186,6 +186,31 @@ async def test_ids_replies_reactions_typing(inspircd: Inspircd, irc_client: Pers
         await zoe.wait_for(lambda one: one.tags.get("+typing") == "active" and one.nick == "pont10")
 
 
+async def test_what_answers_a_correction_is_about_the_message(inspircd: Inspircd, irc_client: Person) -> None:
+    """The line that tells of it is the last one that people see, and no message of its own."""
+    zoe = await irc_client(inspircd, "zoe15", caps=["message-tags"])
+    await zoe.join("#essai15")
+    async with relay(inspircd, "#essai15", "pont15") as r:
+        (id_,) = await r.connection.send(r.message("à mardi"))
+        edit = OutgoingEdit(
+            key="e",
+            chat=ChatId(r.channel),
+            author=JEANNE,
+            network="Tchap",
+            at=datetime.now(UTC),
+            target=id_,
+            text=Text(plain="à jeudi"),
+            before=Text(plain="à mardi"),
+        )
+        await r.connection.edit(edit)
+        line = await zoe.wait_for(lambda one: one.command == "PRIVMSG" and "(corrigé)" in one.text)
+        zoe.say("#essai15", "entendu", tags={"+reply": line.tags["msgid"]})
+        said = await r.heard(lambda event: isinstance(event, Message))
+        assert said.reply_to == id_
+        zoe.tagmsg("#essai15", {"+reply": line.tags["msgid"], "+draft/react": "👍"})
+        assert (await r.heard(lambda event: isinstance(event, Reaction))).target == id_
+
+
 async def test_what_cannot_be_deleted_is_said(server: Any) -> None:
     async with relay(server, "#essai11", "pont11") as r:
         deletion = OutgoingDeletion(

@@ -72,6 +72,22 @@ def test_secrets_that_all_can_read(config: Path, capsys: pytest.CaptureFixture[s
 
 
 @pytest.mark.usefixtures("homeserver_is_well")
+def test_a_secret_in_a_file_of_its_own_that_all_can_read(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    secret = config.parent / "secrets" / "key"
+    secret.parent.mkdir()
+    key = re.search(r"^  key: (.*)$", config.read_text(), re.MULTILINE)
+    assert key is not None
+    secret.write_text(key[1])
+    secret.chmod(0o600)
+    config.write_text(config.read_text().replace(key[0], "  key: !file secrets/key"))
+    assert run(config) == 0
+    assert "chmod" not in capsys.readouterr().out
+    secret.chmod(0o644)
+    assert run(config) == 0
+    assert f"→ chmod 600 {secret}" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("homeserver_is_well")
 def test_a_damaged_database(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (config.parent / "data").mkdir()
     (config.parent / "data" / "bridge.db").write_bytes(b"pas une base" * 1000)

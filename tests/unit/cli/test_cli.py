@@ -107,3 +107,12 @@ def test_mail_show_for_eyes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     said = capsys.readouterr().out
     assert "Jean <jean@essai.test>" in said
     assert "[b]Bonjour[/b]" in said, "a mail's words are never our markup"
+
+
+def test_a_library_of_an_extra_that_is_not_installed() -> None:
+    """The demo takes every network, and an installation may have but one."""
+    code = "import sys, tchap_bridges.cli as cli\nsys.modules['aiosmtpd.smtp'] = None\ncli.main(['demo', '--once'])\n"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "aiosmtpd" in done.stderr
+    assert "pip install 'tchap-bridges[email,irc,slack]'" in done.stderr

@@ -84,6 +84,15 @@ def _explained(line: str) -> str:
     return line.partition(" — ")[2] or line
 
 
+async def test_help_names_a_bot_that_there_is_and_none_where_there_is_none(tmp_path: Path) -> None:
+    async with stage(tmp_path, linked=False) as s:
+        assert "!bot" not in await answer(s, "!aide")
+    (tmp_path / "other").mkdir()
+    async with stage(tmp_path / "other", linked=False, bots={"perroquet": EchoBot()}) as s:
+        assert "!bot activer perroquet — " in await answer(s, "!aide")
+        assert "!bots enable perroquet — " in await answer(s, "!help")
+
+
 async def test_english_help_has_no_word_of_french(tmp_path: Path) -> None:
     async with stage(tmp_path, linked=False, bots={"echo": EchoBot()}) as s:
         french = (await answer(s, "!aide")).splitlines()
@@ -278,11 +287,26 @@ async def test_a_link_keeps_its_number(tmp_path: Path) -> None:
     async with stage(tmp_path) as s:
         await s.link("#d")
         assert "#c n'est plus relié" in await answer(s, "!pont retirer 1")
-        assert "aucun lien n° « 1 »" in await answer(s, "!pont retirer 1")
+        assert "aucun lien « 1 »" in await answer(s, "!pont retirer 1")
         assert (await answer(s, "!pont liste")).startswith("2. #d")
         await s.link("#e")
         assert "\n3. #e" in await answer(s, "!pont liste")
         assert "#d n'est plus relié" in await answer(s, "!pont retirer #D")
+
+
+async def test_two_links_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    """#c of two networks: none of them goes by mistake."""
+    async with stage(tmp_path, nets=("net", "libera")) as s:
+        await s.link("#c", net="libera")
+        s.nets["net"].members, s.nets["libera"].members = ["bob"], ["eve"]
+        assert (await answer(s, "!pont liste")).splitlines()[1].startswith("2. #c (libera) — ")
+        assert "2. #c (libera) — " in await answer(s, "!pont etat")
+        assert await answer(s, "!pont net qui") == "#c (net) (1) : Bob\n#c (libera) (1) : Eve"
+        said = await answer(s, "!pont retirer #c")
+        assert said == "✗ plusieurs liens s'appellent « #c » : n° 1 (net), n° 2 (libera). Donnez le numéro."
+        assert "#c (net) n'est plus relié" in await answer(s, "!pont retirer 1")
+        assert (await answer(s, "!pont liste")).startswith("2. #c — ")
+        assert "#c n'est plus relié" in await answer(s, "!pont retirer #c")
 
 
 async def test_who_else_hears_it_is_told_at_the_time(tmp_path: Path) -> None:
