@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tchap_bridges.cli import main
-from tchap_bridges.testing.ports import free_port
 from tchap_bridges.i18n import stamp
+from tchap_bridges.testing.ports import free_port
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "config"
 
