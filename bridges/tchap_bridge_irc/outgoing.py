@@ -5,7 +5,7 @@ Whole messages of several lines where the server keeps them together, else line 
 
 import itertools
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from tchap_bridge_irc import convert, multiline, relaying
@@ -27,7 +27,6 @@ REMEMBERED = 5000
 TYPING_SECONDS = 3.0
 """How often it is said of one chat that somebody writes (IRCv3 typing)."""
 _LONGEST_ID = 500
-_TEXT_LINK = Callable[[], Awaitable[str]]
 _T = TypeVar("_T")
 
 
@@ -69,7 +68,7 @@ class Voice:
         head = convert.said_by(message)
         lines, whole = convert.laid_out(head, words, space, most=most, action=action)
         if not whole:
-            lines[-1] = await self._rest(head, lines[-1], space, message.link_to_text)
+            lines[-1] = await self._rest(head, lines[-1], space, message)
         return await self._sent(_posts(message.chat, lines, tags), message.chat, message.steps)
 
     async def edit(self, edit: OutgoingEdit) -> None:
@@ -80,7 +79,7 @@ class Voice:
         head, space = f"<{convert.relayed_name(edit)}>" if edit.author else "", self._room(edit.chat)
         lines, whole = convert.laid_out(head, words, space, most=self._config.lines)
         if not whole:
-            lines[-1] = await self._rest(head, lines[-1], space, edit.link_to_text)
+            lines[-1] = await self._rest(head, lines[-1], space, edit)
         for id_ in await self._sent(_posts(edit.chat, lines, self._answers(edit.target)), edit.chat, None):
             if not id_.startswith(convert.SYNTHETIC):
                 _remember(self.corrections, id_, edit.target)
@@ -170,7 +169,7 @@ class Voice:
             return None
         if len(pieces) > most:
             kept = [piece.text for piece in pieces[:most]]
-            kept[-1] = await self._rest("", kept[-1], space, message.link_to_text)
+            kept[-1] = await self._rest("", kept[-1], space, message)
             packs = multiline.packs(kept, space, allowed)
         return packs
 
@@ -208,7 +207,7 @@ class Voice:
         head, action = convert.said_by(message, named=False), message.form is Form.EMOTE
         lines, whole = convert.laid_out("" if action else head, words, space, most=self._config.lines, action=action)
         if not whole:
-            lines[-1] = await self._rest(head, lines[-1], space, message.link_to_text)
+            lines[-1] = await self._rest(head, lines[-1], space, message)
         _remember(self.lent, session.support.fold(name), None)
         posts = [[Line("RELAYMSG", (chat, name, text), tags=tags if n == 0 else {})] for n, text in enumerate(lines)]
         try:
@@ -256,12 +255,14 @@ class Voice:
             return f"📎 {name}"
 
     @staticmethod
-    async def _rest(head: str, last: str, size: int, link: _TEXT_LINK) -> str:
+    async def _rest(head: str, last: str, size: int, what: Outgoing | OutgoingEdit) -> str:
         """The last line of a text that is too long: where all of it is, or that there was more."""
         try:
-            address = f"{head} … {await link()}".strip()
-        except Undeliverable:  # the operator has given no public address
+            address = f"{head} … {await what.link_to_text()}".strip()
+        except Undeliverable as why:  # the operator has given no public address
             address = f"{last} …"
+            if isinstance(what, Outgoing):
+                await what.leave_out(None, why)
         return convert.shortened(address if len(address.encode()) <= size else f"{last} …", size)
 
 

@@ -110,9 +110,10 @@ class Outgoing:
     link_to_text: Callable[[], Awaitable[str]] = field(default=no_public_address, repr=False, compare=False)
     link_to_avatar: Callable[[], Awaitable[str | None]] = field(default=no_avatar, repr=False, compare=False)
 
-    async def leave_out(self, file: int, why: Undeliverable) -> None:
+    async def leave_out(self, file: int | None, why: Undeliverable) -> None:
         """``files[file]`` does not go along: whoever sent it is told why, and of the remedy, once the rest is there.
 
+        None: the end of the text, where it is cut and ``link_to_text`` cannot lead to the whole.
         To be said before anything is shown, for it is on disk when this returns and final: at a second `send` opening
         the file raises the same again. Else what is seen without it, and shown but once, would be taken for whole.
         """
@@ -120,8 +121,8 @@ class Outgoing:
         if self.steps.get(f"left.{file}") != said:
             await self.steps.done(f"left.{file}", said)
 
-    def left_out(self, file: int) -> Undeliverable | None:
-        """Why ``files[file]`` does not go along, as this attempt or an earlier one has found; None while it does."""
+    def left_out(self, file: int | None) -> Undeliverable | None:
+        """Why that does not go along, as this attempt or an earlier one has found; None while it does."""
         said = self.steps.get(f"left.{file}")
         if said is None:
             return None

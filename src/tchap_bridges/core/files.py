@@ -94,7 +94,7 @@ async def _chunks(data: bytes) -> AsyncIterator[bytes]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftOut:
-    """The name of a file, and why it stays here."""
+    """The name of a file, or that it is the end of the text, and why it stays here."""
 
     name: str
     why: Undeliverable
@@ -114,14 +114,17 @@ def without_left_out(message: Outgoing) -> Outgoing:
 def left_out(message: Outgoing) -> Sequence[LeftOut]:
     """What of it was left out, once it was sent."""
     found = ((file.name, message.left_out(n)) for n, file in enumerate(message.files))
-    return [LeftOut(name=" ".join(name.split())[:NAME] or "fichier", why=why) for name, why in found if why is not None]
+    left = [LeftOut(name=" ".join(name.split())[:NAME] or "fichier", why=why) for name, why in found if why is not None]
+    if (why := message.left_out(None)) is not None:
+        left.insert(0, LeftOut(name=_("le reste du texte"), why=why))
+    return left
 
 
 def told(left: Sequence[LeftOut], where: str, words: Translator) -> str:
     """What whoever sent them reads: a line for each reason."""
     names: dict[tuple[str, str], list[str]] = {}
     for file in left:
-        names.setdefault((words(file.why.reason), words(file.why.remedy)), []).append(file.name)
+        names.setdefault((words(file.why.reason), words(file.why.remedy)), []).append(words(file.name))
     lines = []
     for (why, remedy), those in names.items():
         line = ngettext(

@@ -72,14 +72,16 @@ async def test_what_is_too_long_ends_with_where_the_whole_is(server: Any, irc_cl
     await zoe.join("#essai14")
     text = "\n".join(f"ligne {n}" for n in range(50))
     async with relay(server, "#essai14", "pont14", lines=4) as r:
-        await r.connection.send(r.message(text, link_to_text=address))
-        await r.connection.send(r.message(text))  # without a public address
+        await r.connection.send(whole := r.message(text, link_to_text=address))
+        await r.connection.send(cut := r.message(text))  # without a public address
         await r.connection.send(r.message("fin"))
         await hears(zoe, "<Jeanne Martin> fin")
         said = [words for _nick, words in zoe.said("#essai14")]
         assert said[3] == "<Jeanne Martin> … https://pont.exemple.fr/f/abc"
         assert said[7] == "<Jeanne Martin> ligne 3 …"
         assert len(said) == 9
+        assert whole.left_out(None) is None
+        assert cut.left_out(None) is not None
 
 
 async def test_no_words_make_a_second_line(server: Any, irc_client: Person) -> None:

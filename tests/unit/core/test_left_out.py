@@ -62,6 +62,20 @@ async def test_who_sent_it_hears_why_and_what_to_do(tmp_path: Path, opened: list
         assert opened == ["octets"]
 
 
+async def test_of_a_text_that_was_cut_its_author_hears(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = NetConnection.send
+
+    async def send(self: NetConnection, message: Outgoing) -> Sequence[MessageId]:
+        await message.leave_out(None, Undeliverable("trop long", remedy="Dites-le en plusieurs."))
+        return await real(self, message)
+
+    monkeypatch.setattr(NetConnection, "send", send)
+    async with stage(tmp_path) as s:
+        await once(
+            s, await s.say("voici"), "⚠ le reste du texte n'est pas parti vers #c : trop long. Dites-le en plusieurs."
+        )
+
+
 async def test_nobody_is_told_of_a_file_that_went_along(tmp_path: Path) -> None:
     async with stage(tmp_path) as s:
         await sent(s, "plan.pdf")
