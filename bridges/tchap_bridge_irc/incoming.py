@@ -63,6 +63,7 @@ class Incoming:
         self.presence = Presence(session, host, memory.record)
         self._held: dict[ChatId, list[tuple[Event, str]]] = {}
         self._keeper = Keeper(host, session)
+        self._unkept: Line | Batch | None = None  # what has left the inbox and is not kept yet
         self._clock = datetime.now(UTC)  # the network's, by the last line; ours where it tells none
         self._arrived: dict[ChatId, datetime] = {}  # when we came into a channel, by that clock
         self._left: dict[ChatId, datetime] = {}  # when we were put out of a channel
@@ -87,7 +88,9 @@ class Incoming:
                         await self._keeper.write_down(but=self._held.keys())
                     return item
                 if item is not None:
+                    self._unkept = item
                     await self._take(item)
+                    self._unkept = None
                 await self._tick()
         except asyncio.CancelledError:
             with suppress(TimeoutError, BridgeError):
@@ -107,7 +110,8 @@ class Incoming:
 
     async def _farewell(self) -> None:
         """Keep what was being kept, and what has been read."""
-        await self._keeper.finish()
+        if not await self._keeper.finish() and self._unkept is not None:
+            await self._take(self._unkept)  # it was looked at, and had not come to the keeper
         inbox = self._session.inbox
         for _n in range(inbox.qsize()):
             item = inbox.get_nowait()
@@ -210,6 +214,7 @@ class Incoming:
 
     async def _keep(self, event: Event, key: str) -> None:
         await self._keeper.keep(event, key)
+        self._unkept = None
         if isinstance(event, Message):
             self._memory.people.spoke(event.chat, self._session.support.fold(event.author.name), event.author)
 

@@ -89,12 +89,14 @@ class Keeper:
         ):
             self._cursors[event.chat] = event.at
 
-    async def finish(self) -> None:
-        """Keep what was being kept when we were stopped."""
+    async def finish(self) -> bool:
+        """Keep what was being kept when we were stopped; whether there was anything."""
+        busy = bool(self._keeping)
         while self._keeping:
             event, key = self._keeping[0]
             await self._host.receive(event, key)
             self._keeping.popleft()
+        return busy
 
     async def linked(self, chat: ChatId) -> bool:
         """Whether a room is linked to it, and means it; asked again while the core cannot tell."""
