@@ -8,26 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
-from tchap_bridge_email import headers, html, mime
+from tchap_bridge_email import headers, mime
 from tchap_bridge_email.author import author_of, list_of
+from tchap_bridge_email.body import MAX_BODY, Contents, gather, read_body, read_text
 from tchap_bridge_email.bounce import is_report, read_bounce
 from tchap_bridge_email.calendar import read_invitation
-from tchap_bridge_email.charsets import decode, printable
+from tchap_bridge_email.charsets import decode
 from tchap_bridge_email.files import safe_name
-from tchap_bridge_email.flowed import unflow
-from tchap_bridge_email.html_walk import Token, Walk, walk
-from tchap_bridge_email.lines import Line, join, read_lines
 from tchap_bridge_email.message import Address, Automatic, Bounce, Invitation, Mail, Part
 from tchap_bridge_email.mime import Entity
-from tchap_bridge_email.quotes import extract
 from tchap_bridge_email.subject import read_subject
-
-MAX_BODY = 2_000_000
-"""Bytes of one body part that are read as text; what is longer is cut there, and attached whole."""
 
 _AUTO_SUBJECT = re.compile(
     r"\s*(?:r[ée]ponse automatique|absen(?:ce|t) du bureau|message d'absence|automatic reply|auto(?:matic)?[- ]?reply"
@@ -35,47 +28,17 @@ _AUTO_SUBJECT = re.compile(
     re.IGNORECASE,
 )
 _ADDRESS = re.compile(r"[^\s@]@[^\s@]{1,200}\.[^\s@]")
-_ENRICHED = re.compile(r"<[^<>]{0,60}>")
-
-
-@dataclass(slots=True)
-class _Body:
-    """One piece of the body in reading order; in both forms where the sender gave both."""
-
-    plain: list[Entity] = field(default_factory=list)
-    rich: list[Entity] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class _Contents:
-    bodies: list[_Body] = field(default_factory=list)
-    files: list[tuple[Entity, bool]] = field(default_factory=list)
-    """Leaves shown as files, and whether they stand inside multipart/related."""
-    calendars: list[Entity] = field(default_factory=list)
-
-    def take(self, other: _Contents) -> None:
-        self.files += other.files
-        self.calendars += other.calendars
-
-
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """A body, decoded: its plain text, the lines quotes are looked for in, and its walk when those lines are HTML's."""
-
-    text: str = field(repr=False)
-    lines: list[Line]
-    walk: Walk | None
 
 
 def parse(raw: bytes) -> Mail:
     """Read one mail (RFC 5322, MIME)."""
     root, problems = mime.read(raw)
-    contents = _gather(root, related=False)
-    pieces = [_read_body(body, problems) for body in contents.bodies]
+    contents = gather(root, related=False)
+    pieces = [read_body(body, problems) for body in contents.bodies]
     pieces = [piece for piece in pieces if piece.lines or piece.text]
     subject_text = headers.text_of(root.first("subject") or b"")
     subject = read_subject(subject_text)
-    text, reply, removed, whole_html, reply_html = _read_text(pieces, forward=subject.forward)
+    text, reply, removed, whole_html, reply_html = read_text(pieces, forward=subject.forward)
     info = list_of(root)
     author, sender = author_of(root, info)
     bounce, bounce_problem = read_bounce(root, raw, author, subject_text)
@@ -139,151 +102,10 @@ def part_bytes(raw: bytes, index: int) -> bytes:
     raise IndexError(f"the mail has no part {index}")
 
 
-# Which part is what
+# Files and invitations
 
 
-def _gather(node: Entity, *, related: bool) -> _Contents:
-    """Sort the leaves under `node`; recursion is bounded by `mime.MAX_DEPTH`."""
-    contents = _Contents()
-    kind = node.content.value
-    if not node.children:
-        _sort_leaf(node, contents, related=related)
-    elif kind == "multipart/alternative":
-        _choose(node, contents)
-    else:
-        for position, child in enumerate(node.children):
-            inside = _gather(child, related=related or (kind == "multipart/related" and position > 0))
-            contents.bodies += inside.bodies
-            contents.take(inside)
-    return contents
-
-
-def _choose(node: Entity, contents: _Contents) -> None:
-    """multipart/alternative (RFC 2046 5.1.4): the first plain form and the last HTML form are one body."""
-    body = _Body()
-    for child in node.children:
-        inside = _gather(child, related=False)
-        contents.take(inside)
-        rich = [leaf for one in inside.bodies for leaf in one.rich]
-        plain = [leaf for one in inside.bodies for leaf in one.plain]
-        if rich:
-            body.rich = rich if len(rich) > len(body.rich) or not plain else body.rich
-        if plain and not body.plain:
-            body.plain = plain
-        elif plain and not rich:
-            contents.files += [(leaf, False) for leaf in plain]  # another version: kept, not shown
-    if body.plain or body.rich:
-        contents.bodies.append(body)
-
-
-def _sort_leaf(leaf: Entity, contents: _Contents, *, related: bool) -> None:
-    kind = leaf.content.value
-    named = bool(leaf.disposition.params.get("filename") or leaf.content.params.get("name"))
-    attached = leaf.disposition.value.startswith("attachment") or (named and (leaf.depth > 0 or kind != "text/plain"))
-    if kind == "text/calendar":
-        contents.calendars.append(leaf)
-    if kind == "text/html" and not attached and not (related and leaf.first("content-id")):
-        contents.bodies.append(_Body(rich=[leaf]))
-        return
-    if kind in ("text/plain", "text/enriched", "text/richtext") and not attached:
-        contents.bodies.append(_Body(plain=[leaf]))
-        if kind == "text/plain":
-            return
-    contents.files.append((leaf, related))
-
-
-# Reading the body
-
-
-def _read_body(body: _Body, problems: list[str]) -> _Piece:
-    plain = "\n".join(filter(None, (_plain_text(leaf, problems) for leaf in body.plain)))
-    walked = [walk(_decoded(leaf, problems)) for leaf in body.rich]
-    if len(walked) == 1 and _says_enough(walked[0], plain):
-        return _Piece(plain if plain.strip() else join(walked[0].lines), walked[0].lines, walked[0])
-    if walked and not plain.strip():
-        merged = _merged(walked)
-        return _Piece(join(merged.lines), merged.lines, merged)
-    return _Piece(plain, read_lines(plain) if plain else [], None)
-
-
-def _merged(walks: list[Walk]) -> Walk:
-    """Several HTML parts in a row, as Apple Mail writes around pictures, as one."""
-    lines: list[Line] = []
-    tokens: list[Token] = []
-    for one in walks:
-        offset = len(lines)
-        tokens += [replace(token, line=token.line + offset) for token in one.tokens]
-        lines += one.lines
-    return Walk(lines, tokens, sum(one.remote_images for one in walks))
-
-
-def _says_enough(walked: Walk, plain: str) -> bool:
-    """HTML is preferred, unless it is a stub beside a real plain text."""
-    rich = sum(len(line.text) for line in walked.lines)
-    return rich > 0 and rich * 4 >= len(plain.strip())
-
-
-def _decoded(leaf: Entity, problems: list[str]) -> str:
-    data, problem = mime.content_of(leaf)
-    if len(data) > MAX_BODY:
-        problems.append("body cut: it is attached whole")
-    text, guess = decode(data[:MAX_BODY], leaf.content.params.get("charset", "") or _meta_charset(leaf, data))
-    problems += [found for found in (problem, guess) if found]
-    return printable(text)
-
-
-def _meta_charset(leaf: Entity, data: bytes) -> str:
-    """What HTML says of itself when MIME says nothing."""
-    if leaf.content.value != "text/html":
-        return ""
-    match = re.search(rb"charset\s*=\s*[\"']?([A-Za-z0-9_:.-]{1,40})", data[:2048], re.IGNORECASE)
-    return match[1].decode("ascii") if match else ""
-
-
-def _plain_text(leaf: Entity, problems: list[str]) -> str:
-    text = _decoded(leaf, problems)
-    if leaf.content.value != "text/plain":
-        return _ENRICHED.sub("", text).strip("\n")
-    if leaf.content.params.get("format", "").lower() == "flowed":
-        text = unflow(text, delsp=leaf.content.params.get("delsp", "").lower() == "yes")
-    return text.strip("\n")
-
-
-def _read_text(pieces: list[_Piece], *, forward: bool) -> tuple[str, str, tuple[str, ...], str | None, str | None]:
-    """(text, reply, removed, html, reply_html) of the whole body: quotes are looked for across its pieces."""
-    lines: list[Line] = []
-    offsets: list[int] = []
-    for piece in pieces:
-        if lines:
-            lines.append(Line("", ""))
-        offsets.append(len(lines))
-        lines += piece.lines
-    found = extract(lines, forward=forward)
-    text = "\n\n".join(piece.text.strip("\n") for piece in pieces if piece.text.strip())
-    if not any(piece.walk for piece in pieces):
-        return text, found.reply, found.removed, None, None
-    whole: list[str] = []
-    reply: list[str] = []
-    for piece, offset in zip(pieces, offsets, strict=True):
-        if piece.walk:
-            whole.append(html.write(piece.walk))
-            kept_lines = {index for index in range(len(piece.lines)) if index + offset in found.kept}
-            reply.append(html.write(piece.walk, kept_lines))
-        else:
-            whole.append(html.from_text(piece.text))
-            kept = join(line for index, line in enumerate(piece.lines) if index + offset in found.kept)
-            reply.append(html.from_text(kept))
-    return text, found.reply, found.removed, _joined_html(whole), _joined_html(reply)
-
-
-def _joined_html(parts: list[str]) -> str:
-    return "<br>\n".join(part for part in parts if part)
-
-
-# Files
-
-
-def _files(contents: _Contents, whole_html: str, problems: list[str]) -> tuple[Part, ...]:
+def _files(contents: Contents, whole_html: str, problems: list[str]) -> tuple[Part, ...]:
     found = list(contents.files)
     found += [
         (leaf, False)
@@ -320,6 +142,17 @@ def _subject_of(mail: bytes) -> str:
     inner, _ = mime.read(mail[: mime.MAX_HEADER_BYTES])
     subject = headers.text_of(inner.first("subject") or b"").replace("/", "-")
     return f"{subject[:100]}.eml" if subject else ""
+
+
+def _first_invitation(contents: Contents, problems: list[str]) -> Invitation | None:
+    for leaf in contents.calendars:
+        data, problem = mime.content_of(leaf)
+        text, guess = decode(data[:MAX_BODY], leaf.content.params.get("charset", "utf-8"))
+        invitation, trouble = read_invitation(text, leaf.content.params.get("method", ""))
+        problems += [found for found in (problem, guess, trouble) if found]
+        if invitation is not None:
+            return invitation
+    return None
 
 
 # The rest of the header
@@ -383,14 +216,3 @@ def _automatic(
     if auto_submitted != "no":
         return "bulk"
     return "bulk" if precedence in ("bulk", "junk") and not listed else None
-
-
-def _first_invitation(contents: _Contents, problems: list[str]) -> Invitation | None:
-    for leaf in contents.calendars:
-        data, problem = mime.content_of(leaf)
-        text, guess = decode(data[:MAX_BODY], leaf.content.params.get("charset", "utf-8"))
-        invitation, trouble = read_invitation(text, leaf.content.params.get("method", ""))
-        problems += [found for found in (problem, guess, trouble) if found]
-        if invitation is not None:
-            return invitation
-    return None
