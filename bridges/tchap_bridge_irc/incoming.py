@@ -269,7 +269,7 @@ class Incoming:
         since, now = self._absent.get(chat), datetime.now(UTC)
         if since is None or chat not in self.presence.known or (now - since).total_seconds() < notices.LEAST_ABSENCE:
             return
-        await self._notice(name, notices.absence(since, now), key=f"gap {chat} {history.dump(since)}")
+        await self._notice(name, notices.absence(since, now, self._host.zone), key=f"gap {chat} {history.dump(since)}")
 
     # Who is there, and what becomes of channels
 

@@ -1,6 +1,6 @@
 """What the bridge itself says: of a channel to its rooms, and to whoever writes to it alone on IRC."""
 
-from datetime import datetime
+from datetime import datetime, tzinfo
 
 from tchap_bridge_irc import formatting
 from tchap_bridges.i18n import Phrase, _, ngettext
@@ -13,9 +13,9 @@ MOST_GREETED = 1000
 WHO_WE_ARE = _("Je suis un pont vers des salons Tchap : ce qu'on m'écrit ici n'est lu par personne.")
 
 
-def absence(since: datetime, until: datetime) -> Phrase:
-    """That something may have been said that is not here. Times are the machine's."""
-    start, end = since.astimezone(), until.astimezone()
+def absence(since: datetime, until: datetime, zone: tzinfo) -> Phrase:
+    """That something may have been said that is not here."""
+    start, end = since.astimezone(zone), until.astimezone(zone)
     shape = "%H:%M" if start.date() == end.date() else "%d/%m %H:%M"
     return _(
         "⚠ Le pont était absent d'IRC de {start} à {end} : ce qui s'est dit entre-temps sur le canal n'est pas relayé.",

@@ -246,7 +246,6 @@ def matrix_settings(settings: Settings) -> matrix.Settings:
         tchap=settings.homeserver.tchap,
         devices=registration.msc4190,
         sends=settings.limits.sends,
-        zone=settings.timezone,
     )
 
 

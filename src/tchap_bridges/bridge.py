@@ -15,7 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, tzinfo
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
@@ -340,6 +340,11 @@ class Host(Protocol):
     @property
     def secret(self) -> bytes:
         """32 bytes that belong to this connection and never change: for opaque ids that nobody can guess."""
+        ...
+
+    @property
+    def zone(self) -> tzinfo:
+        """By which clocks the operator's people live: a time that is told in words is told in it."""
         ...
 
     async def accept(self, key: str, raw: bytes, meta: Mapping[str, str]) -> bool:

@@ -236,8 +236,8 @@ class Ends:
         if row["action"] != "send" or not sealed:
             return False
         steps = json.loads(self._sealer.open(sealed, place="outbox.steps"))
-        parts = [id_ for name, id_ in sorted(steps.items()) if name.startswith(SHOWN)]
-        for part, id_ in enumerate(parts):
+        parts = {int(name.removeprefix(SHOWN)): id_ for name, id_ in steps.items() if name.startswith(SHOWN)}
+        for part, (_n, id_) in enumerate(sorted(parts.items())):
             await tx.run("copy_add", message=row["message"], target=lane.target, part=part, remote=id_, state=THERE)
         return bool(parts)
 

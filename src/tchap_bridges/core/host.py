@@ -1,6 +1,7 @@
 """`bridge.Host`: what a connection sees of the core."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import tzinfo
 
 import structlog
 
@@ -49,7 +50,9 @@ class ConnectionHost:
         up: Callable[[ConnectionName, str], None],
         passing: Callable[[ConnectionName, Typing | Read], None],
         departures: Departures,
+        zone: tzinfo,
     ) -> None:
+        self.zone = zone
         self._connection = connection
         self._db = db
         self._inbox = inbox

@@ -127,7 +127,7 @@ class Kernel:
         self.departures = Departures(db=db, links=self.links, homeserver=hs, labels=labels)
         self.supervisor = Supervisor(
             {name: Watched(name, bridge(), config) for name, (bridge, config) in bridges.items()},
-            host_of=partial(self._host, db, sealer, meter),
+            host_of=partial(self._host, db, sealer, meter, options.zone),
             opened=lambda name: self.lanes.open(name),  # noqa: PLW0108 - lanes come last
             closed=lambda name: self.lanes.close(name),  # noqa: PLW0108
         )
@@ -326,7 +326,7 @@ class Kernel:
     async def _read_room(self, item: Item) -> Sequence[Event | RoomFact]:
         return self.homeserver.read(item)
 
-    def _host(self, db: Database, sealer: Sealer, meter: Meter, name: ConnectionName) -> ConnectionHost:
+    def _host(self, db: Database, sealer: Sealer, meter: Meter, zone: tzinfo, name: ConnectionName) -> ConnectionHost:
         return ConnectionHost(
             name,
             db=db,
@@ -338,6 +338,7 @@ class Kernel:
             up=self.supervisor.up,
             passing=self.passing.from_network,
             departures=self.departures,
+            zone=zone,
         )
 
     async def _open_bytes(self, message: Row, ref: FileRef) -> bytes | OpensFiles:

@@ -6,8 +6,6 @@ Contents are plain dicts: encryption and unknown keys want them so (MATRIX.md, "
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from datetime import UTC, datetime, tzinfo
 from html import escape
 from typing import Any, Final
 
@@ -67,14 +65,13 @@ def words(
     translate: Translate,
     profile: Profile | None,
     *,
-    zone: tzinfo = UTC,
     called: Sequence[UserId] = (),
 ) -> Content:
-    """The content of a message's words: what is to be known first, its title, the text. Times are told in ``zone``.
+    """The content of a message's words: what is to be known first, its title, the text.
 
     ``called`` are the users whom the text names.
     """
-    heads = _heads(message, translate, zone)
+    heads = _heads(message, translate)
     if not (text or heads or message.title):
         text = Text(plain=translate(_("(message vide)")))
     return _spoken(_body(text, heads, message.title, message.form, called), profile)
@@ -158,10 +155,10 @@ def answer_only(content: Content) -> Content:
     return {**content, "m.relates_to": {"m.in_reply_to": related["m.in_reply_to"]}}
 
 
-def _heads(message: Outgoing, translate: Translate, zone: tzinfo) -> tuple[str, ...]:
+def _heads(message: Outgoing, translate: Translate) -> tuple[str, ...]:
     heads: list[str] = []
     if message.late:
-        heads.append(translate(_("(message arrivé en retard, daté du {when})", when=_moment(message.at, zone))))
+        heads.append(translate(_("(message arrivé en retard, daté du {when})", when=f"{message.at:%d/%m/%Y %H:%M}")))
     if message.author is not None and (remark := _remark(message.author)):
         heads.append(f"⚠ {remark}")
     return tuple(heads)
@@ -169,12 +166,6 @@ def _heads(message: Outgoing, translate: Translate, zone: tzinfo) -> tuple[str, 
 
 def _remark(author: Author) -> str:
     return clean_text(author.remark or "").replace("\n", " ").strip()[:200]
-
-
-def _moment(at: datetime, zone: tzinfo) -> str:
-    with suppress(OverflowError):  # a network may date its messages in the first year of all, or the last
-        at = at.astimezone(zone)
-    return at.strftime("%d/%m/%Y %H:%M")
 
 
 def _body(text: Text, heads: tuple[str, ...], title: str | None, form: Form, called: Sequence[UserId] = ()) -> Content:

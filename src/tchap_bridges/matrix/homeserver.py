@@ -6,7 +6,6 @@ Made where a loop runs; `start` listens, `run` keeps it alive until cancelled, `
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, tzinfo
 
 import structlog
 from aiohttp import web
@@ -40,8 +39,7 @@ class Settings:
     """``appservice`` is the registration's id; ``bot`` a localpart, in the namespace that starts with ``prefix``.
 
     ``listen`` is where the homeserver finds us, None when somebody else serves `MatrixHomeserver.endpoint`.
-    ``devices``: the registration has ``io.element.msc4190``. ``secret``: 32 bytes that never change. ``zone``: in which
-    people read the few times that we write.
+    ``devices``: the registration has ``io.element.msc4190``. ``secret``: 32 bytes that never change.
     """
 
     url: str
@@ -58,7 +56,6 @@ class Settings:
     devices: bool = True
     sweep: float = SWEEP
     sends: int = SENDS
-    zone: tzinfo = UTC
 
 
 class MatrixHomeserver:
@@ -99,7 +96,6 @@ class MatrixHomeserver:
             is_encrypted=is_encrypted,
             pictures=Pictures(self._media, db, self._ghosts.id_of),
             translate=translate,
-            zone=settings.zone,
         )
         self._members = Members(self._client, self._bot)
         self._arrivals = Arrivals(take, on_passing, self._ours, watches=(self._rooms, self._voices, self._members))

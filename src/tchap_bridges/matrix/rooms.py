@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime
 from typing import Any, Final
 
 import structlog
@@ -39,8 +39,7 @@ log = structlog.get_logger(__name__)
 class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
     """People whom an `Outgoing` names here are of its author's network, and shown as their ghosts.
 
-    ``is_encrypted`` says what is known of a room; ``translate`` is for the few words that are ours, ``zone`` for the
-    times in them.
+    ``is_encrypted`` says what is known of a room; ``translate`` is for the few words that are ours.
     """
 
     limits = Limits(repeatable=True)
@@ -54,7 +53,6 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
         is_encrypted: Callable[[RoomId], bool],
         pictures: Pictures | None = None,
         translate: Translate = str,
-        zone: tzinfo = UTC,
     ) -> None:
         self._client = client
         self._voices = voices
@@ -62,7 +60,6 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
         self._is_encrypted = is_encrypted
         self._pictures = pictures
         self._translate = translate
-        self._zone = zone
         self._saying = Saying(client, voices, self._put_event)
         self._senders: Recent[MessageId, UserId] = Recent(10_000)
         self._just_encrypted: Recent[RoomId, bool] = Recent(10_000)
@@ -100,7 +97,7 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
         ids: list[MessageId] = []
         if text or compose.has_heads(message) or not files:
             said: Said = lambda profile: compose.words(  # noqa: E731
-                message, text, self._translate, profile, zone=self._zone, called=tuple(users.values())
+                message, text, self._translate, profile, called=tuple(users.values())
             )
             ids.append(await self._part(message, 0, said, alone=not files))
         for part, attachment in enumerate(files, 1):

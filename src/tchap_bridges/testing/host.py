@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 
 import structlog
 
@@ -41,6 +41,7 @@ class FakeHost:
     """
 
     connection: ConnectionName = field(default=ConnectionName("essai"))
+    zone: tzinfo = UTC
     secret: bytes = hashlib.sha256(b"a secret for tests").digest()
     log: Logger = field(default_factory=structlog.get_logger)
     kv: Shelf = field(default_factory=Shelf)

@@ -1,14 +1,11 @@
 """What goes wrong with the store is told in the operator's language; a folder that cannot be is the configuration's."""
 
 import re
-import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from tchap_bridges.cli import main
-from tchap_bridges.i18n import stamp
 from tchap_bridges.testing.ports import free_port
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "config"
@@ -98,19 +95,3 @@ def test_check_finds_it(config: Path, capsys: pytest.CaptureFixture[str], monkey
     assert "le chemin passe par un fichier" in said
     config.write_text(config.read_text().replace("config.yaml/bridge.db", "new/folder/bridge.db"))
     assert run("check", "-c", str(config)) == 0
-
-
-def test_run_lives_in_the_operator_s_time_zone(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a network tells of when something was is told in the zone of everything else, on a server in UTC too."""
-    config.write_text(f"timezone: Pacific/Tahiti\n{config.read_text()}")
-    found: list[str] = []
-
-    async def application(_settings: object) -> None:
-        found.append(stamp(datetime(2026, 12, 1, 0, 5, tzinfo=UTC)))
-
-    monkeypatch.setattr("tchap_bridges.app.run", application)
-    with monkeypatch.context() as patch:
-        patch.setenv("TZ", "UTC")
-        assert run("run", "-c", str(config)) == 0
-    time.tzset()
-    assert found == ["30/11 14:05"]

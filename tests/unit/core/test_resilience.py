@@ -200,11 +200,12 @@ async def test_only_a_moderator_lets_strangers_in(tmp_path: Path) -> None:
         assert "modérateur" in await answer(s, "!pont accepter x@a.fr", by="@bob:test")
 
 
-async def test_a_part_that_was_seen_can_be_withdrawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_parts_that_were_seen_can_be_withdrawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with stage(tmp_path) as s:
 
         async def half(self: Any, message: Any) -> Any:
-            await message.steps.done("event.0", "net-part")
+            for n in range(12):
+                await message.steps.done(f"event.{n}", f"net-part{n}")
             raise NotReady("le fichier attend", retry_after=0.3)
 
         monkeypatch.setattr(NetConnection, "send", half)
@@ -212,7 +213,7 @@ async def test_a_part_that_was_seen_can_be_withdrawn(tmp_path: Path, monkeypatch
         await asyncio.sleep(0.1)
         await s.event("deletion", target=event)
         (deletion,) = await s.net.shown.until(1)
-        assert deletion.parts == (MessageId("net-part"),)
+        assert deletion.parts == tuple(MessageId(f"net-part{n}") for n in range(12))
 
 
 async def test_a_direction_that_makes_no_sense_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

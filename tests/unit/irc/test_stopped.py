@@ -1,4 +1,5 @@
 """A line that was read when we are stopped is kept, wherever its way to the disk had led until then."""
+
 import asyncio
 
 import pytest

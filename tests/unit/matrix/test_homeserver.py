@@ -1,7 +1,6 @@
 """What the core asks of a homeserver that answers as the test likes."""
 
 from contextlib import asynccontextmanager
-from zoneinfo import ZoneInfo
 
 import pytest
 from aiohttp import web
@@ -87,11 +86,6 @@ async def test_an_answer_of_another_shape_is_asked_for_again(ask, found):
         here.found = found
         with pytest.raises(NotReady):
             await getattr(here.homeserver, ask)(ROOM, AGENT)
-
-
-async def test_the_zone_of_the_settings_is_the_one_of_the_rooms():
-    async with world(zone=ZoneInfo("Indian/Reunion")) as here:
-        assert here.homeserver.rooms._zone == ZoneInfo("Indian/Reunion")
 
 
 @pytest.mark.parametrize(

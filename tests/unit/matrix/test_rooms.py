@@ -3,7 +3,6 @@
 import asyncio
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 import pytest
 from aiohttp import web
@@ -95,9 +94,7 @@ async def world(**options):
     await web.TCPSite(runner, "127.0.0.1", port).start()
     client = MatrixClient(f"http://127.0.0.1:{port}", "as-token", **options)
     media = Media(client, Voices.bot)
-    here.rooms = Rooms(
-        client, here.voices, media, is_encrypted=here.encrypted.__contains__, zone=ZoneInfo("Europe/Paris")
-    )
+    here.rooms = Rooms(client, here.voices, media, is_encrypted=here.encrypted.__contains__)
     try:
         yield here
     finally:
@@ -222,12 +219,6 @@ async def test_who_is_told_to_wait_leaves_no_trace():
         with pytest.raises(NotReady):
             await here.rooms.send(sent)
         assert sent.steps.known == {}
-
-
-async def test_a_late_message_tells_its_time_where_its_readers_are():
-    async with world() as here:
-        await here.rooms.send(message(late=True))
-        assert here.contents[0]["body"] == "(message arrivé en retard, daté du 12/03/2025 01:00)\nbonjour"
 
 
 KEY = {ORIGIN: {"key": compose.mark("k", "0")}}
