@@ -6,27 +6,20 @@ It shares no code with `tchap_bridges.matrix`, so that an error there cannot hid
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 from urllib.parse import quote
 
 import aiohttp
 
+from tchap_bridges.testing.matrix_http import Http, MatrixError, read
+
 Event: TypeAlias = dict[str, Any]
 Content: TypeAlias = dict[str, Any]
 
 _V3 = "/_matrix/client/v3"
 _MEDIA = {"image": "m.image", "video": "m.video", "audio": "m.audio"}
-
-
-class MatrixError(Exception):
-    """The homeserver answered with an error: HTTP `status`, `errcode` such as M_FORBIDDEN, and its words."""
-
-    def __init__(self, status: int, errcode: str, message: str) -> None:
-        super().__init__(f"{status} {errcode}: {message}")
-        self.status, self.errcode = status, errcode
 
 
 class Client:
@@ -46,8 +39,7 @@ class Client:
         params: Mapping[str, str] | None = None,
     ) -> None:
         self.url, self.token, self.user_id, self.device_id = url, token, user_id, device_id
-        self._params = dict(params or {})
-        self._session: aiohttp.ClientSession | None = None
+        self._http = Http(url, token, dict(params or {}))
         self._since: str | None = None
         self._syncing = asyncio.Lock()
         self._seen: dict[str, list[Event]] = {}
@@ -65,7 +57,7 @@ class Client:
         if device_id:
             body["device_id"] = device_id
         async with aiohttp.ClientSession() as http, http.post(f"{url}{_V3}/login", json=body) as answer:
-            found = await _read(answer)
+            found = await read(answer)
         return cls(url, token=found["access_token"], user_id=found["user_id"], device_id=found["device_id"])
 
     async def __aenter__(self) -> Self:
@@ -77,28 +69,16 @@ class Client:
         await self.close()
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self._http.close()
 
     # ---- requests
-
-    @asynccontextmanager
-    async def _open(self, method: str, path: str, **options: Any) -> AsyncIterator[aiohttp.ClientResponse]:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=90))
-        headers = {"Authorization": f"Bearer {self.token}", **options.pop("headers", {})}
-        params = {**self._params, **options.pop("params", {})}
-        async with self._session.request(method, self.url + path, params=params, headers=headers, **options) as answer:
-            yield answer
 
     async def request(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         """Any call: `path` from `/_matrix` on; `options` as in aiohttp (`json`, `params`, `data`, `headers`).
 
         Raises MatrixError on any answer of 400 or more.
         """
-        async with self._open(method, path, **options) as answer:
-            found: dict[str, Any] = await _read(answer)
+        found: dict[str, Any] = await self._http.request(method, path, **options)
         return found
 
     async def _room(self, method: str, room: str, rest: str, **options: Any) -> dict[str, Any]:
@@ -162,8 +142,7 @@ class Client:
         return str(found["replacement_room"])
 
     async def state(self, room: str) -> list[Event]:
-        async with self._open("GET", f"{_V3}/rooms/{quote(room)}/state") as answer:
-            found: list[Event] = await _read(answer)
+        found: list[Event] = await self._http.request("GET", f"{_V3}/rooms/{quote(room)}/state")
         return found
 
     async def state_content(self, room: str, kind: str, key: str = "") -> Content | None:
@@ -277,10 +256,7 @@ class Client:
     async def download(self, mxc: str) -> bytes:
         """The bytes of an mxc URI, through authenticated media."""
         server, _, media = mxc.removeprefix("mxc://").partition("/")
-        async with self._open("GET", f"/_matrix/client/v1/media/download/{quote(server)}/{quote(media)}") as answer:
-            if answer.status >= 400:
-                await _read(answer)
-            return await answer.read()
+        return await self._http.fetch(f"/_matrix/client/v1/media/download/{quote(server)}/{quote(media)}")
 
     # ---- what an agent sees
 
@@ -412,13 +388,3 @@ def _relation(thread: str | None, reply_to: str | None) -> Content:
     if reply_to is not None:
         return {"m.relates_to": {"m.in_reply_to": {"event_id": reply_to}}}
     return {}
-
-
-async def _read(answer: aiohttp.ClientResponse) -> Any:
-    if answer.status < 400:
-        return await answer.json(content_type=None)
-    try:
-        said = await answer.json(content_type=None)
-    except ValueError:
-        said = {"error": await answer.text()}
-    raise MatrixError(answer.status, said.get("errcode", "M_UNKNOWN"), said.get("error", ""))

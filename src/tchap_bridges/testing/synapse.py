@@ -17,7 +17,8 @@ from typing import Any, Self
 
 import aiohttp
 
-from tchap_bridges.testing.matrix_client import Client, MatrixError
+from tchap_bridges.testing.matrix_client import Client
+from tchap_bridges.testing.matrix_http import MatrixError
 from tchap_bridges.testing.ports import free_port
 from tchap_bridges.testing.process import Daemon, MissingServerError, eventually
 from tchap_bridges.testing.server import Server

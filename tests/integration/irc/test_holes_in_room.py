@@ -18,7 +18,8 @@ from ruamel.yaml import YAML
 
 from tchap_bridges.testing.inspircd import Inspircd
 from tchap_bridges.testing.irc_client import IrcClient
-from tchap_bridges.testing.matrix_client import Client, MatrixError
+from tchap_bridges.testing.matrix_client import Client
+from tchap_bridges.testing.matrix_http import MatrixError
 from tchap_bridges.testing.ngircd import Ngircd
 from tchap_bridges.testing.world import LIST_DOMAIN, World, list_mail
 

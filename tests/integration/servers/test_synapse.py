@@ -7,7 +7,8 @@ import uuid
 import aiohttp
 import pytest
 
-from tchap_bridges.testing.matrix_client import Client, MatrixError
+from tchap_bridges.testing.matrix_client import Client
+from tchap_bridges.testing.matrix_http import MatrixError
 from tchap_bridges.testing.process import ServerFailedError
 from tchap_bridges.testing.synapse import MissingServerError, find_python
 from tchap_bridges.testing.timeline import render_timeline
