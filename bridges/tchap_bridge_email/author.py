@@ -35,7 +35,7 @@ def list_of(root: Entity) -> ListInfo | None:
 
 
 def author_of(root: Entity, info: ListInfo | None) -> tuple[Address | None, Address | None]:
-    """(author, From as it arrived). Rewriting is undone only for mail that names its list (doc MAIL, 4)."""
+    """(author, From as it arrived). Rewriting is undone only for mail that names its list."""
     sender = next((one for name in ("from", "sender", "x-original-from") for one in _addresses(root, name)), None)
     if info is None or sender is None:
         return sender, sender

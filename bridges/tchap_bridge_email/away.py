@@ -1,4 +1,4 @@
-"""What an answering machine wrote, as one line with the rest folded behind it (MAIL.md point 6). Pure.
+"""What an answering machine wrote, as one line with the rest folded behind it. Pure.
 
 In French like the other words that are put around a mail: it is read once, and for whoever comes to see it.
 """

@@ -1,6 +1,6 @@
 """Bytes to text, whatever the label says; always an answer, and a word about it when it was a guess.
 
-The order is the one of doc MAIL, "Libraries": the label as browsers understand it (WHATWG Encoding, so iso-8859-1 means
+The order: the label as browsers understand it (WHATWG Encoding, so iso-8859-1 means
 windows-1252), then UTF-8 when the bytes are valid, then statistics, then windows-1252, which can decode anything.
 """
 

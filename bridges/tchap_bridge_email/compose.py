@@ -1,6 +1,6 @@
 """An outgoing message as the bytes of a mail. Pure: the same message gives the same bytes at each attempt.
 
-What right means here is MAIL.md point 5: aligned From, opaque and stable Message-ID, References of the parent plus the
+What right means here: aligned From, opaque and stable Message-ID, References of the parent plus the
 parent, exactly one ``Re: ``, both a plain and an HTML body, lines of at most 78 characters, and nothing that a name, a
 title or a file name could break out of (see `fields`).
 """

@@ -205,7 +205,7 @@ def _security(root: Entity) -> Literal["none", "signed", "encrypted"]:
 def _automatic(
     root: Entity, subject: str, bounce: Bounce | None, auto_submitted: str, precedence: str, *, listed: bool
 ) -> Automatic | None:
-    """RFC 3834 2 and 5, and what came before it. A list's Precedence does not make members robots (doc MAIL, 6)."""
+    """RFC 3834 2 and 5, and what came before it. A list's Precedence does not make members robots."""
     if bounce is not None or is_report(root):
         return "bounce"
     replying = root.first("x-autoreply") or root.first("x-autorespond") or root.first("x-autoreply-from")

@@ -1,7 +1,7 @@
 """Mail out: one letter to the operator's submission server, one connection for each. Nothing is kept or retried here.
 
 What went wrong is said in the words of `tchap_bridges.errors`: no answer or a 4xx is `NotReady` (tried again after 15
-minutes: MAIL.md point 13), a 5xx is `Undeliverable`; a refused password, or one that nobody gave us, `BadCredentials`.
+minutes), a 5xx is `Undeliverable`; a refused password, or one that nobody gave us, `BadCredentials`.
 When the server falls silent after the final dot nobody can know the end: that is `Unanswered`, and the same Message-ID
 will be sent again.
 """

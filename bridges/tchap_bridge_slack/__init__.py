@@ -13,7 +13,7 @@ The network, in this order:
 7. ``incoming.py``    from an event to the core; ``progress.py`` and ``catchup.py``: what came while we were away
 8. ``composing.py``, ``posting.py``, ``uploads.py``: messages out, once; ``sent.py`` remembers them
 9. ``rewording.py``   edits, deletions, reactions out
-10. ``finding.py``    which channel a command means
+10. ``finding.py``    which channel a command means; ``challenge.py`` asks a private one's people
 11. ``connection.py`` what the core calls
 12. ``check.py``      what ``tchap-bridges check`` tells
 """

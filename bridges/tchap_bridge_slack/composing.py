@@ -77,7 +77,7 @@ def head_of(message: Outgoing, me_url: str, *, name: str = "") -> tuple[list[Blo
     said: list[str] = []
     if name:
         elements.append({"type": "text", "text": name, "style": {"bold": True}})
-        said.append(f"*{_escaped(name)}*")
+        said.append(f"*{escaped(name)}*")
     if message.late:
         when = int(message.at.timestamp())
         fallback = f"{message.at:%d/%m %H:%M}"
@@ -103,8 +103,8 @@ def _answered(message: Outgoing, me_url: str) -> tuple[list[Block], str] | None:
     name = one_line(message.answered.name) if message.answered is not None else "…"
     link = f"{me_url.rstrip('/')}/archives/{message.chat}/p{answered.replace('.', '')}" if me_url else ""
     if not link:
-        return [{"type": "text", "text": f"↪ {name}"}], f"> ↪ {_escaped(name)}"
-    label = _escaped(name.replace("|", "¦"))
+        return [{"type": "text", "text": f"↪ {name}"}], f"> ↪ {escaped(name)}"
+    label = escaped(name.replace("|", "¦"))
     elements: list[Block] = [{"type": "text", "text": "↪ "}, {"type": "link", "url": link, "text": name}]
     return elements, f"> ↪ <{link}|{label}>"
 
@@ -154,5 +154,5 @@ def _html(plain: str) -> str:
     return escape(plain, quote=False).replace("\n", "<br>")
 
 
-def _escaped(words: str) -> str:
+def escaped(words: str) -> str:
     return words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -2,15 +2,17 @@
 
 import re
 from collections.abc import Awaitable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from tchap_bridge_slack import values
 from tchap_bridge_slack.api import Api
+from tchap_bridge_slack.challenge import challenge
 from tchap_bridge_slack.config import SlackConfig
 from tchap_bridge_slack.people import Directory, one_line
 from tchap_bridge_slack.posting import BROADCAST, BROADCAST_EN, YES
 from tchap_bridge_slack.refusals import Refused, as_misconfigured
-from tchap_bridges.bridge import Chat, Direction
+from tchap_bridges.bridge import Asker, Chat, Direction
 from tchap_bridges.errors import Misconfigured, Undeliverable
 from tchap_bridges.events import Author
 from tchap_bridges.i18n import Phrase, _
@@ -38,7 +40,7 @@ class Finding:
         self._bot = bot
 
     async def find(self, argument: str, options: Mapping[str, str]) -> Chat:
-        """Joins a public channel. Raises `Misconfigured` with a remedy, `NotReady`."""
+        """Joins a public channel; a private one's own people decide. Raises `Misconfigured`, `NotReady`."""
         broadcast = options.get(BROADCAST, options.get(BROADCAST_EN, "non"))
         if broadcast not in {*YES, "non", "no"}:
             raise Misconfigured(
@@ -58,7 +60,20 @@ class Finding:
             destination=self._config.destination,
             direction=Direction.BOTH,
             options={BROADCAST: "oui"} if broadcast in YES else {},
+            proof=f"#{name}" if channel.get("is_private") is True else None,
         )
+
+    async def challenge(self, name: str, code: str, asker: Asker) -> None:
+        """Ask a private channel's own people. Raises `Misconfigured`, `NotReady`."""
+        client, channel = self._api.client, values.string(await self._channel(name), "id")
+        try:
+            await self._api.do(
+                "chat.postMessage",
+                partial(client.chat_postMessage, channel=channel, text=challenge(code, asker)),
+                channel=channel,
+            )
+        except Refused as refused:
+            raise as_misconfigured(refused) from refused
 
     async def _channel(self, words: str) -> Mapping[str, Any]:
         found = _LINK.fullmatch(words) or _TOKEN.fullmatch(words)

@@ -109,8 +109,8 @@ class Item:
 class Chat:
     """A conversation that a command named and the bridge found.
 
-    ``aliases``: other names under which its events arrive. ``proof``: an address to which the core mails, through
-    `Proves`, a code that must come back before the link is made; None when the operator's rules already allow it.
+    ``aliases``: other names under which its events arrive. ``proof``: where the core sends, through `Proves`, a
+    code that must come back before the link is made; None when the operator's rules already allow it.
     ``moderated``: a first message from somebody unknown waits until a member lets them in. ``correspondents``: it has
     no members, what is said there goes to whoever is answered; one who cannot be reached keeps no other waiting.
     ``directions`` are those that make sense there. ``waiting``: what has to happen elsewhere before it lives, told in
@@ -226,7 +226,7 @@ class ListsMembers(ABC):
 
 
 class Proves(ABC):
-    """Ownership of an address can be shown by a code sent to it."""
+    """That those who read an address, or are in a chat, agree can be shown by a code sent there."""
 
     @abstractmethod
     async def challenge(self, address: str, code: str, asker: Asker, *, key: str) -> None:

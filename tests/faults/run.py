@@ -45,7 +45,7 @@ async def play(scenarios: Sequence[Scenario], scale: Scale, console: Console) ->
 def table(results: Sequence[Result]) -> Table:
     shown = Table(title="Faults", title_justify="left")
     shown.add_column("scenario")
-    shown.add_column("FAULTS.md")
+    shown.add_column("points")
     for name in ("sent", "lost", "dup", "disorder", "retransmissions", "drained in s", "took s"):
         shown.add_column(name, justify="right")
     shown.add_column("verdict")

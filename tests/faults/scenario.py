@@ -29,7 +29,7 @@ Play = Callable[[Ground, Scale], Awaitable[Verdict]]
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """``points`` of FAULTS.md; ``limit`` in seconds for the long form."""
+    """``points``: their numbers in the list of what may go wrong; ``limit`` in seconds for the long form."""
 
     name: str
     points: str

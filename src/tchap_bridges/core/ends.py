@@ -236,8 +236,9 @@ class Ends:
         if row["action"] != "send" or not sealed:
             return False
         steps = json.loads(self._sealer.open(sealed, place="outbox.steps"))
-        parts = {int(name.removeprefix(SHOWN)): id_ for name, id_ in steps.items() if name.startswith(SHOWN)}
-        for part, (_n, id_) in enumerate(sorted(parts.items())):
+        parts = sorted((name for name in steps if name.startswith(SHOWN)), key=lambda name: (len(name), name))
+        for part, name in enumerate(parts):
+            id_ = steps[name]
             await tx.run("copy_add", message=row["message"], target=lane.target, part=part, remote=id_, state=THERE)
         return bool(parts)
 

@@ -1,6 +1,6 @@
 """What an event of ours says: its words in either voice, its relations, and the mark of where it came from. Pure.
 
-Contents are plain dicts: encryption and unknown keys want them so (MATRIX.md, "mautrix").
+Contents are plain dicts: encryption and unknown keys want them so.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ _TYPES: Final = ((Form.TEXT, "m.text"), (Form.EMOTE, "m.emote"), (Form.NOTICE, "
 
 
 def txn_id(key: str, part: str, sender: UserId) -> str:
-    """Never the same for two users: Synapse's cache of transactions has no user in it (MATRIX.md, "Sending")."""
+    """Never the same for two users: Synapse's cache of transactions has no user in it."""
     return hashlib.blake2b(f"{key}\0{part}\0{sender}".encode(), digest_size=18).hexdigest()
 
 

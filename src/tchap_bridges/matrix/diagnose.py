@@ -214,7 +214,7 @@ class _Homeserver:
                 )
 
     async def _admin(self) -> Finding | None:
-        """TCHAP.md point 5: no right that is not needed. Only Synapse can be asked; elsewhere, silence."""
+        """No right that is not needed. Only Synapse can be asked; elsewhere, silence."""
         path = f"/_synapse/admin/v1/users/{quote(self._settings.bot, safe='')}/admin"
         answer = await self._ask("GET", path, as_bot=True)
         if answer.status == 200 and answer.body.get("admin") is True:

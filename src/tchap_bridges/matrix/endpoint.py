@@ -1,7 +1,7 @@
 """Where the homeserver brings events: kept in one commit, then acknowledged, and worked on by others later.
 
 The application service API, https://spec.matrix.org/v1.17/application-service-api/. A transaction's own id is not
-looked at: an old one can come after a newer one, and one can come twice at once (MATRIX.md, "Transactions"). The inbox
+looked at: an old one can come after a newer one, and one can come twice at once. The inbox
 knows each event by its id.
 
 A homeserver that dies loses what it had not told us yet, and goes on with what comes after. Its first transaction on a

@@ -1,7 +1,7 @@
 """Who a ghost is, and what it may be called: ids in which no address can be read, names that cannot pass for another.
 
 Pure. A ghost's name ends with its origin, ``Jean Dupont (courriel)``, and never holds what Tchap's clients take for a
-ministry, ``[Finances]`` (TCHAP.md, "Identity").
+ministry, ``[Finances]``.
 """
 
 import base64

@@ -1,7 +1,7 @@
 """Who says it: the author's ghost where ghosts can be in the room, the bot in the author's name where they cannot.
 
 One code path, two voices. In an ordinary Tchap room the bot has level 0, may invite nobody, and speaks for the ghost
-(MATRIX.md, "Rooms"). That is found out by trying, remembered, and tried again when powers or join rules change.
+That is found out by trying, remembered, and tried again when powers or join rules change.
 """
 
 from collections.abc import Mapping, Sequence

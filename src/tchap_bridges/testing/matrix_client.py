@@ -102,7 +102,7 @@ class Client:
     ) -> str:
         """A private room, not encrypted, shaped as Tchap makes them: access rules, and only its creator above level 0.
 
-        An invited bot can neither invite nor write state there (TCHAP.md, "Rooms").
+        An invited bot can neither invite nor write state there.
         """
         rules = {"rule": rule, "visibility": "private", "force_unencrypted_at_creation": True}
         levels: Content = {"users_default": 0, "events_default": 0, "state_default": 100, "invite": 50}

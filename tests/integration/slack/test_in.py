@@ -1,9 +1,11 @@
 """What people of the workspace do, and what was missed while nobody listened."""
 
+from dataclasses import replace
+
 import pytest
 
 from tchap_bridge_slack import SlackBridge
-from tchap_bridges.bridge import ListsMembers, NamesChats, OpensFiles
+from tchap_bridges.bridge import ListsMembers, NamesChats, OpensFiles, Proves
 from tchap_bridges.errors import BridgeError, Misconfigured, Undeliverable
 from tchap_bridges.events import ChatChanged, Deletion, Edit, Form, Reaction
 from tchap_bridges.ids import FileRef
@@ -217,6 +219,20 @@ async def test_refuses_with_a_remedy(world: World) -> None:
         assert word in f"{error.value.reason} {error.value.remedy}"
     world.people.join("#secret", world.slack.app.bot.user_id)
     assert (await world.rig.connection.find("secret", {}, ASKER)).name == "#secret"
+
+
+async def test_a_private_channel_is_asked_whether_it_agrees(world: World) -> None:
+    """Whoever may link rooms need not be in it: its own people read the code, and who asks."""
+    assert isinstance(world.rig.connection, Proves)
+    world.people.add_channel("secret", "alice", world.slack.app.bot.user_id, private=True)
+    found = await world.rig.connection.find("#secret", {}, ASKER)
+    assert found.proof == "#secret"
+    asker = replace(ASKER, name="<!channel> *Jo*", room_name="Salle\n&lt;")
+    await world.rig.connection.challenge(found.proof, "12345678", asker, key="k")
+    (said,) = world.people.channel("#secret").messages.values()
+    assert "`!pont code 12345678`" in said.text
+    assert "&lt;!channel&gt; *Jo*" in said.text
+    assert world.rig.chat.proof is None, "a public channel is everybody's to read"
 
 
 async def test_who_is_there(world: World) -> None:

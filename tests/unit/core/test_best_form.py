@@ -124,7 +124,7 @@ async def test_reactions_are_told_once_and_only_where_they_were_meant_to_be_seen
 
 
 async def test_a_reaction_is_taken_back_before_it_was_set(play: Stage) -> None:
-    """Networks promise no order among events (FAULTS 27)."""
+    """Networks promise no order among events."""
     await play.net.say("un", id="n1")
     await quiet(play)
 

@@ -223,7 +223,7 @@ async def test_a_new_connection_waits_until_its_past_is_kept(inbox):
 
 
 async def test_a_transaction_that_others_are_missing_before_waits_for_them(inbox):
-    """Synapse has been seen to send 8 after 6, and 7 later (MATRIX.md): what 7 tells happened before."""
+    """Synapse has been seen to send 8 after 6, and 7 later: what 7 tells happened before."""
     asked = []
 
     async def catch_up(exactly):
