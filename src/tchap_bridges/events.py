@@ -153,6 +153,58 @@ class Reaction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """An answer that may be chosen in a poll. ``id`` is the poll's own, and opaque."""
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollStarted:
+    """A question with answers to choose from; one person may choose ``most`` of them.
+
+    ``disclosed``: people see how the vote stands before it ends. ``edits``: this is what that poll now asks.
+    """
+
+    id: MessageId
+    chat: ChatId
+    author: Author
+    at: datetime
+    question: str
+    options: tuple[Option, ...]
+    most: int = 1
+    disclosed: bool = True
+    edits: MessageId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollVote:
+    """What somebody chooses in ``poll``, instead of all that they chose before.
+
+    ``answers`` are ids of options as they were given, in that order, unknown ones among them; () takes the vote back.
+    """
+
+    id: MessageId
+    chat: ChatId
+    author: Author
+    at: datetime
+    poll: MessageId
+    answers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollEnded:
+    """Somebody ends ``poll``; whether they may is for the room's rules to say."""
+
+    id: MessageId
+    chat: ChatId
+    author: Author
+    at: datetime
+    poll: MessageId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Typing:
     """Somebody writes, or stopped. Has meaning only now: never kept, never late."""
 
@@ -208,6 +260,19 @@ class Delivery:
     detail: str = ""
 
 
-Event = Message | Edit | Deletion | Reaction | Typing | Read | Membership | ChatChanged | Delivery
+Event = (
+    Message
+    | Edit
+    | Deletion
+    | Reaction
+    | PollStarted
+    | PollVote
+    | PollEnded
+    | Typing
+    | Read
+    | Membership
+    | ChatChanged
+    | Delivery
+)
 Passing = Typing | Read
 """Events that are worthless a minute later: they never touch the disk."""

@@ -1,26 +1,12 @@
 """Events to bytes and back: a kind, a newline, JSON. What is on disk can outlive the program that wrote it."""
 
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import TypeAdapter
 
-from tchap_bridges.events import (
-    ChatChanged,
-    Deletion,
-    Delivery,
-    Edit,
-    Event,
-    Membership,
-    Message,
-    Reaction,
-    Read,
-    Typing,
-)
+from tchap_bridges.events import Event
 
-_ADAPTERS: dict[str, TypeAdapter[Any]] = {
-    kind.__name__.lower(): TypeAdapter(kind)
-    for kind in (Message, Edit, Deletion, Reaction, Typing, Read, Membership, ChatChanged, Delivery)
-}
+_ADAPTERS: dict[str, TypeAdapter[Any]] = {kind.__name__.lower(): TypeAdapter(kind) for kind in get_args(Event)}
 
 
 def dump(event: Event) -> bytes:

@@ -29,6 +29,9 @@ from tchap_bridges.events import (
     Form,
     Membership,
     Message,
+    PollEnded,
+    PollStarted,
+    PollVote,
     Reaction,
     Read,
     Text,
@@ -192,6 +195,8 @@ class Router:
                 await self._changes.chat_changed(tx, arrival, ordinal, place, event)
             case Membership():
                 pass  # of a room's own people; a network's are seen to in `departures`
+            case PollStarted() | PollVote() | PollEnded():
+                pass  # no network is told of polls
             case Typing() | Read():
                 pass  # has meaning only now, and this is the disk's way in
 
