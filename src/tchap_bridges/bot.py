@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, ClassVar, Protocol, TypeVar
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from tchap_bridges.events import Author
 from tchap_bridges.i18n import Phrase
 from tchap_bridges.ids import RoomId
@@ -30,6 +32,25 @@ class Power(IntEnum):
     MEMBER = 0
     MODERATOR = 50
     ADMIN = 100
+
+
+class RoomConfig(BaseModel):
+    """What a room admin sets for one room: inherit, and give every field a default and a label (`field`).
+
+    The model is the configuration, its validation, and the form in which it is filled in. Types with a widget of their
+    own: `bool`, `int`, `float`, `str`, `StrEnum` and `Literal` (a choice), `datetime.time`, `datetime.timedelta`,
+    `list[str]` (a line each), `SecretStr`. Bounds and lengths are pydantic's (``ge``, ``le``, ``max_length``).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def field(default: Any, *, label: str, help: str = "", long: bool = False, **bounds: Any) -> Any:  # noqa: A002
+    """A field of a `RoomConfig`. ``label`` and ``help`` are French, and read in English where the catalogue has them.
+
+    ``long``: a text of several lines. ``bounds``: as of pydantic's `Field`.
+    """
+    return Field(default, title=label, description=help or None, json_schema_extra={"long": long}, **bounds)
 
 
 class Room(Protocol):
