@@ -16,7 +16,12 @@ from tchap_bridges.bridge import Bridge, Item, OpensFiles
 from tchap_bridges.core import policy
 from tchap_bridges.core.acts import Acts
 from tchap_bridges.core.avatars import Avatars
-from tchap_bridges.core.bots import Bots
+from tchap_bridges.core.bots import TARGET
+from tchap_bridges.core.bots.hearing import Hearing
+from tchap_bridges.core.bots.runner import Runner
+from tchap_bridges.core.bots.switch import Bots
+from tchap_bridges.core.bots.timers import Timers
+from tchap_bridges.core.bots.turn import House
 from tchap_bridges.core.courier import Courier
 from tchap_bridges.core.departures import Departures
 from tchap_bridges.core.desk import Desk
@@ -50,6 +55,7 @@ from tchap_bridges.ids import ConnectionName, FileRef, RoomId
 
 WORKERS = {"matrix": 32, DESK: 4, REVIEW: 4}
 PER_CONNECTION = 8
+PER_BOT = 2
 
 log = structlog.get_logger(__name__)
 
@@ -178,7 +184,10 @@ class Kernel:
                 for name, (bridge, _) in bridges.items()
             ],
         )
-        topics = (pont.topic, *Bots(db=db, homeserver=hs, outbox=outbox, bots=bots).topics)
+        self.hearing = Hearing(bots, outbox)
+        self.timers = Timers(db, sealer, outbox)
+        switch = Bots(db=db, homeserver=hs, outbox=outbox, bots=bots, hearing=self.hearing)
+        topics = (pont.topic, *switch.topics)
         for topic in (*topics, help_topic(topics)):
             desk.add(topic)
         self.router = Router(
@@ -192,6 +201,7 @@ class Kernel:
             is_command=desk.is_command,
             release=self.inbox.release,
             spoke=self.departures.spoke,
+            hear=self.hearing.hear,
             room_of=hs.room_of,
             words=options.words,
         )
@@ -254,15 +264,32 @@ class Kernel:
             homeserver=hs,
             links=self.links,
             desk=desk,
+            bots=Runner(
+                House(
+                    db=db,
+                    sealer=sealer,
+                    homeserver=hs,
+                    outbox=outbox,
+                    links=self.links,
+                    timers=self.timers,
+                    zone=options.zone,
+                    language=options.words.language,
+                ),
+                bots,
+                self.hearing,
+            ),
             acts=Acts(db, resolver),
             ends=self.ends,
             connection_of=self.supervisor.connection,
         )
         pools = [Pool(name, count) for name, count in WORKERS.items()]
         pools += [Pool(name, PER_CONNECTION) for name in bridges]
+        pools += [Pool(f"{TARGET}{name}", PER_BOT) for name in bots]
         self.lanes = Lanes(db, courier.deliver, courier.pool_of, pools, self.ends.tell_overdue)
         self.lanes.open(DESK)
         self.lanes.open(REVIEW)
+        for name in bots:
+            self.lanes.open(f"{TARGET}{name}")
         self.upkeep = Upkeep(db, self.inbox, self.roomwork.review_forgotten, content_days=options.content_days)
 
     @asynccontextmanager
@@ -271,6 +298,7 @@ class Kernel:
         await self.inbox.open()
         await self.rooms.open(self.db)
         await self.departures.open()
+        await self.hearing.open(self.db)
         await self.roomwork.review_all()
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(work) for work in self._work()]
@@ -290,6 +318,7 @@ class Kernel:
             self.receipts.run(),
             self.passing.run(),
             self.departures.run(),
+            self.timers.run(),
             self.upkeep.run(),
             self.inbox.run(MATRIX, self._read_room),
             *(self.inbox.run(name, reader.read) for name, reader in self._readers.items()),

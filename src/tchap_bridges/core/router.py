@@ -65,6 +65,7 @@ class Router:
         is_command: Callable[[str], bool],
         release: Callable[[Tx, str], Awaitable[bool]],
         spoke: Callable[[Tx, RoomId, ConnectionName, PersonId, int], Awaitable[None]],
+        hear: Callable[[Tx, Arrival, int, RoomId, str, Event], Awaitable[None]],
         room_of: Callable[[Item], RoomId | None],
         words: Translator,
     ) -> None:
@@ -77,6 +78,7 @@ class Router:
         self._is_command = is_command
         self._release = release
         self._spoke = spoke
+        self._hear = hear
         self._room_of = room_of
         self._words = words
         self._breaker = Breaker()
@@ -180,6 +182,11 @@ class Router:
             await wait.then(tx)
 
     async def _at(self, tx: Tx, arrival: Arrival, ordinal: int, place: Place, event: Event) -> None:
+        await self._carry(tx, arrival, ordinal, place, event)
+        if not isinstance(event, Message):  # which may be an echo, or a command
+            await self._hear(tx, arrival, ordinal, place.room, place.target, event)
+
+    async def _carry(self, tx: Tx, arrival: Arrival, ordinal: int, place: Place, event: Event) -> None:
         match event:
             case Message():
                 await self._message(tx, arrival, ordinal, place, event)
@@ -219,6 +226,8 @@ class Router:
         parent, root, late = await self._relations(tx, place.target, event)
         targets = [] if command else await self._targets(tx, place, root, parent, event.form)
         hint = None if command else await self._stays_by_mistake(tx, place, event, author, parent)
+        if not command:
+            await self._hear(tx, arrival, ordinal, place.room, place.target, event)
         if not (targets or command or hint):
             return
         message = await self._outbox.message(

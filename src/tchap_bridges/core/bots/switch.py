@@ -1,39 +1,30 @@
 """Bots: which are switched on in a room, and how their commands reach them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 
 from tchap_bridges.bot import Bot, Command
 from tchap_bridges.core import clock, policy
+from tchap_bridges.core.bots import COMMAND, TARGET
+from tchap_bridges.core.bots.hearing import Hearing
 from tchap_bridges.core.commands import Apply, Call, Topic
 from tchap_bridges.core.outbox import Outbox
 from tchap_bridges.core.ports import Database, Homeserver, Tx
 from tchap_bridges.errors import Misconfigured
-from tchap_bridges.events import Author, Text
 from tchap_bridges.i18n import Language, Translator, _
-from tchap_bridges.ids import PersonId, RoomId
 
 WORDS: Mapping[str, Language] = {"bot": "fr", "bots": "en"}
 ENABLE = {"activer", "enable"}
 DISABLE = {"desactiver", "désactiver", "disable"}
 
 
-@dataclass(slots=True)
-class CallRoom:
-    """`bot.Room` for one call of one command: what is said goes out with the command's own end."""
-
-    id: RoomId
-    caller: Author
-    said: list[str]
-
-    async def say(self, text: str) -> None:
-        self.said.append(text)
-
-
 class Bots:
     """Answers ``!bot``, and each bot's own commands where it is switched on."""
 
-    def __init__(self, *, db: Database, homeserver: Homeserver, outbox: Outbox, bots: Mapping[str, Bot]) -> None:
+    def __init__(
+        self, *, db: Database, homeserver: Homeserver, outbox: Outbox, bots: Mapping[str, Bot], hearing: Hearing
+    ) -> None:
+        self._hearing = hearing
         self._db = db
         self._homeserver = homeserver
         self._outbox = outbox
@@ -89,6 +80,7 @@ class Bots:
                 await tx.run("room_bot_add", room=call.room, bot=name, by=call.user)
             else:
                 await tx.run("room_bot_remove", room=call.room, bot=name)
+            tx.after_commit(partial(self._hearing.switched, call.room, name, on=verb in ENABLE))
             await tx.run(
                 "audit_add",
                 at=clock.now(),
@@ -118,14 +110,10 @@ class Bots:
         decision = policy.may_command(await self._homeserver.facts(call.room), call.user, needed=int(command.who))
         if not decision.allowed:
             raise Misconfigured(decision.reason)
-        room = CallRoom(call.room, Author(person=PersonId(call.user), name=call.user_name), [])
-        answer = await getattr(self._bots[name], command.handler)(room, call.rest)
 
         async def apply(tx: Tx) -> str | None:
-            for ordinal, text in enumerate(room.said, 1):
-                said = Text(plain=call.translator(text))
-                await self._outbox.notice(tx, call.room, said, cause=call.key, ordinal=ordinal)
-            return None if answer is None else call.translator(answer)
+            await self._outbox.add(tx, call.room, f"{TARGET}{name}", call.message, COMMAND, cause=call.key)
+            return None
 
         return apply
 

@@ -1,0 +1,127 @@
+"""One row of a bot's lane: the handlers that it is for are called, and what they did is written with the row's end."""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+
+import structlog
+
+from tchap_bridges.bot import Bot, RoomConfig
+from tchap_bridges.core import codec
+from tchap_bridges.core.bots import COMMAND, TARGET, TIMER
+from tchap_bridges.core.bots.hearing import Hearing
+from tchap_bridges.core.bots.turn import Cause, House, Turn
+from tchap_bridges.core.commands import refusal, word_of
+from tchap_bridges.core.ports import Row, Tx
+from tchap_bridges.core.roomwork import Written
+from tchap_bridges.errors import BridgeError, Misconfigured, NotReady, Undeliverable
+from tchap_bridges.events import Author, Delivery, Event, Message
+from tchap_bridges.i18n import Phrase, Translator, _
+from tchap_bridges.ids import MessageId, PersonId, RoomId, UserId
+
+LONGEST = 20.0  # seconds a handler may take
+
+log = structlog.get_logger(__name__)
+_US = Author(person=PersonId(""), name="")
+
+
+class Runner:
+    """Calls handlers. `handle` returns what is to be written; it raises `NotReady` for what is to be tried again."""
+
+    def __init__(self, house: House, bots: Mapping[str, Bot], hearing: Hearing) -> None:
+        self._house = house
+        self._bots = bots
+        self._hearing = hearing
+
+    async def handle(self, room: RoomId, target: str, row: Row) -> Written:
+        name = target.removeprefix(TARGET)
+        bot = self._bots.get(name)
+        async with self._house.db.snapshot() as tx:
+            message = await tx.one("message_get", id=row["message"])
+            config = await tx.value("room_bot_config", room=room, bot=name)
+        if bot is None or message is None or message["body"] is None or not self._hearing.is_on(room, name):
+            return _nothing
+        body = self._house.sealer.open(message["body"], place="message.body")
+        settings = self._config(bot, config)
+        match row["action"]:
+            case action if action == TIMER:
+                said = json.loads(body)
+                cause = Cause(key=row["key"], room=room, bot=name, caller=_US, message=None, config=settings)
+                calls: Sequence[tuple[str, object]] = [(said["handler"], said["words"])]
+            case action if action == COMMAND:
+                event = codec.load(body)
+                assert isinstance(event, Message)
+                cause = await self._caused(row, room, name, event, settings)
+                calls = self._commanded(bot, event)
+            case _event:
+                event = codec.load(body)
+                cause = await self._caused(row, room, name, event, settings)
+                calls = [(listener.handler, event) for listener in bot.listeners if type(event) in listener.kinds]
+        return await self._called(bot, cause, calls, row)
+
+    def _config(self, bot: Bot, sealed: bytes | None) -> RoomConfig:
+        if sealed is None:
+            return bot.Config()
+        return bot.Config.model_validate_json(self._house.sealer.open(sealed, place="room_bot.config"))
+
+    async def _caused(self, row: Row, room: RoomId, name: str, event: Event, settings: RoomConfig) -> Cause:
+        caller = _US if isinstance(event, Delivery) else event.author
+        if not caller.name:
+            user = UserId(caller.person)
+            shown = await self._house.homeserver.display_name(room, user)
+            caller = Author(person=caller.person, name=shown)
+        about = getattr(event, "id", None)
+        return Cause(
+            key=row["key"],
+            room=room,
+            bot=name,
+            caller=caller,
+            message=MessageId(about) if about is not None else None,
+            config=settings,
+        )
+
+    @staticmethod
+    def _commanded(bot: Bot, event: Message) -> Sequence[tuple[str, object]]:
+        said = word_of(event.text.plain)
+        assert said is not None
+        word, rest = said
+        return [(command.handler, rest) for command in bot.commands if word in command.words][:1]
+
+    async def _called(self, bot: Bot, cause: Cause, calls: Sequence[tuple[str, object]], row: Row) -> Written:
+        turn = Turn(self._house, cause)
+        words = Translator(self._house.language)
+        try:
+            for handler, argument in calls:
+                async with asyncio.timeout(LONGEST):
+                    answer = await getattr(bot, handler)(turn, argument)
+                if answer:
+                    await turn.say(words(answer) if isinstance(answer, Phrase) else answer, about=cause.message)
+        except NotReady:
+            raise
+        except (Misconfigured, Undeliverable) as error:
+            return self._refused(cause, row, refusal(error, words))
+        except BridgeError as error:
+            return self._refused(cause, row, f"✗ {error}")
+        except Exception as error:
+            log.exception("bot.broken", bot=cause.bot, room=cause.room)
+            slow = isinstance(error, TimeoutError)
+            broken = _("erreur interne du robot {bot}", bot=cause.bot)
+            reason = _("le robot n'a pas répondu à temps") if slow else broken
+            return self._refused(cause, row, refusal(Misconfigured(reason), words))
+        return turn.write
+
+    def _refused(self, cause: Cause, row: Row, text: str) -> Written:
+        """Whoever typed a command is told; what nobody asked for is only logged."""
+        if row["action"] != COMMAND:
+            return _nothing
+        turn = Turn(self._house, cause)
+
+        async def written(tx: Tx) -> None:
+            await turn.say(text, about=cause.message)
+            await turn.write(tx)
+
+        return written
+
+
+async def _nothing(tx: Tx) -> None:
+    """There is nothing to write."""
