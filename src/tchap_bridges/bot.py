@@ -99,6 +99,11 @@ class Room(Protocol[ConfigT_co]):
         ...
 
     @property
+    def answered(self) -> MessageId | None:
+        """What ``message`` answers, if anything."""
+        ...
+
+    @property
     def now(self) -> datetime:
         """In the zone of the operator's people."""
         ...

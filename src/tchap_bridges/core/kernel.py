@@ -201,7 +201,7 @@ class Kernel:
             is_command=desk.is_command,
             release=self.inbox.release,
             spoke=self.departures.spoke,
-            hear=self.hearing.hear,
+            hearing=self.hearing,
             room_of=hs.room_of,
             words=options.words,
         )

@@ -49,15 +49,19 @@ class Runner:
                 cause = Cause(key=row["key"], room=room, bot=name, caller=_US, message=None, config=settings)
                 calls: Sequence[tuple[str, object]] = [(said["handler"], said["words"])]
             case action if action == COMMAND:
-                event = codec.load(body)
+                event = await self._told(message, body)
                 assert isinstance(event, Message)
                 cause = await self._caused(row, room, name, event, settings)
                 calls = self._commanded(bot, event)
             case _event:
-                event = codec.load(body)
+                event = await self._told(message, body)
                 cause = await self._caused(row, room, name, event, settings)
                 calls = [(listener.handler, event) for listener in bot.listeners if type(event) in listener.kinds]
         return await self._called(bot, cause, calls, row)
+
+    async def _told(self, message: Row, body: bytes) -> Event:
+        async with self._house.db.snapshot() as tx:
+            return await self._hearing.told(tx, message["origin"], codec.load(body))
 
     def _config(self, bot: Bot, sealed: bytes | None) -> RoomConfig:
         if sealed is None:
@@ -78,6 +82,7 @@ class Runner:
             caller=caller,
             message=MessageId(about) if about is not None else None,
             config=settings,
+            answered=event.reply_to if isinstance(event, Message) else None,
         )
 
     @staticmethod

@@ -52,6 +52,7 @@ class Cause:
     caller: Author
     message: MessageId | None
     config: RoomConfig
+    answered: MessageId | None = None
 
 
 class Turn:
@@ -84,6 +85,10 @@ class Turn:
     @property
     def message(self) -> MessageId | None:
         return self._cause.message
+
+    @property
+    def answered(self) -> MessageId | None:
+        return self._cause.answered
 
     @property
     def now(self) -> datetime:

@@ -1,0 +1,133 @@
+"""``!sondage``, ``!vote``, ``!clore``: a poll from its question to its result."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from tchap_bot_polls import asking
+from tchap_bot_polls.keeping import Kept, Polls, Voice
+from tchap_bot_polls.model import Result
+from tchap_bot_polls.tally import End, Response, tally
+from tchap_bot_polls.telling import told
+from tchap_bridges.bot import Bot, Power, Room, RoomConfig, command, field, on
+from tchap_bridges.errors import Misconfigured
+from tchap_bridges.events import Deletion, Option, PollEnded, PollVote
+from tchap_bridges.i18n import Phrase, _
+from tchap_bridges.ids import MessageId
+
+
+class PollsConfig(RoomConfig):
+    """What a room admin sets of polls."""
+
+    everybody: bool = field(True, label=_("Tous les membres peuvent lancer un sondage"))
+    named: bool = field(True, label=_("Le résultat dit qui a choisi quoi"))
+
+
+class PollsBot(Bot):
+    """Sondages : pose une question, compte les votes de tous, et dit le résultat."""
+
+    name = "sondages"
+    Config = PollsConfig
+
+    @command("sondage", "poll")
+    async def ask(self, room: Room[PollsConfig], words: str) -> str | None:
+        """Lance un sondage : !sondage On mange où ? Cantine / Crêperie / Pique-nique"""
+        if not room.config.everybody and await _level(room) < Power.MODERATOR:
+            raise Misconfigured(_("dans ce salon, seule une personne qui modère lance des sondages"))
+        asked = asking.read(words)
+        options = asked.options or (_("Oui"), _("Non"))
+        poll = await room.poll(asked.question, options, most=asked.rules.most, disclosed=asked.disclosed)
+        kept = Kept(
+            id=poll,
+            question=asked.question,
+            options=tuple(Option(id=str(n), text=text) for n, text in enumerate(options, 1)),
+            rules=asked.rules,
+            by=room.caller.person,
+            at=_milliseconds(room.now),
+            disclosed=asked.disclosed,
+        )
+        await Polls(room.kv).keep(kept)
+        return None
+
+    @command("vote")
+    async def vote(self, room: Room[PollsConfig], words: str) -> Phrase:
+        """Vote par le numéro d'une réponse : !vote 2"""
+        poll = await self._meant(room)
+        numbers = words.replace(",", " ").split()
+        known = {option.id for option in poll.options}
+        if not numbers or not known.issuperset(numbers):
+            raise Misconfigured(
+                _("dites le numéro d'une réponse, de 1 à {n}", n=len(poll.options)), remedy=_("Exemple : !vote 2")
+            )
+        if len(numbers) > poll.rules.most:
+            raise Misconfigured(_("ce sondage admet {n} choix au plus", n=poll.rules.most))
+        response = Response(
+            id=str(room.message), sender=room.caller.person, at=_milliseconds(room.now), answers=tuple(numbers)
+        )
+        await Polls(room.kv).vote(poll.id, Voice(response=response, name=room.caller.name))
+        chosen = ", ".join(option.text for option in poll.options if option.id in numbers)
+        return _("✓ {name} : {answers}", name=room.caller.name, answers=chosen)
+
+    @command("clore", "clôturer", "close")
+    async def close(self, room: Room[PollsConfig], words: str) -> None:
+        """Clôt le dernier sondage (ou celui auquel on répond) et dit le résultat"""
+        del words
+        poll = await self._meant(room)
+        if room.caller.person != poll.by and await _level(room) < Power.MODERATOR:
+            raise Misconfigured(_("seul qui a lancé le sondage, ou qui modère le salon, peut le clore"))
+        await self._end(room, poll)
+
+    @on(PollVote)
+    async def voted(self, room: Room[PollsConfig], event: PollVote) -> None:
+        polls = Polls(room.kv)
+        if await polls.get(event.poll) is None:
+            return
+        response = Response(id=event.id, sender=event.author.person, at=_milliseconds(event.at), answers=event.answers)
+        await polls.vote(event.poll, Voice(response=response, name=room.caller.name))
+
+    @on(Deletion)
+    async def withdrawn(self, room: Room[PollsConfig], event: Deletion) -> None:
+        await Polls(room.kv).withdrawn(event.target)
+
+    @on(PollEnded)
+    async def ended(self, room: Room[PollsConfig], event: PollEnded) -> None:
+        """Somebody ended it with their own client: whoever may is heard."""
+        poll = await Polls(room.kv).get(event.poll)
+        if poll is not None and not poll.closed and await _level(room) >= Power.MODERATOR:
+            await self._end(room, poll)
+
+    async def _meant(self, room: Room[PollsConfig]) -> Kept:
+        """The poll that is answered, else the last one that is open."""
+        polls = Polls(room.kv)
+        if room.answered is not None and (poll := await polls.get(room.answered)) is not None and not poll.closed:
+            return poll
+        open_ = [poll for poll in await polls.all() if not poll.closed]
+        if not open_:
+            raise Misconfigured(
+                _("aucun sondage n'est ouvert dans ce salon"),
+                remedy=_("Pour en lancer un : !sondage On mange où ? Cantine / Crêperie"),
+            )
+        return open_[-1]
+
+    async def _end(self, room: Room[PollsConfig], poll: Kept) -> None:
+        polls = Polls(room.kv)
+        now = _milliseconds(room.now)
+        voices = await polls.votes(poll.id)
+        result = _result(poll, voices, now, named=room.config.named)
+        await polls.keep(replace(poll, closed=now))
+        text = told(result, room.language)
+        await room.end(MessageId(poll.id), text.plain)
+        await room.say(text, about=MessageId(poll.id))
+
+
+def _result(poll: Kept, voices: list[Voice], now: int, *, named: bool) -> Result:
+    names = {voice.response.sender: voice.name for voice in voices} if named and not poll.rules.secret else None
+    end = End(id="", sender=poll.by, at=now)
+    return tally(poll.asked(), poll.rules, [voice.response for voice in voices], ends=[end], names=names)
+
+
+async def _level(room: Room[PollsConfig]) -> int:
+    return next((one.level for one in await room.members() if one.person == room.caller.person), 0)
+
+
+def _milliseconds(at: datetime) -> int:
+    return int(at.timestamp() * 1000)

@@ -1,0 +1,91 @@
+"""A poll in a real room: asked by a command, answered with the room's own polls and by words, ended, told."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tchap_bridges.testing.matrix_client import Client
+from tchap_bridges.testing.world import World
+
+START, RESPONSE, END = (f"org.matrix.msc3381.poll.{kind}" for kind in ("start", "response", "end"))
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@dataclass
+class Place:
+    """A room in which polls are switched on, its admin and a member."""
+
+    world: World
+    camille: Client
+    bob: Client
+    room: str
+
+    async def types(self, client: Client, words: str, **more: str) -> str:
+        return await client.send_text(self.room, words, **more)
+
+    async def asked(self, words: str) -> dict[str, object]:
+        """The poll that a command makes."""
+        await self.types(self.camille, words)
+        return await self.camille.wait_for(self.room, lambda e: e["type"] == START)
+
+    async def votes(self, client: Client, poll: str, *answers: str) -> str:
+        relation = {"rel_type": "m.reference", "event_id": poll}
+        content = {"m.relates_to": relation, RESPONSE: {"answers": list(answers)}}
+        return await client.send_event(self.room, RESPONSE, content)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    template = Path(request.config.rootpath) / ".cache" / "synapse"
+    folder = tmp_path_factory.mktemp("bots")
+    async with await World.start(folder, template=template, changes={"bots": {"sondages": {}}}) as found:
+        yield found
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def place(world: World, request: pytest.FixtureRequest) -> Place:
+    name = request.node.name.replace("_", "-")[:40].lower()
+    camille, bob = await world.agent(f"camille-{name}", "Camille Martin"), await world.agent(f"bob-{name}", "Bob")
+    room = await world.room(camille)
+    await camille.invite(room, bob.user_id)
+    await bob.join(room)
+    await camille.send_text(room, "!bot activer sondages")
+    await camille.wait_for_text(room, "sondages est actif")
+    return Place(world, camille, bob, room)
+
+
+async def test_from_the_question_to_the_result(place: Place) -> None:
+    poll = await place.asked("!sondage On mange où ? Cantine / Crêperie / Pique-nique")
+    content = poll["content"][START]  # type: ignore[index]
+    assert content["question"]["org.matrix.msc1767.text"] == "On mange où ?"
+    assert [one["org.matrix.msc1767.text"] for one in content["answers"]] == ["Cantine", "Crêperie", "Pique-nique"]
+    id_ = str(poll["event_id"])
+    await place.votes(place.camille, id_, "1")
+    await place.votes(place.camille, id_, "2")  # she thinks again
+    await place.types(place.bob, "!vote 2")
+    await place.bob.wait_for_text(place.room, "✓ Bob : Crêperie")
+    await place.types(place.camille, "!clore")
+    end = await place.camille.wait_for(place.room, lambda e: e["type"] == END)
+    assert end["content"]["m.relates_to"]["event_id"] == id_
+    result = await place.camille.wait_for_text(place.room, "Crêperie : 2")
+    assert result["content"]["m.relates_to"]["m.in_reply_to"]["event_id"] == id_
+
+
+async def test_a_vote_that_is_removed_gives_the_one_before_it_back(place: Place) -> None:
+    id_ = str((await place.asked("!sondage Lundi ou mardi ? Lundi / Mardi"))["event_id"])
+    await place.votes(place.bob, id_, "1")
+    second = await place.votes(place.bob, id_, "2")
+    await place.bob.redact(place.room, second)
+    await place.types(place.camille, "!clore")
+    assert "Lundi : 1" in (await place.camille.wait_for_text(place.room, "Mardi :"))["content"]["body"]
+
+
+async def test_only_who_asked_or_moderates_ends_it(place: Place) -> None:
+    await place.asked("!sondage On y va ?")
+    await place.types(place.bob, "!clore")
+    await place.bob.wait_for_text(place.room, "peut le clore")
+    assert not [e for e in await place.bob.timeline(place.room) if e["type"] == END]
