@@ -1,5 +1,6 @@
 """``!sondage``, ``!vote``, ``!clore``: a poll from its question to its result."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -10,7 +11,7 @@ from tchap_bot_polls.tally import End, Response, tally
 from tchap_bot_polls.telling import told
 from tchap_bridges.bot import Bot, Power, Room, RoomConfig, command, field, on
 from tchap_bridges.errors import Misconfigured
-from tchap_bridges.events import Deletion, Option, PollEnded, PollVote
+from tchap_bridges.events import Deletion, Message, Option, PollEnded, PollVote, Reaction
 from tchap_bridges.i18n import Phrase, _
 from tchap_bridges.ids import MessageId
 
@@ -60,10 +61,7 @@ class PollsBot(Bot):
             )
         if len(numbers) > poll.rules.most:
             raise Misconfigured(_("ce sondage admet {n} choix au plus", n=poll.rules.most))
-        response = Response(
-            id=str(room.message), sender=room.caller.person, at=_milliseconds(room.now), answers=tuple(numbers)
-        )
-        await Polls(room.kv).vote(poll.id, Voice(response=response, name=room.caller.name))
+        await _keep(room, poll.id, str(room.message), room.now, numbers)
         chosen = ", ".join(option.text for option in poll.options if option.id in numbers)
         return _("✓ {name} : {answers}", name=room.caller.name, answers=chosen)
 
@@ -78,11 +76,31 @@ class PollsBot(Bot):
 
     @on(PollVote)
     async def voted(self, room: Room[PollsConfig], event: PollVote) -> None:
+        if await Polls(room.kv).get(event.poll) is not None:
+            await _keep(room, event.poll, event.id, event.at, event.answers)
+
+    @on(Reaction)
+    async def reacted(self, room: Room[PollsConfig], event: Reaction) -> None:
+        """A keycap on the question is a vote; of a poll with several choices, one more."""
         polls = Polls(room.kv)
-        if await polls.get(event.poll) is None:
+        poll, number = await polls.get(event.target), event.key.removesuffix("\u20e3").removesuffix("\ufe0f")
+        if poll is None or poll.closed or number not in {option.id for option in poll.options}:
             return
-        response = Response(id=event.id, sender=event.author.person, at=_milliseconds(event.at), answers=event.answers)
-        await polls.vote(event.poll, Voice(response=response, name=room.caller.name))
+        before = await polls.last_of(poll.id, _who(room)) if poll.rules.most > 1 or event.removed else ()
+        answers = [one for one in before if one != number]
+        await _keep(room, poll.id, event.id, event.at, answers if event.removed else [*answers, number])
+
+    @on(Message)
+    async def said(self, room: Room[PollsConfig], event: Message) -> Phrase | None:
+        """On a network without polls the question is a numbered text, and its number an answer."""
+        words = event.text.plain.strip().removeprefix("!vote ").strip()
+        if not room.network or not words.isdecimal() or len(words) > 2:
+            return None
+        open_ = [poll for poll in await Polls(room.kv).all() if not poll.closed]
+        if not open_ or words not in {option.id for option in open_[-1].options}:
+            return None
+        await _keep(room, open_[-1].id, event.id, event.at, [words])
+        return None
 
     @on(Deletion)
     async def withdrawn(self, room: Room[PollsConfig], event: Deletion) -> None:
@@ -117,6 +135,16 @@ class PollsBot(Bot):
         text = told(result, room.language)
         await room.end(MessageId(poll.id), text.plain)
         await room.say(text, about=MessageId(poll.id))
+
+
+def _who(room: Room[PollsConfig]) -> str:
+    """One person of one place: a nick of IRC is nobody's user id."""
+    return f"{room.network} {room.caller.person}" if room.network else room.caller.person
+
+
+async def _keep(room: Room[PollsConfig], poll: str, id_: str, at: datetime, answers: Sequence[str]) -> None:
+    response = Response(id=id_, sender=_who(room), at=_milliseconds(at), answers=tuple(answers))
+    await Polls(room.kv).vote(poll, Voice(response=response, name=room.caller.name))
 
 
 def _result(poll: Kept, voices: list[Voice], now: int, *, named: bool) -> Result:

@@ -84,6 +84,12 @@ class Polls:
         await self._kv.set(f"vote {poll} {response}", _VOICE.dump_json(gone).decode())
         return await self.get(poll)
 
+    async def last_of(self, poll: str, sender: str) -> tuple[str, ...]:
+        """What somebody chooses now."""
+        theirs = [one.response for one in await self.votes(poll) if one.response.sender == sender]
+        kept = [one for one in theirs if not one.redacted]
+        return max(kept, key=lambda one: (one.at, one.id)).answers if kept else ()
+
     async def votes(self, poll: str) -> list[Voice]:
         return [_VOICE.validate_json(one) for one in (await self._kv.all(f"vote {poll} ")).values()]
 

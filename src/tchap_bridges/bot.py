@@ -94,6 +94,11 @@ class Room(Protocol[ConfigT_co]):
         ...
 
     @property
+    def network(self) -> str:
+        """The linked network on which it happened, "" for the room itself; with `caller.person` it tells who it was."""
+        ...
+
+    @property
     def message(self) -> MessageId | None:
         """What called: the command, the event; None for a time that has come."""
         ...

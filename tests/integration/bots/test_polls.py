@@ -1,5 +1,6 @@
 """A poll in a real room: asked by a command, answered with the room's own polls and by words, ended, told."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from tchap_bridge_echo.server import EchoServer
 from tchap_bridges.testing.matrix_client import Client
 from tchap_bridges.testing.world import World
 
@@ -42,8 +44,11 @@ class Place:
 async def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     template = Path(request.config.rootpath) / ".cache" / "synapse"
     folder = tmp_path_factory.mktemp("bots")
-    async with await World.start(folder, template=template, changes={"bots": {"sondages": {}}}) as found:
-        yield found
+    async with EchoServer() as echo:
+        changes = {"bots": {"sondages": {}}, "bridges": {"echo": {"port": echo.port}}}
+        async with await World.start(folder, template=template, changes=changes) as found:
+            found.echo = echo  # type: ignore[attr-defined]
+            yield found
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -89,3 +94,27 @@ async def test_only_who_asked_or_moderates_ends_it(place: Place) -> None:
     await place.types(place.bob, "!clore")
     await place.bob.wait_for_text(place.room, "peut le clore")
     assert not [e for e in await place.bob.timeline(place.room) if e["type"] == END]
+
+
+async def test_a_keycap_is_a_vote_and_its_removal_takes_it_back(place: Place) -> None:
+    id_ = str((await place.asked("!sondage Thé ou café ? Thé / Café"))["event_id"])
+    await place.camille.react(place.room, id_, "1\ufe0f\u20e3")
+    reaction = await place.bob.react(place.room, id_, "2\ufe0f\u20e3")
+    await place.bob.react(place.room, id_, "👍")  # no vote
+    await place.bob.redact(place.room, reaction)
+    await place.types(place.camille, "!clore")
+    assert (await place.camille.wait_for_text(place.room, "Thé : 1"))["content"]["body"].endswith("Café : 0")
+
+
+async def test_people_of_a_linked_network_vote_by_number(place: Place) -> None:
+    echo: EchoServer = place.world.echo  # type: ignore[attr-defined]
+    assert "✓" in await place.world.link(place.camille, place.room, "écho #general")
+    sam = echo.person("sam", "Sam")
+    await place.asked("!sondage Rouge ou bleu ? Rouge / Bleu")
+    async with asyncio.timeout(15):
+        while not any("2. Bleu" in post.text for post in echo.channel("#general").messages):
+            await asyncio.sleep(0.05)
+    sam.say("#general", "2")
+    await place.camille.wait_for_text(place.room, "2")
+    await place.types(place.camille, "!clore")
+    await place.camille.wait_for_text(place.room, "Bleu : 1")

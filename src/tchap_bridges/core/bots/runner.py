@@ -51,11 +51,11 @@ class Runner:
             case action if action == COMMAND:
                 event = await self._told(message, body)
                 assert isinstance(event, Message)
-                cause = await self._caused(row, room, name, event, settings)
+                cause = await self._caused(row, message, name, event, settings)
                 calls = self._commanded(bot, event)
             case _event:
                 event = await self._told(message, body)
-                cause = await self._caused(row, room, name, event, settings)
+                cause = await self._caused(row, message, name, event, settings)
                 calls = [(listener.handler, event) for listener in bot.listeners if type(event) in listener.kinds]
         return await self._called(bot, cause, calls, row)
 
@@ -68,9 +68,10 @@ class Runner:
             return bot.Config()
         return bot.Config.model_validate_json(self._house.sealer.open(sealed, place="room_bot.config"))
 
-    async def _caused(self, row: Row, room: RoomId, name: str, event: Event, settings: RoomConfig) -> Cause:
+    async def _caused(self, row: Row, message: Row, name: str, event: Event, settings: RoomConfig) -> Cause:
+        room, network = RoomId(message["room"]), await self._network(message["origin"])
         caller = _US if isinstance(event, Delivery) else event.author
-        if not caller.name:
+        if not caller.name and not network:
             user = UserId(caller.person)
             shown = await self._house.homeserver.display_name(room, user)
             caller = Author(person=caller.person, name=shown)
@@ -83,7 +84,16 @@ class Runner:
             message=MessageId(about) if about is not None else None,
             config=settings,
             answered=event.reply_to if isinstance(event, Message) else None,
+            network=network,
         )
+
+    async def _network(self, origin: str) -> str:
+        """The connection by which something came; "" for what happened in the room itself."""
+        if not origin.startswith("link:"):
+            return ""
+        async with self._house.db.snapshot() as tx:
+            link = await self._house.links.get(tx, int(origin.removeprefix("link:")))
+        return link.connection if link is not None else ""
 
     @staticmethod
     def _commanded(bot: Bot, event: Message) -> Sequence[tuple[str, object]]:

@@ -53,6 +53,7 @@ class Cause:
     message: MessageId | None
     config: RoomConfig
     answered: MessageId | None = None
+    network: str = ""
 
 
 class Turn:
@@ -81,6 +82,10 @@ class Turn:
     @property
     def caller(self) -> Author:
         return self._cause.caller
+
+    @property
+    def network(self) -> str:
+        return self._cause.network
 
     @property
     def message(self) -> MessageId | None:
