@@ -19,7 +19,7 @@ from tchap_bridges.core.avatars import Avatars
 from tchap_bridges.core.bots import TARGET
 from tchap_bridges.core.bots.hearing import Hearing
 from tchap_bridges.core.bots.runner import Runner
-from tchap_bridges.core.bots.switch import Bots
+from tchap_bridges.core.bots.switch import Switch
 from tchap_bridges.core.bots.timers import Timers
 from tchap_bridges.core.bots.turn import House
 from tchap_bridges.core.courier import Courier
@@ -186,8 +186,8 @@ class Kernel:
         )
         self.hearing = Hearing(bots, outbox)
         self.timers = Timers(db, sealer, outbox)
-        switch = Bots(db=db, homeserver=hs, outbox=outbox, bots=bots, hearing=self.hearing)
-        topics = (pont.topic, *switch.topics)
+        self.switch = Switch(db=db, sealer=sealer, homeserver=hs, outbox=outbox, bots=bots, hearing=self.hearing)
+        topics = (pont.topic, *self.switch.topics)
         for topic in (*topics, help_topic(topics)):
             desk.add(topic)
         self.router = Router(

@@ -3,27 +3,36 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from tchap_bridges.bot import Bot, Command
+from tchap_bridges.bot import Bot, Command, RoomConfig
 from tchap_bridges.core import clock, policy
 from tchap_bridges.core.bots import COMMAND, TARGET
 from tchap_bridges.core.bots.hearing import Hearing
 from tchap_bridges.core.commands import Apply, Call, Topic
 from tchap_bridges.core.outbox import Outbox
-from tchap_bridges.core.ports import Database, Homeserver, Tx
+from tchap_bridges.core.ports import Database, Homeserver, Sealer, Tx
 from tchap_bridges.errors import Misconfigured
 from tchap_bridges.i18n import Language, Translator, _
+from tchap_bridges.ids import RoomId
 
 WORDS: Mapping[str, Language] = {"bot": "fr", "bots": "en"}
 ENABLE = {"activer", "enable"}
 DISABLE = {"desactiver", "désactiver", "disable"}
 
 
-class Bots:
+class Switch:
     """Answers ``!bot``, and each bot's own commands where it is switched on."""
 
     def __init__(
-        self, *, db: Database, homeserver: Homeserver, outbox: Outbox, bots: Mapping[str, Bot], hearing: Hearing
+        self,
+        *,
+        db: Database,
+        sealer: Sealer,
+        homeserver: Homeserver,
+        outbox: Outbox,
+        bots: Mapping[str, Bot],
+        hearing: Hearing,
     ) -> None:
+        self._sealer = sealer
         self._hearing = hearing
         self._db = db
         self._homeserver = homeserver
@@ -39,6 +48,12 @@ class Bots:
             Topic(words=WORDS, help=self._help, answer=self._switch),
             Topic(words=dict.fromkeys(self._commands, "fr"), raw=True, help=self._commands_help, answer=self._call),
         )
+
+    async def configure(self, room: RoomId, bot: str, config: RoomConfig) -> None:
+        """What the room's admin has set, whole."""
+        sealed = self._sealer.seal(config.model_dump_json().encode(), place="room_bot.config")
+        async with self._db.transaction() as tx:
+            await tx.run("room_bot_configure", room=room, bot=bot, config=sealed)
 
     def _help(self, language: Language) -> Sequence[tuple[str, str]]:
         if not self._bots:

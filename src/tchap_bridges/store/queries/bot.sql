@@ -6,6 +6,9 @@ SELECT room, bot FROM room_bot
 -- name: room_bot_config
 SELECT config FROM room_bot WHERE room = :room AND bot = :bot
 
+-- name: room_bot_configure
+UPDATE room_bot SET config = :config WHERE room = :room AND bot = :bot
+
 -- name: said_add
 INSERT INTO said (handle, message) VALUES (:handle, :message) ON CONFLICT DO NOTHING
 
