@@ -81,33 +81,34 @@ def _most(n: int, *, lines: bool) -> Phrase:
 
 def _explained(detail: ErrorDetails, field: RoomField | None) -> Phrase:
     """pydantic's finding in words. https://docs.pydantic.dev/latest/errors/validation_errors/"""
-    reason = _reason(detail, field)
     if len(detail["loc"]) > 1 and isinstance(detail["loc"][1], int):
-        return _("ligne {n} : {reason}", n=detail["loc"][1] + 1, reason=reason)
-    return reason
+        return _("ligne {n} : {reason}", n=detail["loc"][1] + 1, reason=_reason(detail, None))
+    return _reason(detail, field)
 
 
 def _reason(detail: ErrorDetails, field: RoomField | None) -> Phrase:
+    """``field`` is None for a line of a list, and for what concerns several fields."""
     context: Mapping[str, Any] = detail.get("ctx", {})
+    kind = field.kind if field else None
     match detail["type"]:
         case "greater_than_equal":
-            return _("trop petit : {least} au moins", least=measure(context["ge"]))
+            return _("{what} : {least} au moins", what=_low(kind), least=_limit(field, "ge", context))
         case "greater_than":
-            return _("trop petit : plus de {least}", least=measure(context["gt"]))
+            return _("{what} : plus de {least}", what=_low(kind), least=_limit(field, "gt", context))
         case "less_than_equal":
-            return _("trop grand : {most} au plus", most=measure(context["le"]))
+            return _("{what} : {most} au plus", what=_high(kind), most=_limit(field, "le", context))
         case "less_than":
-            return _("trop grand : moins de {most}", most=measure(context["lt"]))
+            return _("{what} : moins de {most}", what=_high(kind), most=_limit(field, "lt", context))
         case "multiple_of":
             return _("un multiple de {step} est attendu", step=measure(context["multiple_of"]))
         case "finite_number":
             return _("ce nombre est trop grand")
         case "string_too_short" | "too_short" if not detail["input"]:
             return _("une réponse est attendue")
-        case "string_too_short" | "too_short" as kind:
-            return _("trop court : {least}", least=_least(context["min_length"], lines=kind == "too_short"))
-        case "string_too_long" | "too_long" as kind:
-            return _("trop long : {most}", most=_most(context["max_length"], lines=kind == "too_long"))
+        case "string_too_short" | "too_short":
+            return _("trop court : {least}", least=_least(context["min_length"], lines=kind is Kind.LINES))
+        case "string_too_long" | "too_long":
+            return _("trop long : {most}", most=_most(context["max_length"], lines=kind is Kind.LINES))
         case "string_pattern_mismatch":
             return _("ce texte n'a pas la forme attendue")
         case "enum" | "literal_error" if field is not None:
@@ -116,6 +117,32 @@ def _reason(detail: ErrorDetails, field: RoomField | None) -> Phrase:
             return _said(context["error"].args)
         case _:
             return _("valeur refusée ({reason})", reason=detail["msg"])
+
+
+def _limit(field: RoomField | None, name: str, context: Mapping[str, Any]) -> Phrase:
+    """The field's own where it is known: pydantic tells a time as text."""
+    known = getattr(field.bounds, name) if field is not None else None
+    return measure(context[name] if known is None else known)
+
+
+def _low(kind: Kind | None) -> Phrase:
+    match kind:
+        case Kind.TIME:
+            return _("trop tôt")
+        case Kind.DURATION:
+            return _("trop court")
+        case _:
+            return _("trop petit")
+
+
+def _high(kind: Kind | None) -> Phrase:
+    match kind:
+        case Kind.TIME:
+            return _("trop tard")
+        case Kind.DURATION:
+            return _("trop long")
+        case _:
+            return _("trop grand")
 
 
 def _said(args: tuple[Any, ...]) -> Phrase:

@@ -153,11 +153,14 @@ def _read_duration(text: str) -> timedelta:
     parts = _LENGTH.findall(words)
     if not parts or re.sub(r"\s|,|\bet\b|\band\b", "", _LENGTH.sub("", words)):
         raise expected
+    units = [_UNIT_WORDS.get(word) for _number, word in parts]
+    if len(set(units)) < len(units):
+        raise expected
     seconds = Decimal(0)
-    for number, word in parts:
-        if word not in _UNIT_WORDS:
+    for (number, _word), unit in zip(parts, units, strict=True):
+        if unit is None:
             raise expected
-        seconds += Decimal(number.replace(",", ".")) * UNITS[_UNIT_WORDS[word]]
+        seconds += Decimal(number.replace(",", ".")) * UNITS[unit]
     try:
         return timedelta(microseconds=int((-seconds if minus else seconds) * 1_000_000))
     except OverflowError:
