@@ -38,7 +38,7 @@ WORDS: Final[Mapping[str, Phrase]] = {
     "intro": _("Une réponse est attendue partout, sauf là où il est écrit « facultatif »."),
     "number": _("Nombre"),
     "unit": _("Unité"),
-    "clear": _("Effacer le secret enregistré"),
+    "forget": _("Effacer le secret enregistré"),
     "save": _("Enregistrer"),
 }
 

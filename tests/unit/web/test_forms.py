@@ -133,6 +133,7 @@ def test_a_secret_can_be_cleared_only_when_there_is_one() -> None:
     assert not page(EveryKind()).css("[name='jeton.clear'], [name='cle.clear']")
     now = EveryKind(cle=SecretStr("hunter2"), jeton=SecretStr("s3same"))
     assert len(page(now).css("[name='jeton.clear'], [name='cle.clear']")) == 2
+    assert page(now).css_first("label[for='f-cle-clear']").text() == "Effacer le secret enregistré (Clé d'accès)"
     found = parse(EveryKind, {"jeton.clear": ["oui"], "cle.clear": ["oui"], "cle": [""]}, kept=now)
     assert isinstance(found, EveryKind)
     assert (found.cle.get_secret_value(), found.jeton) == ("", None)
