@@ -42,7 +42,8 @@ class RoomConfig(BaseModel):
 
     The model is the configuration, its validation, and the form in which it is filled in. Types with a widget of their
     own: `bool`, `int`, `float`, `str`, `StrEnum` and `Literal` (a choice), `datetime.time`, `datetime.timedelta`,
-    `list[str]` (a line each), `SecretStr`. Bounds and lengths are pydantic's (``ge``, ``le``, ``max_length``).
+    `list[str]` (a line each), `SecretStr`, and ``| None`` of those. An enum whose members have a ``label``, a `Phrase`,
+    is shown by that. Bounds and lengths are pydantic's (``ge``, ``le``, ``max_length``).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
