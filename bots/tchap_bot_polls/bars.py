@@ -1,13 +1,14 @@
 """A result as text for the room: a bar, the votes and the share of each answer, then what was decided. Pure."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from html import escape
 from typing import Final
 
 from tchap_bot_polls.model import Outcome, Result
-from tchap_bot_polls.wording import Words, given, leaders, outcome, rounds, shown, turnout, voters, whole
+from tchap_bot_polls.signs import shown
+from tchap_bot_polls.wording import Words, given, leaders, outcome, rounds, turnout, voters, whole
 from tchap_bridges.events import Text
 from tchap_bridges.i18n import Language
 
@@ -16,6 +17,8 @@ QUESTION_LENGTH: Final = 300
 ANSWER_LENGTH: Final = 80
 _NAME_LENGTH: Final = 40
 _MOST_NAMES: Final = 12
+_LARGEST: Final = 40_000
+"""Bytes of both forms: an event has 65,536 (Matrix 1.17, Size limits), of which encryption takes a quarter."""
 _YES, _MAYBE, _NONE = "█", "▒", "░"
 """Of one block of Unicode (Block Elements), so of one font and one width."""
 
@@ -30,12 +33,24 @@ class _Line:
 
 
 def text_of(result: Result, language: Language, *, closed: bool = True) -> Text:
-    """The result, to be said in the room. While the poll runs (not ``closed``) nothing is called decided."""
+    """The result, to be said in the room. While the poll runs (not ``closed``) nothing is called decided.
+
+    What would not fit into an event goes without its voters' names, then without its rounds.
+    """
     words = Words(language)
-    question = shown(result.question, QUESTION_LENGTH)
     lines = list(_lines(words, result, closed=closed))
     end = outcome(words, result) if closed else words.gettext("Résultat provisoire : le vote est en cours")
-    below = [", ".join(turnout(words, result)), *rounds(words, result)]
+    voted, told = ", ".join(turnout(words, result)), rounds(words, result)
+    nameless = [replace(line, names="") for line in lines]
+    text = Text()
+    for some, below in ((lines, [voted, *told]), (nameless, [voted, *told]), (nameless, [voted])):
+        text = _text(shown(result.question, QUESTION_LENGTH), some, end, below)
+        if len(f"{text.plain}{text.html}".encode()) <= _LARGEST:
+            break
+    return text
+
+
+def _text(question: str, lines: Sequence[_Line], end: str, below: Sequence[str]) -> Text:
     plain = [question, *(part for line in lines for part in _plain(line)), end, *below]
     html = [f"<p><strong>{_safe(question)}</strong></p>"]
     if lines:

@@ -20,7 +20,8 @@ from PIL import Image, ImageDraw
 
 from tchap_bot_polls.face import Face, Weight
 from tchap_bot_polls.model import Count, Kind, Majority, Outcome, Result
-from tchap_bot_polls.wording import Words, clean, cut, given, leaders, outcome, shown, turnout, whole
+from tchap_bot_polls.signs import clean, cut, shown
+from tchap_bot_polls.wording import Words, given, leaders, outcome, turnout, whole
 from tchap_bridges.i18n import Language
 
 Colour = tuple[int, int, int]
@@ -40,6 +41,7 @@ _MARK = 28
 _AFTER_MARK = _MARK + 10
 _LEAST = 3
 _KEY = 40
+_EDGE = 2
 _MANY = 8
 """More answers than these stand closer together, on one line each."""
 _DESCRIBED = 200
@@ -88,7 +90,7 @@ class _Drawing:
     def __init__(self, result: Result, words: Words) -> None:
         self._result, self._words = result, words
         self._title, self._bold = Face(Weight.BOLD, 34), Face(Weight.BOLD, 26)
-        self._plain, self._small = Face(Weight.PLAIN, 26), Face(Weight.PLAIN, 22)
+        self._plain, self._small = Face(Weight.PLAIN, 26), Face(Weight.PLAIN, 24)
         self._thick, self._gap, self._most = (20, 24, 2) if len(result.counts) <= _MANY else (14, 18, 1)
         names = self._names()
         first = leaders(result)
@@ -169,7 +171,9 @@ class _Drawing:
         y = self._written(y, row.lines, face, INK, _MARGIN + (_AFTER_MARK if row.won else 0)) + 6
         self._on.rectangle((_MARGIN, y, WIDTH - _MARGIN - 1, y + self._thick - 1), fill=TRACK)
         if row.both > row.yes:
-            self._image.paste(_stripes(row.both - row.yes, self._thick, colour), (_MARGIN + row.yes, y))
+            hidden = min(_EDGE, row.yes)  # of the frame, where the solid bar is one
+            stripes = _stripes(row.both - row.yes + hidden, self._thick, colour)
+            self._image.paste(stripes, (_MARGIN + row.yes - hidden, y))
         if row.yes:
             self._on.rectangle((_MARGIN, y, _MARGIN + row.yes - 1, y + self._thick - 1), fill=colour)
         if limit := _LIMITS.get(self._result.rules.majority):
@@ -208,7 +212,7 @@ def _stripes(width: int, height: int, colour: Colour) -> Image.Image:
     on = ImageDraw.Draw(image)
     for x in range(-height, width, 10):
         on.line((x, height, x + height, 0), fill=colour, width=3)
-    on.rectangle((0, 0, width - 1, height - 1), outline=colour, width=2)
+    on.rectangle((0, 0, width - 1, height - 1), outline=colour, width=_EDGE)
     return image
 
 

@@ -1,5 +1,6 @@
 """The typeface of the charts: what it can draw, how wide a text is, where a line ends."""
 
+import re
 import unicodedata
 from enum import StrEnum
 from functools import cache
@@ -9,12 +10,13 @@ from typing import Final
 
 from PIL import ImageDraw, ImageFont
 
-from tchap_bot_polls.wording import clusters
+from tchap_bot_polls.signs import clusters
 
 PACKAGE: Final = "font_source_sans_pro"
 _NOTHING: Final = "\U0010ffff"
 """A code point that will never be a character: what is drawn for it is drawn for whatever the face does not have."""
 _SPACE = " "
+_SPACES = re.compile(" +")
 
 
 class Weight(StrEnum):
@@ -49,12 +51,14 @@ class Face:
         return self._known[c]
 
     def drawable(self, text: str) -> str:
-        """The text as far as it can be drawn; "" when that is less than half of its letters and figures.
+        """The text as far as it can be drawn; "" when that is less than half of its letters, or only some signs.
 
         A sign that the face lacks gives way to its plainer forms (Unicode NFKD: ① is 1, 𝐀 is A, ṩ is s).
         """
-        kept = " ".join("".join(self._plainer(unit) for unit in clusters(text)).split())
-        return kept if 2 * _letters(kept) >= _letters(text) else ""
+        words = _SPACES.sub(_SPACE, text).strip(_SPACE)
+        kept = _SPACES.sub(_SPACE, "".join(map(self._plainer, clusters(words)))).strip(_SPACE)
+        letters = _letters(kept)
+        return kept if 2 * letters >= _letters(words) and (letters or kept == words) else ""
 
     def _plainer(self, unit: str) -> str:
         if len(unit) == 1 and self.has(unit):

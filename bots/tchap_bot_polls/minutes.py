@@ -14,19 +14,8 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_date
 
 from tchap_bot_polls.model import Count, Kind, Result
-from tchap_bot_polls.wording import (
-    Words,
-    clean,
-    given,
-    isolated,
-    leaders,
-    left,
-    outcome,
-    rules,
-    turnout,
-    voters,
-    whole,
-)
+from tchap_bot_polls.signs import clean, isolated
+from tchap_bot_polls.wording import Words, given, leaders, left, outcome, rules, turnout, voters, whole
 from tchap_bridges.i18n import Language
 
 _MARKUP: Final = re.compile(r"([\\`*_\[\]<>|~&])")

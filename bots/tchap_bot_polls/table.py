@@ -12,8 +12,9 @@ from io import StringIO
 from itertools import repeat
 from typing import Final
 
-from tchap_bot_polls.model import Kind, Result
-from tchap_bot_polls.wording import Words, alphabetical, clean, leaders, voters, whole
+from tchap_bot_polls.model import Count, Kind, Result
+from tchap_bot_polls.signs import alphabetical, clean
+from tchap_bot_polls.wording import Words, leaders, voters, whole
 from tchap_bridges.i18n import Language
 
 _FORMULA: Final = frozenset("=+-@＝＋－＠")
@@ -37,7 +38,7 @@ def counts(result: Result, language: Language) -> bytes:
 def _voters(words: Words, result: Result) -> Iterator[Row]:
     """A column per answer, so that whoever chose several is one line still."""
     chosen = [Counter(voters(result, count)) for count in result.counts]
-    yield [words.gettext("Votant"), *(clean(count.option.text) for count in result.counts)]
+    yield [words.gettext("Votant"), *(_whole_text(count) for count in result.counts)]
     for name in sorted(set().union(*chosen), key=alphabetical):
         for ballot in _ballots(result.rules.kind, [one[name] for one in chosen]):
             yield [name, *(_CHOSEN if marked else "" for marked in ballot)]
@@ -69,12 +70,16 @@ def _counts(words: Words, result: Result) -> Iterator[Row]:
     for count in result.counts:
         share = f"{100 * count.votes / (whole(result) or 1):.1f}"
         yield [
-            clean(count.option.text),
+            _whole_text(count),
             str(count.votes),
             *([str(count.maybe)] if dates else []),
             share.replace(".", ",") if words.language == "fr" else share,
             _CHOSEN if count in first else "",
         ]
+
+
+def _whole_text(count: Count) -> str:
+    return clean(count.option.text) or "…"
 
 
 def _csv(rows: Iterable[Row], language: Language) -> bytes:

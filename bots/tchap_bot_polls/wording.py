@@ -1,28 +1,21 @@
-"""The words that every form of a result shares: numbers, the outcome, the rules; people's words made safe. Pure.
+"""The words that every form of a result shares: numbers, the outcome, the turnout, the rules. Pure.
 
 French spaces follow the Lexique des règles typographiques en usage à l'Imprimerie nationale: a whole no-break space
 before a colon and within « », a narrow one before ; ! ? and %, and between thousands.
 """
 
 import re
-import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Final
 
 from tchap_bot_polls.model import Count, Kind, Majority, Outcome, Result, Rules, Tie
+from tchap_bot_polls.signs import alphabetical, clean, shown
 from tchap_bridges.i18n import Language, Translator
 
 NARROW: Final = "\u202f"
 _BEFORE: Final = re.compile(r" (?=[;!?%])")
 _WHOLE: Final = re.compile(r" (?=[:»])|(?<=«) ")
-_BLANK: Final = re.compile(r"[^\S\u00a0\u202f]+")
-"""What parts words; a no-break space stays."""
-_FSI, _PDI, _ZWJ = "\u2068", "\u2069", "\u200d"
-_TURNING: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
-_RIGHT_TO_LEFT: Final = frozenset(("R", "AL", "AN"))
-_UNIT: Final = 16
-"""Code points of the longest emoji; what piles up more accents is no letter of any language."""
 _NAMED: Final = 6
 """So many answers are named in a sentence; the others are counted."""
 _IN_SENTENCE: Final = 60
@@ -74,51 +67,6 @@ class Words:
         return self.gettext("{some} et {last}", some=", ".join(items[:-1]), last=items[-1])
 
 
-def clean(text: str) -> str:
-    """One line: no control characters, nothing that turns the direction of what follows, no half characters."""
-    kept = (
-        c for c in " ".join(text.split()) if c not in _TURNING and unicodedata.category(c) not in {"Cc", "Cs", "Co"}
-    )
-    return unicodedata.normalize("NFC", "".join(kept)).strip()
-
-
-def isolated(text: str) -> str:
-    """With what is written from right to left kept from turning the numbers beside it (UAX 9, isolates)."""
-    turns = any(unicodedata.bidirectional(c) in _RIGHT_TO_LEFT for c in text)
-    return f"{_FSI}{text}{_PDI}" if turns else text
-
-
-def clusters(text: str) -> Iterator[str]:
-    """What a reader takes for one sign: a letter with its accents, a flag, an emoji of several."""
-    unit = ""
-    for c in text:
-        sticks = unicodedata.category(c).startswith("M") or c == _ZWJ or "\U0001f3fb" <= c <= "\U0001f3ff"
-        sticks = sticks or "\U000e0020" <= c <= "\U000e007f" or (_flag(c) and len(unit) == 1 and _flag(unit))
-        if unit and len(unit) < _UNIT and (sticks or unit[-1] == _ZWJ):
-            unit += c
-        else:
-            if unit:
-                yield unit
-            unit = c
-    if unit:
-        yield unit
-
-
-def cut(text: str, longest: int) -> str:
-    """At most so many signs, the last of them … where there were more."""
-    units = list(clusters(text))
-    return text if len(units) <= longest else "".join(units[: longest - 1]).rstrip() + "…"
-
-
-def shown(text: str, longest: int) -> str:
-    """People's words, safe beside ours."""
-    return isolated(cut(clean(text), longest)) or "…"
-
-
-def _flag(c: str) -> bool:
-    return "\U0001f1e6" <= c <= "\U0001f1ff"
-
-
 def whole(result: Result) -> int:
     """What a share is a share of: the valid votes; of a ranked poll those that its last round still counts."""
     if result.rules.kind is Kind.RANKED:
@@ -130,11 +78,6 @@ def voters(result: Result, count: Count) -> tuple[str, ...]:
     """Who chose it, in the order of their names; nobody in a secret poll, whatever the result holds."""
     named = () if result.rules.secret else count.voters
     return tuple(sorted((clean(name) or "…" for name in named), key=alphabetical))
-
-
-def alphabetical(name: str) -> tuple[str, str]:
-    plain = "".join(c for c in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(c))
-    return plain, name
 
 
 def left(result: Result) -> dict[str, int]:
