@@ -5,10 +5,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from tchap_bot_polls import asking
+from tchap_bot_polls.bars import text_of
+from tchap_bot_polls.chart import png
 from tchap_bot_polls.keeping import Kept, Polls, Voice
 from tchap_bot_polls.model import Result
 from tchap_bot_polls.tally import End, Response, tally
-from tchap_bot_polls.telling import told
 from tchap_bridges.bot import Bot, Power, Room, RoomConfig, command, field, on
 from tchap_bridges.errors import Misconfigured
 from tchap_bridges.events import Deletion, Message, Option, PollEnded, PollVote, Reaction
@@ -132,9 +133,10 @@ class PollsBot(Bot):
         voices = await polls.votes(poll.id)
         result = _result(poll, voices, now, named=room.config.named)
         await polls.keep(replace(poll, closed=now))
-        text = told(result, room.language)
-        await room.end(MessageId(poll.id), text.plain)
-        await room.say(text, about=MessageId(poll.id))
+        text, about = text_of(result, room.language), MessageId(poll.id)
+        await room.end(about, text.plain)
+        await room.say(text, about=about)
+        await room.file("resultat.png", "image/png", png(result, room.language), about=about)
 
 
 def _who(room: Room[PollsConfig]) -> str:

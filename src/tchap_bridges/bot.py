@@ -127,6 +127,10 @@ class Room(Protocol[ConfigT_co]):
         """Say something, in order with everything else said in the room, in reply to ``about``."""
         ...
 
+    async def file(self, name: str, mime: str, data: bytes, *, about: MessageId | None = None) -> MessageId:
+        """Show a file of at most a megabyte."""
+        ...
+
     async def edit(self, said: MessageId, text: str | Text) -> None:
         """Say it otherwise, where that can be done; ``said`` is an id that `say` gave."""
         ...

@@ -21,7 +21,7 @@ from tchap_bridges.core.bots.hearing import Hearing
 from tchap_bridges.core.bots.runner import Runner
 from tchap_bridges.core.bots.switch import Switch
 from tchap_bridges.core.bots.timers import Timers
-from tchap_bridges.core.bots.turn import House
+from tchap_bridges.core.bots.turn import BLOB, House
 from tchap_bridges.core.courier import Courier
 from tchap_bridges.core.departures import Departures
 from tchap_bridges.core.desk import Desk
@@ -105,6 +105,7 @@ class Kernel:
         meter: Meter,
     ) -> None:
         self.db = db
+        self._sealer = sealer
         self.secrets = secrets = Secrets(key)
         self.pieces = Pieces(db, sealer)
         self._readers = {name: Reader(bridge, config) for name, (bridge, config) in bridges.items()}
@@ -373,6 +374,10 @@ class Kernel:
     async def _open_bytes(self, message: Row, ref: FileRef) -> bytes | OpensFiles:
         """The bytes of a file of this message, or the connection that fetches them."""
         origin: str = message["origin"]
+        if ref.startswith(f"{BLOB} "):
+            async with self.db.snapshot() as tx:
+                sealed = await tx.value("kv_get", space=BLOB, key=ref.removeprefix(f"{BLOB} "))
+            return self._sealer.open(sealed, place=BLOB) if sealed is not None else b""
         if not origin.startswith("link:"):
             rooms = self.homeserver.rooms
             assert isinstance(rooms, OpensFiles)

@@ -65,6 +65,7 @@ class Said:
     edited: bool = False
     options: tuple[Option, ...] = ()
     ended: str | None = None
+    files: tuple[str, ...] = ()
 
 
 class Clock:
@@ -260,7 +261,9 @@ class _Rooms(Connection, Edits, Deletes, Reacts, AsksPolls, OpensFiles):
         await asyncio.Event().wait()
 
     async def send(self, message: Outgoing) -> Sequence[MessageId]:
-        return [self._said(message.key, message.chat, text=message.text.plain, answers=message.reply_to)]
+        names = tuple(file.name for file in message.files)
+        said = self._said(message.key, message.chat, text=message.text.plain, answers=message.reply_to, files=names)
+        return [said]
 
     async def edit(self, edit: OutgoingEdit) -> None:
         said = self._found(edit.chat, edit.target)

@@ -76,7 +76,7 @@ async def test_from_the_question_to_the_result(place: Place) -> None:
     await place.types(place.camille, "!clore")
     end = await place.camille.wait_for(place.room, lambda e: e["type"] == END)
     assert end["content"]["m.relates_to"]["event_id"] == id_
-    result = await place.camille.wait_for_text(place.room, "Crêperie : 2")
+    result = await place.camille.wait_for_text(place.room, "Crêperie — 2 voix")
     assert result["content"]["m.relates_to"]["m.in_reply_to"]["event_id"] == id_
 
 
@@ -86,7 +86,7 @@ async def test_a_vote_that_is_removed_gives_the_one_before_it_back(place: Place)
     second = await place.votes(place.bob, id_, "2")
     await place.bob.redact(place.room, second)
     await place.types(place.camille, "!clore")
-    assert "Lundi : 1" in (await place.camille.wait_for_text(place.room, "Mardi :"))["content"]["body"]
+    assert "✓ Lundi — 1 voix" in (await place.camille.wait_for_text(place.room, "Mardi — "))["content"]["body"]
 
 
 async def test_only_who_asked_or_moderates_ends_it(place: Place) -> None:
@@ -103,7 +103,7 @@ async def test_a_keycap_is_a_vote_and_its_removal_takes_it_back(place: Place) ->
     await place.bob.react(place.room, id_, "👍")  # no vote
     await place.bob.redact(place.room, reaction)
     await place.types(place.camille, "!clore")
-    assert (await place.camille.wait_for_text(place.room, "Thé : 1"))["content"]["body"].endswith("Café : 0")
+    assert (await place.camille.wait_for_text(place.room, "Café — 0 voix"))["content"]["body"].count("✓ Thé — 1 voix")
 
 
 async def test_people_of_a_linked_network_vote_by_number(place: Place) -> None:
@@ -117,4 +117,13 @@ async def test_people_of_a_linked_network_vote_by_number(place: Place) -> None:
     sam.say("#general", "2")
     await place.camille.wait_for_text(place.room, "2")
     await place.types(place.camille, "!clore")
-    await place.camille.wait_for_text(place.room, "Bleu : 1")
+    await place.camille.wait_for_text(place.room, "✓ Bleu — 1 voix")
+
+
+async def test_the_result_is_a_picture_too(place: Place) -> None:
+    await place.asked("!sondage On y va ?")
+    await place.types(place.camille, "!clore")
+    image = await place.camille.wait_for(place.room, lambda e: e["content"].get("msgtype") == "m.image")
+    data = await place.camille.download(image["content"]["url"])
+    assert data.startswith(b"\x89PNG")
+    assert image["content"]["info"]["size"] == len(data)

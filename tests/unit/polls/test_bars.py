@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
-from tests.unit.polls.shown_results import RESULTS, read, result
 
 from tchap_bot_polls.bars import ANSWER_LENGTH, WIDTH, bar, text_of
 from tchap_bot_polls.signs import clean, clusters, cut, shown
 from tchap_bot_polls.wording import Words
+from tests.unit.polls.shown_results import RESULTS, read, result
 
 MATRIX_TAGS = {"p", "br", "strong", "em", "code"}
 FAMILY = "👨‍👩‍👧‍👦"

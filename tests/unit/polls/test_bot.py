@@ -72,7 +72,7 @@ async def test_of_one_who_takes_a_vote_back_the_one_before_it_counts(room: Bench
     await room.vote(ANA, poll, "1")
     later = await room.vote(ANA, poll, "2")
     await room.redact(ANA, later)
-    assert "A : 1" in await room.say(ANA, "!clore")
+    assert "✓ A — 1 voix" in await room.say(ANA, "!clore")
 
 
 async def test_who_may_ask_and_end(room: BenchRoom) -> None:

@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from tests.unit.polls.shown_results import RESULTS, read, result
 
 from tchap_bot_polls.chart import FAINT, INK, OTHER, PAPER, TRACK, WIDTH, WON, Colour, describe, png
 from tchap_bot_polls.face import Face, Weight
 from tchap_bot_polls.model import Result
+from tests.unit.polls.shown_results import RESULTS, read, result
 
 MARGIN = 42
 INNER = WIDTH - 2 * MARGIN

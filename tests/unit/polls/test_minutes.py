@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from selectolax.lexbor import LexborHTMLParser
-from tests.unit.polls.shown_results import RESULTS, read, result
 
 from tchap_bot_polls.minutes import Facts, minutes
 from tchap_bot_polls.signs import clean
+from tests.unit.polls.shown_results import RESULTS, read, result
 
 VECTORS = read("minutes.yaml")
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
-from tests.unit.polls import reference
-from tests.unit.polls.reference import Poll, Said
 
 from tchap_bot_polls.model import Kind, Majority, Rules, Tie
 from tchap_bot_polls.tally import End, Response, closed_at, collect, count
 from tchap_bridges.events import Author, Option, PollStarted
+from tests.unit.polls import reference
+from tests.unit.polls.reference import Poll, Said
 
 GONE = (False, False, False, True)
 ASKED = ((("1",), 1), (("1", "2"), 2), (("2", "3", "1"), 3), (("x", "1"), 1))

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.polls.shown_results import RESULTS, read, result
 
 from tchap_bot_polls.table import counts, table
+from tests.unit.polls.shown_results import RESULTS, read, result
 
 BOM = b"\xef\xbb\xbf"
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
-from tests.unit.polls.room import Room
 
 from tchap_bot_polls.model import Kind, Majority, Outcome, Result, Rules, Tie
 from tchap_bot_polls.tally import count
+from tests.unit.polls.room import Room
 
 VECTORS = Path(__file__).resolve().parents[2] / "vectors" / "polls"
 FILES = ("asking", "ending", "responses", "names", "deciding", "ranked", "dates")

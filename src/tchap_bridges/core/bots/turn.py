@@ -5,8 +5,9 @@ so that a call which raises, or is cut short, has done nothing.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
+from functools import partial
 
 from tchap_bridges.bot import Member, RoomConfig, Store
 from tchap_bridges.core import clock, codec
@@ -16,13 +17,16 @@ from tchap_bridges.core.outbox import Outbox
 from tchap_bridges.core.ports import Database, Homeserver, Sealer, Tx
 from tchap_bridges.core.secrets import request_key
 from tchap_bridges.errors import Misconfigured
-from tchap_bridges.events import Author, Edit, Event, Form, Message, Option, PollEnded, PollStarted, Text
+from tchap_bridges.events import Author, Edit, Event, File, Form, Message, Option, PollEnded, PollStarted, Text
 from tchap_bridges.i18n import Language, _
-from tchap_bridges.ids import ChatId, MessageId, PersonId, RoomId
+from tchap_bridges.ids import ChatId, FileRef, MessageId, PersonId, RoomId
 
 MOST_EFFECTS = 50
 """So much may one call say and keep; a bot that wants more has gone astray."""
+LARGEST = 1_000_000
+"""Bytes of a file that a bot shows."""
 HANDLE = "said-"
+BLOB = "blob"
 
 Effect = Callable[[Tx], Awaitable[None]]
 _US = Author(person=PersonId(""), name="")
@@ -112,11 +116,23 @@ class Turn:
         return self._kv
 
     async def say(self, text: str | Text, *, about: MessageId | None = None) -> MessageId:
-        words = _words(text)
-        return self._shown(
-            lambda id_: Message(id=id_, chat=ChatId(self.id), author=_US, at=self._now, text=words, form=Form.NOTICE),
-            about,
-        )
+        return self._shown(partial(self._message_of, _words(text), ()), about)
+
+    def _message_of(self, text: Text, files: tuple[File, ...], id_: MessageId) -> Message:
+        return Message(id=id_, chat=ChatId(self.id), author=_US, at=self._now, text=text, files=files, form=Form.NOTICE)
+
+    async def file(self, name: str, mime: str, data: bytes, *, about: MessageId | None = None) -> MessageId:
+        if len(data) > LARGEST:
+            raise Misconfigured(_("ce robot veut montrer un fichier trop grand"))
+        key = request_key(self._cause.key, len(self._effects), "file", self.id)
+        sealed = self._house.sealer.seal(data, place=BLOB)
+
+        async def effect(tx: Tx) -> None:
+            await tx.run("kv_set", space=BLOB, key=key, value=sealed)
+
+        self._add(effect)
+        file = File(name=name, mime=mime, ref=FileRef(f"{BLOB} {key}"), size=len(data))
+        return self._shown(partial(self._message_of, Text(), (file,)), about)
 
     async def edit(self, said: MessageId, text: str | Text) -> None:
         words = _words(text)
@@ -131,21 +147,17 @@ class Turn:
         self._add(effect)
 
     async def poll(self, question: str, options: Sequence[str], *, most: int = 1, disclosed: bool = True) -> MessageId:
-        answers = tuple(Option(id=str(n), text=text) for n, text in enumerate(options, 1))
-        return self._shown(
-            lambda id_: PollStarted(
-                id=id_,
-                chat=ChatId(self.id),
-                author=_US,
-                at=self._now,
-                question=question,
-                options=answers,
-                most=most,
-                disclosed=disclosed,
-            ),
-            None,
-            everywhere=True,
+        asked = PollStarted(
+            id=MessageId(""),
+            chat=ChatId(self.id),
+            author=_US,
+            at=self._now,
+            question=question,
+            options=tuple(Option(id=str(n), text=text) for n, text in enumerate(options, 1)),
+            most=most,
+            disclosed=disclosed,
         )
+        return self._shown(partial(_under, asked), None, everywhere=True)
 
     async def end(self, poll: MessageId, text: str) -> None:
         async def effect(tx: Tx) -> None:
@@ -285,3 +297,7 @@ class _Kept:
 
 def _words(text: str | Text) -> Text:
     return text if isinstance(text, Text) else Text(plain=text)
+
+
+def _under(asked: PollStarted, id_: MessageId) -> Event:
+    return replace(asked, id=id_)
