@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from textwrap import shorten
 from typing import Any, Final, TypeVar
 
 from tchap_bridges.bot import RoomConfig
@@ -125,7 +126,11 @@ def _assignments(words: str, errors: Errors) -> Iterator[tuple[str, str]]:
         yield found[1], found[2]
     rest = words[end:].strip()
     if rest or not end:
-        errors[""] = _("« {words} » n'est pas de la forme clé=valeur", words=rest) if rest else _("écrivez clé=valeur")
+        errors[""] = (
+            _("« {words} » n'est pas de la forme clé=valeur", words=shorten(rest, 60, placeholder="…"))
+            if rest
+            else _("écrivez clé=valeur")
+        )
 
 
 def _named(fields: Sequence[RoomField], key: str) -> RoomField | None:

@@ -63,6 +63,7 @@ def read(field: RoomField, text: str) -> Any:
     """The value that is written; bounds are the model's business. Raises `Unreadable`.
 
     Of a text that is optional, nothing is None, never "". Lists have a line each; blank ones are dropped.
+    Times are to the second, without a zone.
     """
     text = _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
     if field.kind is Kind.SECRET:

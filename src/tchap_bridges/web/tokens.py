@@ -40,7 +40,7 @@ class Grant:
 
 
 def make(purpose: str, subject: Subject, expires: int, key: bytes) -> str:
-    """A token of letters, digits, ``-`` and ``_``: 39 characters and four for each three of the subject's.
+    """A token of letters, digits, ``-`` and ``_``: 43 of them, and four for each three bytes of the subject.
 
     ``purpose`` keeps one use's tokens from serving another. Raises ValueError for a key under 16 bytes, and for a part
     of the subject over 255 bytes, which no Matrix id has (https://spec.matrix.org/v1.17/appendices/#identifier-grammar).
