@@ -70,7 +70,11 @@ def _past(found: re.Match[str], today: Today) -> Phrase:
 
 
 def _vague(found: re.Match[str], today: Today) -> Phrase:
-    return _("« {words} » ne dit pas quel jour.", words=today.quote(found))
+    return no_day(today.quote(found))
+
+
+def no_day(words: str) -> Phrase:
+    return _("« {words} » ne dit pas quel jour.", words=words)
 
 
 def no_such_day(words: str) -> Phrase:

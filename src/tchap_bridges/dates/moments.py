@@ -4,7 +4,6 @@ A phrase is made of pieces in any order (a day, a weekday, a part of the day, an
 together. More than one moment is left: one must ask. None is left: they contradict each other, or all is past.
 """
 
-import re
 import unicodedata
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -18,7 +17,7 @@ from tchap_bridges.dates.hours import NOON, PartOfDay
 from tchap_bridges.dates.outcomes import Ambiguous, Moment, Refused
 from tchap_bridges.dates.phrases import Found, contradiction, phrase
 from tchap_bridges.dates.saying import said
-from tchap_bridges.dates.words import fold
+from tchap_bridges.dates.words import CLOSING, EDGES, WORD, fold
 from tchap_bridges.i18n import Phrase, _
 
 Understood = Moment | Ambiguous[Moment] | Refused
@@ -27,9 +26,6 @@ MORNING: Final = time(9)
 """The hour of a day that is said without one."""
 READ: Final = 160
 """No phrase for a moment is longer, in characters."""
-_CLOSING: Final = re.compile(r"[\s.!?,;:)]*")
-_WORD: Final = re.compile(r"(?<![a-z0-9'/:.-])(?=[a-z0-9])")
-_EDGES: Final = " \t\n\r\u00a0\u202f,:;–—-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +49,7 @@ def understand(
     asked = _asked(words, now, zone, hour, alsace_moselle=alsace_moselle)
     text = fold(words)
     found = phrase(text, 0, asked.today)
-    if found is None or _CLOSING.fullmatch(text, found.end) is None:
+    if found is None or CLOSING.fullmatch(text, found.end) is None:
         return None
     return _outcome(found, words.strip(), asked)
 
@@ -72,18 +68,18 @@ def split(
     if leading is not None and (outcome := _outcome(leading, words[: leading.end].strip(), asked)):
         if trailing is not None and trailing.start >= leading.end and _takes_hour(leading, trailing):
             outcome = _either(outcome, _outcome(replace(leading, hour=trailing.hour), outcome.words, asked))
-        return outcome, words[leading.end :].strip(_EDGES)
+        return outcome, words[leading.end :].strip(EDGES)
     if trailing is not None and (outcome := _outcome(trailing, words[trailing.start :].strip(), asked)):
-        return outcome, words[: trailing.start].strip(_EDGES)
+        return outcome, words[: trailing.start].strip(EDGES)
     return None
 
 
 def _trailing(text: str, asked: _Asked) -> Found | None:
     """The longest phrase that ends the text."""
-    for start in _WORD.finditer(text, max(0, len(text) - READ)):
+    for start in WORD.finditer(text, max(0, len(text) - READ)):
         found = phrase(text, start.start(), asked.today)
         named = found is not None and (found.day or found.hour or found.span or found.refused)
-        if found is not None and named and _CLOSING.fullmatch(text, found.end):
+        if found is not None and named and CLOSING.fullmatch(text, found.end):
             return found
     return None
 

@@ -51,9 +51,9 @@ def phrase(text: str, start: int, today: Today) -> Found | None:
 
 def _starts(text: str, start: int, begun: re.Match[str] | None) -> list[int]:
     """Where the first piece may begin: at once, or after a preposition, which "le 5" and "d'ici 3 jours" keep."""
-    places = [_blank(text, start)]
+    places = [blank(text, start)]
     if begun is not None:
-        places += [_blank(text, begun.end("lead"))] if begun["lead"] else []
+        places += [blank(text, begun.end("lead"))] if begun["lead"] else []
         places.append(begun.end())
     joint = _JOINT.match(text, places[-1])
     return sorted({*places, joint.end() if joint else start})
@@ -65,7 +65,7 @@ def _pieces(text: str, at: int, found: Found, today: Today) -> Found | None:
         return None
     while found.span is None:
         joint = _JOINT.match(text, found.end)
-        places = {joint.end() if joint else found.end: None, _blank(text, found.end): None}
+        places = {joint.end() if joint else found.end: None, blank(text, found.end): None}
         if not any(place > found.end and _piece(text, place, found, today) for place in places):
             break
     if text.count("(", found.start, found.end) > text.count(")", found.start, found.end):
@@ -77,7 +77,7 @@ def _reach(found: Found) -> int:
     return found.end
 
 
-def _blank(text: str, at: int) -> int:
+def blank(text: str, at: int) -> int:
     while text[at : at + 1].isspace():
         at += 1
     return at

@@ -50,7 +50,8 @@ def said_date(day: date) -> Phrase:
 
 def said_time(hour: int, minute: int) -> Phrase:
     """ "9 h 30" with spaces that do not break; "9:30"."""
-    return _("{hour} h {minute}", hour=str(hour), minute=f"{minute:02}")
+    minutes = f"{minute:02}"
+    return _("{hour} h {minute}", hour=str(hour), minute=minutes)
 
 
 def ask(question: Ambiguous[Moment], now: datetime, zone: ZoneInfo, language: Language = "fr") -> list[str]:

@@ -6,6 +6,11 @@ from typing import Final
 
 END: Final = r"(?![a-z0-9])"
 """A word does not go on."""
+WORD: Final = re.compile(r"(?<![a-z0-9'/:.-])(?=[a-z0-9])")
+"""Where a word begins."""
+CLOSING: Final = re.compile(r"[\s.!?,;:)]*")
+EDGES: Final = " \t\n\r\u00a0\u202f,:;–—-"
+"""What is between a phrase and the rest of the words."""
 
 
 def listed(words: str, first: int) -> dict[str, int]:
@@ -21,7 +26,12 @@ NUMBERS: Final = {
     **{f"{ten}-{unit}": more + n for ten, more in _TENS.items() for unit, n in _UNITS.items()},
     **{f"{ten} et {one}": more + 1 for ten, more in _TENS.items() for one in ("un", "une")},
     **(_UNITS | _TEENS | _TENS | _ENGLISH),
-    "une": 1, "a": 1, "an": 1, "soixante": 60, "premier": 1, "first": 1,
+    "une": 1,
+    "a": 1,
+    "an": 1,
+    "soixante": 60,
+    "premier": 1,
+    "first": 1,
 }
 WEEKDAYS: Final = (
     listed("lundi mardi mercredi jeudi vendredi samedi dimanche", 0)
@@ -32,8 +42,20 @@ WEEKDAYS: Final = (
 MONTHS: Final = {
     **listed("janvier fevrier mars avril mai juin juillet aout septembre octobre novembre decembre", 1),
     **listed("january february march april may june july august september october november december", 1),
-    "janv": 1, "jan": 1, "fevr": 2, "fev": 2, "feb": 2, "avr": 4, "apr": 4, "juil": 7, "aug": 8,
-    "sept": 9, "sep": 9, "oct": 10, "nov": 11, "dec": 12,
+    "janv": 1,
+    "jan": 1,
+    "fevr": 2,
+    "fev": 2,
+    "feb": 2,
+    "avr": 4,
+    "apr": 4,
+    "juil": 7,
+    "aug": 8,
+    "sept": 9,
+    "sep": 9,
+    "oct": 10,
+    "nov": 11,
+    "dec": 12,
 }
 
 
