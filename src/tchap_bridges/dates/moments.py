@@ -15,7 +15,7 @@ from tchap_bridges.dates.days import LONGEST, Days, Today, no_such_day, too_far
 from tchap_bridges.dates.holidays import DAY
 from tchap_bridges.dates.hours import NOON, PartOfDay
 from tchap_bridges.dates.outcomes import Ambiguous, Moment, Refused
-from tchap_bridges.dates.phrases import Found, contradiction, phrase
+from tchap_bridges.dates.phrases import Found, contradiction, phrases
 from tchap_bridges.dates.saying import said
 from tchap_bridges.dates.words import CLOSING, EDGES, WORD, fold
 from tchap_bridges.i18n import Phrase, _
@@ -48,10 +48,10 @@ def understand(
     words = unicodedata.normalize("NFC", words)
     asked = _asked(words, now, zone, hour, alsace_moselle=alsace_moselle)
     text = fold(words)
-    found = phrase(text, 0, asked.today)
-    if found is None or CLOSING.fullmatch(text, found.end) is None:
+    found = phrases(text, 0, asked.today)
+    if not found or CLOSING.fullmatch(text, found[0].end) is None:
         return None
-    return _outcome(found, words.strip(), asked)
+    return _either(found, words.strip(), asked)
 
 
 def split(
@@ -64,42 +64,47 @@ def split(
     words = unicodedata.normalize("NFC", words)
     asked = _asked(words, now, zone, hour, alsace_moselle=alsace_moselle)
     text = fold(words)
-    leading, trailing = phrase(text[:READ], 0, asked.today), _trailing(text, asked)
-    if leading is not None and (outcome := _outcome(leading, words[: leading.end].strip(), asked)):
-        if trailing is not None and trailing.start >= leading.end and _takes_hour(leading, trailing):
-            outcome = _either(outcome, _outcome(replace(leading, hour=trailing.hour), outcome.words, asked))
-        return outcome, words[leading.end :].strip(EDGES)
-    if trailing is not None and (outcome := _outcome(trailing, words[trailing.start :].strip(), asked)):
-        return outcome, words[: trailing.start].strip(EDGES)
+    leading, trailing = phrases(text[:READ], 0, asked.today), _trailing(text, asked)
+    end = leading[0].end if leading else 0
+    if trailing and trailing[0].start >= end:
+        leading += [replace(day, hour=hour.hour) for day in leading for hour in trailing if _takes_hour(day, hour)]
+    if outcome := _either(leading, words[:end].strip(), asked):
+        return outcome, words[end:].strip(EDGES)
+    if trailing and (outcome := _either(trailing, words[trailing[0].start :].strip(), asked)):
+        return outcome, words[: trailing[0].start].strip(EDGES)
     return None
 
 
-def _trailing(text: str, asked: _Asked) -> Found | None:
+def _trailing(text: str, asked: _Asked) -> list[Found]:
     """The longest phrase that ends the text."""
     for start in WORD.finditer(text, max(0, len(text) - READ)):
-        found = phrase(text, start.start(), asked.today)
-        named = found is not None and (found.day or found.hour or found.span or found.refused)
-        if found is not None and named and CLOSING.fullmatch(text, found.end):
+        found = phrases(text, start.start(), asked.today)
+        if any(one.day or one.hour or one.span or one.refused for one in found) and CLOSING.fullmatch(
+            text, found[0].end
+        ):
             return found
-    return None
+    return []
 
 
 def _takes_hour(day: Found, hour: Found) -> bool:
-    day_alone = day.hour is None and day.span is None and day.refused is None
+    day_alone = day.day is not None and day.hour is None and day.span is None and day.refused is None
     return day_alone and hour.hour is not None and hour.day is None and hour.refused is None
 
 
-def _either(one: Understood, other: Understood | None) -> Understood:
-    """What may mean either."""
-    readings = {
-        reading.at: reading
-        for meant in (one, other)
-        if isinstance(meant, Moment | Ambiguous)
-        for reading in (meant.readings if isinstance(meant, Ambiguous) else (meant,))
-    }
-    if len(readings) < 2:
-        return one
-    return Ambiguous(readings=tuple(readings[at] for at in sorted(readings)), words=one.words)
+def _either(ways: list[Found], words: str, asked: _Asked) -> Understood | None:
+    """What a phrase means that can be taken apart in several ways."""
+    outcomes = [outcome for one in ways if (outcome := _outcome(one, words, asked)) is not None]
+    if len(outcomes) < 2:
+        return outcomes[0] if outcomes else None
+    readings: dict[datetime, Moment] = {}
+    for meant in outcomes:
+        if isinstance(meant, Moment | Ambiguous):
+            readings |= {one.at: one for one in (meant.readings if isinstance(meant, Ambiguous) else (meant,))}
+    ordered = tuple(readings[at] for at in sorted(readings))
+    if len(ordered) < 2:
+        return ordered[0] if ordered else outcomes[0]
+    why = next((one.why for one in outcomes if isinstance(one, Ambiguous)), None)
+    return Ambiguous(readings=ordered, words=words, why=why)
 
 
 def _asked(words: str, now: datetime, zone: ZoneInfo, hour: time, *, alsace_moselle: bool) -> _Asked:

@@ -16,7 +16,7 @@ from tchap_bridges.i18n import Phrase, _
 _LEAD: Final = re.compile(
     r"\s*(?:(?P<lead>d'ici\sa|d'ici|avant|jusqu'a|jusqu'au|by|before|until|pour|for|des)\s)?(?:(?:le|la|l'|au)(?=\s))?\s*"
 )
-_JOINT: Final = re.compile(r"[\s,()]*(?:(?:a|vers|le|la|de|du|au|on|at|in\sthe|of)\s|de\sl'|t(?=[0-9]))?\s*")
+_JOINT: Final = re.compile(r"[\s,()]*(?:de\sl'|(?:a|vers|le|la|de|du|au|on|at|in\sthe|of)\s|t(?=[0-9]))?\s*")
 _PART: Final = re.compile(rf"{hours.PART}{END}")
 _SEASON: Final = re.compile(rf"(?:(?P<summer>heure\sd'ete|summer\stime)|heure\sd'hiver|winter\stime){END}")
 _END_OF_DAY: Final = {"d'ici": days.DAY_END, "d'ici a": days.DAY_END, "jusqu'a": days.DAY_END, "jusqu'au": days.DAY_END}
@@ -41,12 +41,16 @@ class Found:
     """The last piece was a weekday alone."""
 
 
-def phrase(text: str, start: int, today: Today) -> Found | None:
-    """The longest phrase that begins there."""
+def phrases(text: str, start: int, today: Today) -> list[Found]:
+    """The longest phrase that begins there, in each way it can be taken apart: "d'ici 2h" is an hour, or a span."""
     begun = _LEAD.match(text, start)
     closing = _LEADS.get(begun["lead"]) if begun is not None and begun["lead"] else None
-    phrases = (_pieces(text, at, Found(start, start, closing=closing), today) for at in _starts(text, start, begun))
-    return max((one for one in phrases if one is not None), key=_reach, default=None)
+    starts = _starts(text, start, begun)
+    ways = [one for at in starts if (one := _pieces(text, at, Found(start, start, closing=closing), today)) is not None]
+    longest = [one for one in ways if one.end == max(map(_reach, ways))]
+    # Whoever writes "d'ici 2 heures" in full means how long, not when.
+    spans_only = [one for one in longest if one.span is not None and "heure" in text[start : one.end]]
+    return spans_only or longest
 
 
 def _starts(text: str, start: int, begun: re.Match[str] | None) -> list[int]:
