@@ -11,6 +11,8 @@ from tchap_bot_polls.keeping import Kept, Polls, Voice
 from tchap_bot_polls.model import Result
 from tchap_bot_polls.tally import End, Response, tally
 from tchap_bridges.bot import Bot, Power, Room, RoomConfig, command, field, on
+from tchap_bridges.dates import Moment, said
+from tchap_bridges.dates.meaning import meant
 from tchap_bridges.errors import Misconfigured
 from tchap_bridges.events import Deletion, Message, Option, PollEnded, PollVote, Reaction
 from tchap_bridges.i18n import Phrase, _
@@ -36,6 +38,7 @@ class PollsBot(Bot):
         if not room.config.everybody and await _level(room) < Power.MODERATOR:
             raise Misconfigured(_("dans ce salon, seule une personne qui modère lance des sondages"))
         asked = asking.read(words)
+        closes = meant(asked.closes, room.now, room.zone, room.language) if asked.closes else None
         options = asked.options or (_("Oui"), _("Non"))
         poll = await room.poll(asked.question, options, most=asked.rules.most, disclosed=asked.disclosed)
         kept = Kept(
@@ -48,7 +51,7 @@ class PollsBot(Bot):
             disclosed=asked.disclosed,
         )
         await Polls(room.kv).keep(kept)
-        return None
+        return await self._until(room, kept, closes) if closes is not None else None
 
     @command("vote")
     async def vote(self, room: Room[PollsConfig], words: str) -> Phrase:
@@ -67,13 +70,25 @@ class PollsBot(Bot):
         return _("✓ {name} : {answers}", name=room.caller.name, answers=chosen)
 
     @command("clore", "clôturer", "close")
-    async def close(self, room: Room[PollsConfig], words: str) -> None:
-        """Clôt le dernier sondage (ou celui auquel on répond) et dit le résultat"""
-        del words
+    async def close(self, room: Room[PollsConfig], words: str) -> Phrase | None:
+        """Clôt le dernier sondage (ou celui auquel on répond), ou dit quand il le sera : !clore vendredi 17h"""
         poll = await self._meant(room)
         if room.caller.person != poll.by and await _level(room) < Power.MODERATOR:
             raise Misconfigured(_("seul qui a lancé le sondage, ou qui modère le salon, peut le clore"))
+        if words:
+            return await self._until(room, poll, meant(words, room.now, room.zone, room.language))
         await self._end(room, poll)
+        return None
+
+    async def due(self, room: Room[PollsConfig], words: str) -> None:
+        """The time of a poll has come; ``words`` is its id."""
+        poll = await Polls(room.kv).get(words)
+        if poll is not None and not poll.closed:
+            await self._end(room, poll)
+
+    async def _until(self, room: Room[PollsConfig], poll: Kept, closes: Moment) -> Phrase:
+        await room.at(closes.at, "due", poll.id, key=f"closes {poll.id}")
+        return _("⏱ Ce sondage sera clos {when}.", when=said(closes, room.now, room.zone))
 
     @on(PollVote)
     async def voted(self, room: Room[PollsConfig], event: PollVote) -> None:
@@ -129,6 +144,7 @@ class PollsBot(Bot):
 
     async def _end(self, room: Room[PollsConfig], poll: Kept) -> None:
         polls = Polls(room.kv)
+        await room.forget(f"closes {poll.id}")
         now = _milliseconds(room.now)
         voices = await polls.votes(poll.id)
         result = _result(poll, voices, now, named=room.config.named)

@@ -17,9 +17,10 @@ once, and nothing of it when it raises. A call that a crash has cut short is mad
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime
 from enum import IntEnum
 from typing import Any, ClassVar, Protocol
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypeVar
@@ -115,7 +116,7 @@ class Room(Protocol[ConfigT_co]):
         ...
 
     @property
-    def zone(self) -> tzinfo: ...
+    def zone(self) -> ZoneInfo: ...
     @property
     def language(self) -> Language: ...
     @property

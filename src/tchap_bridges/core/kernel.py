@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, tzinfo
+from dataclasses import dataclass, field
+from datetime import tzinfo
 from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import structlog
 from pydantic import BaseModel
@@ -71,7 +72,7 @@ class Options:
     users: Sequence[str]
     home: str
     words: Translator
-    zone: tzinfo = UTC
+    zone: ZoneInfo = field(default_factory=partial(ZoneInfo, "UTC"))
     content_days: int = 30
     inbox_high: int = 10_000
     inbox_low: int = 8_000

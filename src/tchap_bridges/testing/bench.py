@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -46,7 +46,8 @@ from tchap_bridges.outgoing import (
 from tchap_bridges.store.database import Database
 from tchap_bridges.store.sealing import Sealer
 
-START = datetime(2026, 11, 23, 9, 30, tzinfo=ZoneInfo("Europe/Paris"))
+_PARIS = ZoneInfo("Europe/Paris")
+START = datetime(2026, 11, 23, 9, 30, tzinfo=_PARIS)
 """When a bench begins: a Monday morning."""
 ADMIN = UserId("@admin:exemple.fr")
 _BOT = UserId("@pont:exemple.fr")
@@ -196,7 +197,7 @@ class Bench:
                 users=["@*:*"],
                 home="Matrix",
                 words=Translator("fr"),
-                zone=self.clock.at.tzinfo or UTC,
+                zone=_PARIS,
             ),
             meter=_Uncounted(),
         )
@@ -218,6 +219,12 @@ class Bench:
                 await self.kernel.switch.configure(room.id, bot.name, bot.Config(**config))
         room.timeline.clear()
         return room
+
+    def rejoin(self, room: BenchRoom) -> BenchRoom:
+        """The same room for the bench that has come after another on its folder."""
+        self.rooms[room.id] = BenchRoom(self, room.id)
+        self.rooms[room.id].levels, self.rooms[room.id].names = room.levels, room.names
+        return self.rooms[room.id]
 
     async def settle(self) -> None:
         """Until nothing that has happened goes on any more."""

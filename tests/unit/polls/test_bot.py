@@ -92,3 +92,28 @@ async def test_where_only_moderators_may_ask() -> None:
         assert "qui modère" in await room.say(ANA, "!sondage On y va ?")
         await room.say(ADMIN, "!sondage On y va ?")
         assert room.polls
+
+
+async def test_a_poll_ends_by_itself_at_the_time_that_was_said_back() -> None:
+    async with Bench(PollsBot) as bench:
+        room = await bench.room(PollsBot)
+        said = await room.say(ANA, '!sondage On y va ? fin="demain 17h"')
+        assert "mardi 24 novembre 2026 à 17" in said
+        await room.vote(BOB, room.polls[0], "1")
+        await bench.clock.to("16:59")
+        await bench.clock.forward(days=1)
+        assert room.polls[0].ended is None
+        await bench.clock.forward(minutes=1)
+        assert room.polls[0].ended is not None
+        assert "1 voix" in "\n".join(room.said)
+
+
+async def test_a_poll_that_was_ended_by_hand_does_not_end_again() -> None:
+    async with Bench(PollsBot) as bench:
+        room = await bench.room(PollsBot)
+        await room.say(ANA, "!sondage On y va ?")
+        assert "vendredi 27 novembre 2026" in await room.say(ANA, "!clore vendredi 17h")
+        await room.say(ANA, "!clore")
+        told = len(room.said)
+        await bench.clock.forward(days=10)
+        assert len(room.said) == told

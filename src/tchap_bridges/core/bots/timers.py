@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 
 class Timers:
-    """Moves what is due into the lanes of the bots. ``zone``-free: what is kept is a moment."""
+    """Moves what is due into the lanes of the bots."""
 
     def __init__(self, db: Database, sealer: Sealer, outbox: Outbox) -> None:
         self._db = db

@@ -6,8 +6,9 @@ so that a call which raises, or is cut short, has done nothing.
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, tzinfo
+from datetime import datetime
 from functools import partial
+from zoneinfo import ZoneInfo
 
 from tchap_bridges.bot import Member, RoomConfig, Store
 from tchap_bridges.core import clock, codec
@@ -42,7 +43,7 @@ class House:
     outbox: Outbox
     links: Links
     timers: Timers
-    zone: tzinfo
+    zone: ZoneInfo
     language: Language
 
 
@@ -104,7 +105,7 @@ class Turn:
         return self._now
 
     @property
-    def zone(self) -> tzinfo:
+    def zone(self) -> ZoneInfo:
         return self._house.zone
 
     @property
