@@ -5,11 +5,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
-from tchap_bridges.bot import Bot, Room, command, on
+from tchap_bridges.bot import Bot, Room, RoomConfig, command, field, on
 from tchap_bridges.core.bots import runner
 from tchap_bridges.events import Message, Reaction
+from tchap_bridges.i18n import _
 from tchap_bridges.outgoing import OutgoingEdit
+from tchap_bridges.testing.bench import ADMIN, Bench
 
 from .stage import Stage, stage
 
@@ -138,3 +141,41 @@ async def test_where_it_is_off_it_hears_nothing(tmp_path: Path) -> None:
             rows = await tx.all("kv_all", space="bot:compte !room:test")
         heard = [row["key"] for row in rows if row["key"].startswith("heard")]
         assert len(heard) == 1
+
+
+class Duty(RoomConfig):
+    team: str = field("ops", label=_("Équipe"))
+    token: SecretStr = field(SecretStr(""), label=_("Jeton"))
+    size: int = field(3, label=_("Effectif"), ge=1, le=9)
+
+
+class OnDuty(Bot):
+    """Dit qui est d'astreinte."""
+
+    name = "astreinte"
+    Config = Duty
+
+    @command("astreinte")
+    async def who(self, room: Room[Duty], words: str) -> str:
+        """Dit l'équipe."""
+        return f"{room.config.team} {room.config.size} {room.config.token.get_secret_value()}"
+
+
+async def test_what_is_set_by_words_is_used_and_told() -> None:
+    async with Bench(OnDuty) as bench:
+        room = await bench.room(OnDuty)
+        told = await room.say(ADMIN, "!bot regler astreinte")
+        assert "team — Équipe : « ops »" in told
+        assert "✓" in await room.say(ADMIN, '!bot regler astreinte équipe="nuit et jour" size=4')
+        assert await room.say("@a:x", "!astreinte") == "nuit et jour 4 "
+        assert "9 au plus" in await room.say(ADMIN, "!bot regler astreinte size=10")
+        assert "secret" in await room.say(ADMIN, "!bot regler astreinte token=abc")
+        assert "modér" in await room.say("@a:x", "!bot regler astreinte size=1")
+        assert await room.say("@a:x", "!astreinte") == "nuit et jour 4 "
+
+
+async def test_a_secret_is_kept_and_not_told() -> None:
+    async with Bench(OnDuty) as bench:
+        room = await bench.room(OnDuty, token=SecretStr("s3cret"))
+        assert await room.say("@a:x", "!astreinte") == "ops 3 s3cret"
+        assert "s3cret" not in await room.say(ADMIN, "!bot regler astreinte")

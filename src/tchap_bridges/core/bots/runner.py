@@ -10,6 +10,7 @@ from tchap_bridges.bot import Bot, RoomConfig
 from tchap_bridges.core import codec
 from tchap_bridges.core.bots import COMMAND, TARGET, TIMER
 from tchap_bridges.core.bots.hearing import Hearing
+from tchap_bridges.core.bots.settings import load_config
 from tchap_bridges.core.bots.turn import Cause, House, Turn
 from tchap_bridges.core.commands import refusal, word_of
 from tchap_bridges.core.ports import Row, Tx
@@ -42,7 +43,7 @@ class Runner:
         if bot is None or message is None or message["body"] is None or not self._hearing.is_on(room, name):
             return _nothing
         body = self._house.sealer.open(message["body"], place="message.body")
-        settings = self._config(bot, config)
+        settings = load_config(bot, self._house.sealer, config)
         match row["action"]:
             case action if action == TIMER:
                 said = json.loads(body)
@@ -62,11 +63,6 @@ class Runner:
     async def _told(self, message: Row, body: bytes) -> Event:
         async with self._house.db.snapshot() as tx:
             return await self._hearing.told(tx, message["origin"], codec.load(body))
-
-    def _config(self, bot: Bot, sealed: bytes | None) -> RoomConfig:
-        if sealed is None:
-            return bot.Config()
-        return bot.Config.model_validate_json(self._house.sealer.open(sealed, place="room_bot.config"))
 
     async def _caused(self, row: Row, message: Row, name: str, event: Event, settings: RoomConfig) -> Cause:
         room, network = RoomId(message["room"]), await self._network(message["origin"])
