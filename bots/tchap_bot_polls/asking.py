@@ -51,7 +51,8 @@ def read(words: str) -> Asked:
     if any(len(one) > LONGEST for one in (question, *options)):
         raise Misconfigured(_("c'est trop long : {n} caractères au plus par ligne", n=LONGEST))
     closes = settings.pop("fin", settings.pop("until", ""))
-    disclosed = settings.pop("résultats", settings.pop("resultats", "")) not in {"apres", "après", "fin"}
+    shown = settings.pop("résultats", settings.pop("resultats", settings.pop("results", "")))
+    disclosed = shown.lower() not in {"apres", "après", "fin", "after", "end"}
     return Asked(
         question=question, options=options, rules=_rules(settings, len(options)), disclosed=disclosed, closes=closes
     )
