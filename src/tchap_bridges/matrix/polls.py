@@ -148,7 +148,7 @@ def _answer(value: Any) -> str:
 
 
 def _most(value: Any) -> int:
-    return max(1, min(value, _MANY)) if isinstance(value, int) and not isinstance(value, bool) else 1
+    return max(1, min(value, _MANY)) if isinstance(value, int) else 1
 
 
 def _first(kind: str, content: Mapping[str, Any], names: Sequence[str]) -> Any:

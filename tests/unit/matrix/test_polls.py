@@ -84,6 +84,8 @@ STARTS = {
     "no kind": (asked(kind=None), {"disclosed": False}),
     "undisclosed": (asked(kind=polls.UNDISCLOSED), {"disclosed": False}),
     "several": (asked(max_selections=2), {"most": 2}),
+    "yes to many": (asked(max_selections=True), {"most": 1}),
+    "the stable kind as it once was": (asked(kind="m.poll.disclosed"), {}),
     "absurdly many": (asked(max_selections=10**300), {"most": 65_536}),
     "no question": (asked(question=None), {"question": ""}),
     "a question that is text": (asked(question="Q ?"), {"question": ""}),
@@ -104,6 +106,17 @@ STARTS = {
         asked(answers=[{"id": "a\x00", TEXT: "x"}, {"id": "\ud800", TEXT: "x"}, *TWO]),
         {"options": AB},
     ),
+    "twenty-one answers": (
+        asked(answers=[{"id": f"{n}", TEXT: "x"} for n in range(21)]),
+        {"options": options(**{f"{n}": "x" for n in range(20)})},
+    ),
+    "an id twice": (asked(answers=[*TWO, {"id": "a", TEXT: "encore"}]), {"options": AB}),
+    "answers without words": (
+        asked(answers=[{"id": "a"}, {"id": "b", TEXT: "\n"}]),
+        {"options": options(a="a", b="b")},
+    ),
+    "none to choose": (asked(max_selections=0), {"most": 1}),
+    "both blocks, the type's own first": (PIZZA | asked(), {}),
     "an id under both names": (asked(answers=[{"id": 3, "m.id": "a", TEXT: "A"}, TWO[1]]), {"options": AB}),
     "a poll in a thread": (
         asked() | {"m.relates_to": {"rel_type": "m.thread", "event_id": "$root"}},
@@ -116,7 +129,9 @@ STARTS = {
 def test_questions(name):
     content, fields = STARTS[name]
     expected = PollStarted(**COMMON | {"question": "Q ?", "options": AB} | fields)
-    assert meaning("m.poll.start" if "m.poll" in content else START, content) == (expected,)
+    (found,) = meaning(START if START in content else "m.poll.start", content)
+    assert found == expected
+    assert type(found.most) is int
 
 
 NEW = {"m.new_content": asked(answers=[{"id": "n", TEXT: "N"}]), **asked()}
@@ -268,7 +283,9 @@ anything = st.sampled_from(
 )
 INNER = ["kind", "max_selections", "question", "answers", "id", "m.id", TEXT, "m.text", "body", "mimetype"]
 part = st.dictionaries(st.sampled_from(INNER), anything, max_size=4)
-block = st.dictionaries(st.sampled_from(INNER), anything | part | st.lists(part | anything, max_size=3), max_size=6)
+block = st.fixed_dictionaries(
+    {}, optional={name: anything | part | st.lists(part | anything, max_size=3) for name in INNER}
+)
 relation = st.dictionaries(st.sampled_from(["rel_type", "event_id"]), anything | st.sampled_from(["m.reference", "$a"]))
 NAMES = [*sorted(polls.KINDS), "m.poll", "m.selections", "m.new_content", TEXT]
 
