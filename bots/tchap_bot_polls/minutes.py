@@ -19,7 +19,7 @@ from tchap_bot_polls.wording import Words, given, leaders, left, outcome, rules,
 from tchap_bridges.i18n import Language
 
 _MARKUP: Final = re.compile(r"([\\`*_\[\]<>|~&])")
-"""What is markup within a line; what is only at its beginning never stands there."""
+"""What is markup within a line. What is only at its beginning (``1)``, ``#``, ``-``) never stands there."""
 
 Lines = Iterator[str]
 
@@ -135,7 +135,8 @@ def _named(words: Words, result: Result) -> Lines:
     yield from _title(words.gettext("Qui a choisi quoi"))
     for count, names in found:
         said = ", ".join(map(_safe, names)) or "—"
-        yield _item(words.gettext("{answer} : {names}", answer=_safe(count.option.text), names=said))
+        answer = f"**{_safe(count.option.text)}**"
+        yield _item(words.gettext("{answer} : {names}", answer=answer, names=said))
 
 
 def _secret(words: Words, result: Result) -> Lines:

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from selectolax.lexbor import LexborHTMLParser
@@ -46,6 +46,13 @@ WILD = st.text(st.characters(codec="utf-8") | st.sampled_from("\\`*_[]()<>|~&#!-
 
 
 @given(WILD, WILD, WILD)
+@example("0) 0", "0) 0", "0) 0")
+@example("# 1", "# 1", "# 1")
+@example("- 1", "+ 1", "* 1")
+@example("- ?", "**?**", "!?")
+@example("```", "~~~", "    x")
+@example("a\n===\nb", "|a|\n|--|", "\\")
+@example("[a]: http://b", "<!-- a -->", "&lt;&#65;")
 def test_words_of_people_are_words(question: str, answer: str, name: str) -> None:
     one = result(question, [["a", answer, 1, 0, [name]]], "won", voted=1, winners=["a"])
     page = seen(minutes(one, facts(room=name, opener=answer, closed_by=question)))
@@ -56,6 +63,7 @@ def test_words_of_people_are_words(question: str, answer: str, name: str) -> Non
     cells = [cell.text() for cell in page.css("td")]
     assert len(cells) == 3
     assert bare(cells[0]) == bare(clean(answer) or "…")
+    assert [bare(item.text().split("\u00a0: ")[0]) for item in page.css("li strong")] == [bare(clean(answer) or "…")]
     assert bare(page.css("p strong")[0].text()) == bare(clean(question) or "…")
 
 
