@@ -123,6 +123,7 @@ class Kernel:
             db, self.pieces, secrets, self._route, self._tell, high=options.inbox_high, low=options.inbox_low
         )
         outbox = Outbox(sealer, self._wake)
+        self.hearing = Hearing(bots, outbox)
         self.rooms = RoomDesk(outbox, sealer, self.links, forget_voice=self._forget_voice)
         self.homeserver = hs = homeserver(
             Edge(
@@ -151,6 +152,7 @@ class Kernel:
             rooms=self.rooms,
             rules=options.rules,
             admits=admits,
+            hearing=self.hearing,
             release=self.inbox.release,
             words=options.words,
             example=next((bridge.examples[0][0] for bridge, _ in bridges.values() if bridge.examples), "!pont"),
@@ -186,7 +188,6 @@ class Kernel:
                 for name, (bridge, _) in bridges.items()
             ],
         )
-        self.hearing = Hearing(bots, outbox)
         self.timers = Timers(db, sealer, outbox)
         self.switch = Switch(db=db, sealer=sealer, homeserver=hs, outbox=outbox, bots=bots, hearing=self.hearing)
         topics = (pont.topic, *self.switch.topics)

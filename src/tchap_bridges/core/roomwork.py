@@ -9,6 +9,7 @@ from contextlib import suppress
 import structlog
 
 from tchap_bridges.core import clock, policy
+from tchap_bridges.core.bots.hearing import Hearing
 from tchap_bridges.core.links import Link, Links
 from tchap_bridges.core.outbox import REVIEW, Outbox
 from tchap_bridges.core.ports import Database, Homeserver, RoomFacts, Row, Sealer, Tx
@@ -38,6 +39,7 @@ class RoomWork:
         rooms: RoomDesk,
         rules: policy.Rules,
         admits: Callable[[UserId], bool],
+        hearing: Hearing,
         release: Callable[[Tx, str], Awaitable[bool]],
         words: Translator,
         example: str,
@@ -50,6 +52,7 @@ class RoomWork:
         self._rooms = rooms
         self._rules = rules
         self._admits = admits
+        self._hearing = hearing
         self._release = release
         self._words = words
         self._example = example
@@ -163,6 +166,7 @@ class RoomWork:
             await self._rooms.encrypted(tx, facts.room)
         await self._links.move(tx, old, facts.room)
         await self._outbox.move(tx, old, facts.room)
+        await self._hearing.move(tx, old, facts.room)
         for link in await self._links.of_room(tx, facts.room):
             if link.held == "moving":
                 await self._lift(tx, link)

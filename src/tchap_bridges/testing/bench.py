@@ -176,17 +176,17 @@ class Bench:
         self.clock = Clock(self, at)
         self.rooms: dict[RoomId, BenchRoom] = {}
         self.kernel: Kernel
-        self._db: Database
+        self.db: Database
 
     async def __aenter__(self) -> Self:
         folder = self._folder or Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
         real = clock.now
         clock.now = self.clock.milliseconds
         self._stack.callback(setattr, clock, "now", real)
-        self._db = await Database.open(f"sqlite:///{folder}/bench.db")
-        self._stack.push_async_callback(self._db.close)
+        self.db = await Database.open(f"sqlite:///{folder}/bench.db")
+        self._stack.push_async_callback(self.db.close)
         self.kernel = Kernel(
-            db=self._db,
+            db=self.db,
             sealer=Sealer([_KEY]),
             key=_KEY,
             homeserver=self._homeserver,
@@ -237,7 +237,7 @@ class Bench:
                 quiet = 0 if busy else quiet + 1
 
     async def _due(self) -> bool:
-        async with self._db.snapshot() as tx:
+        async with self.db.snapshot() as tx:
             due: int | None = await tx.value("timer_next")
         return due is not None and due <= clock.now()
 

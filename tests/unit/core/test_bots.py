@@ -1,6 +1,7 @@
 """Bots in the core: what they hear, say, keep and order for later becomes durable with the call, or not at all."""
 
 import asyncio
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -179,3 +180,54 @@ async def test_a_secret_is_kept_and_not_told() -> None:
         room = await bench.room(OnDuty, token=SecretStr("s3cret"))
         assert await room.say("@a:x", "!astreinte") == "ops 3 s3cret"
         assert "s3cret" not in await room.say(ADMIN, "!bot regler astreinte")
+
+
+async def test_bots_follow_a_room_that_is_replaced() -> None:
+    async with Bench(Counter) as bench:
+        room = await bench.room(Counter)
+        await room.say(ADMIN, "!compte")
+        await room.say(ADMIN, "!plus-tard 60000")
+        new = await bench.room()
+        async with bench.db.transaction() as tx:
+            await bench.kernel.hearing.move(tx, room.id, new.id)
+        assert await new.say(ADMIN, "!compte") == "2"
+        assert "pas actif" in await room.say(ADMIN, "!compte")
+        await bench.clock.forward(minutes=2)
+        assert new.said[-1] == "après 60000"
+
+
+async def test_one_that_talks_without_end_is_stopped(tmp_path: Path) -> None:
+    class Talker(Bot):
+        """Parle sans fin."""
+
+        name = "bavard"
+
+        @command("parle")
+        async def talk(self, room: Room, words: str) -> None:
+            """Parle."""
+            for n in range(1000):
+                await room.say(f"{words} {n}")
+
+    async with Bench(Talker, folder=tmp_path) as bench:
+        room = await bench.room(Talker)
+        assert await room.say(ADMIN, "!parle bla") == "✗ ce robot en fait trop à la fois."
+
+
+async def test_one_that_hangs_keeps_no_other_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "LONGEST", 3.0)
+    async with Bench(Counter, OnDuty) as bench:
+        room = await bench.room(Counter, OnDuty)
+        hanging = asyncio.create_task(room.say(ADMIN, "!compte dort"))
+        await asyncio.sleep(0.2)
+        await bench.kernel.inbox.take([("$other", _said(room.id, "!astreinte"))])
+        async with asyncio.timeout(1):
+            while "ops 3 " not in room.said:
+                await asyncio.sleep(0.01)
+        assert not hanging.done()
+        await hanging
+
+
+def _said(room: str, words: str) -> bytes:
+    content = {"msgtype": "m.text", "body": words}
+    event = {"event_id": "$other", "type": "m.room.message", "room_id": room, "sender": ADMIN, "content": content}
+    return json.dumps({**event, "origin_server_ts": 1}).encode()

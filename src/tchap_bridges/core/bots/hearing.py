@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
+from functools import partial
 from typing import Any
 
 from tchap_bridges.bot import Bot
@@ -14,6 +15,11 @@ from tchap_bridges.events import Event, PollEnded, PollStarted, PollVote
 from tchap_bridges.ids import MessageId, RoomId
 
 _REFERENCES = ("target", "poll", "reply_to")  # fields that name another message
+
+
+def kept(bot: str, room: RoomId) -> str:
+    """Under which name a bot keeps things of a room."""
+    return f"bot:{bot} {room}"
 
 
 class Hearing:
@@ -32,6 +38,17 @@ class Hearing:
     def switched(self, room: RoomId, bot: str, *, on: bool) -> None:
         """To be called once that is committed."""
         (self._on[room].add if on else self._on[room].discard)(bot)
+
+    async def move(self, tx: Tx, old: RoomId, new: RoomId) -> None:
+        """The room is replaced: its bots go on in the new one, with all that they keep and have ordered."""
+        names = sorted(self._on.get(old, ()))
+        for name in names:
+            await tx.run("kv_move", old=kept(name, old), new=kept(name, new))
+        await tx.run("room_bots_move", old=old, new=new)
+        await tx.run("timers_move", old=old, new=new)
+        for name in names:
+            tx.after_commit(partial(self.switched, old, name, on=False))
+            tx.after_commit(partial(self.switched, new, name, on=True))
 
     def is_on(self, room: RoomId, bot: str) -> bool:
         return bot in self._on.get(room, ())

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from tchap_bridges.bot import Member, RoomConfig, Store
 from tchap_bridges.core import clock, codec
+from tchap_bridges.core.bots.hearing import kept
 from tchap_bridges.core.bots.timers import Timers
 from tchap_bridges.core.links import Link, Links
 from tchap_bridges.core.outbox import Outbox
@@ -68,7 +69,7 @@ class Turn:
         self._house = house
         self._cause = cause
         self._effects: list[Effect] = []
-        self._kv = _Kept(house, f"bot:{cause.bot} {cause.room}", self._add)
+        self._kv = _Kept(house, kept(cause.bot, cause.room), self._add)
         self._now = clock.local(clock.moment(clock.now()), house.zone)
 
     async def write(self, tx: Tx) -> None:

@@ -9,6 +9,15 @@ SELECT config FROM room_bot WHERE room = :room AND bot = :bot
 -- name: room_bot_configure
 UPDATE room_bot SET config = :config WHERE room = :room AND bot = :bot
 
+-- name: room_bots_move
+UPDATE room_bot SET room = :new WHERE room = :old
+
+-- name: timers_move
+UPDATE timer SET room = :new WHERE room = :old
+
+-- name: kv_move
+UPDATE kv SET space = :new WHERE space = :old
+
 -- name: said_add
 INSERT INTO said (handle, message) VALUES (:handle, :message) ON CONFLICT DO NOTHING
 
