@@ -28,7 +28,7 @@ _MARKDOWN: Final = MarkdownIt("commonmark", {"html": False, "maxNesting": 20}).e
 
 def words(text: str) -> Text:
     """As it stands."""
-    return Text(plain=text, html=escape(text, quote=False).replace("\n", "<br>"))
+    return Text(plain=text, html=escape(text, quote=False).replace("\n", "<br>")) if text else Text()
 
 
 def bold(text: str) -> Text:
@@ -66,6 +66,8 @@ def quoted(text: Text) -> Text:
 def row(*parts: Text, between: str = " ") -> Text:
     """On one line; what is empty leaves no gap."""
     said = [one for one in parts if one]
+    if not said:
+        return Text()
     return Text(plain=between.join(one.plain for one in said), html=escape(between).join(map(_html, said)))
 
 

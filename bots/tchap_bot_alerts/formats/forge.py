@@ -165,7 +165,7 @@ def other(say: Translator, kind: str, value: Json, event: str) -> Notice:
         title=title,
         text=stacked((bold(named), quoted(from_markdown(said)) if said else Text())),
         url=url or link(value, "repository", "html_url"),
-        labels={"repo": repository(value), "who": sender(value), "action": action},
+        labels={"repo": repository(value), "who": sender(value), **({"action": action} if action else {})},
     )
 
 

@@ -13,7 +13,10 @@ _ACTIONS: Final = {
     "open": "opened", "close": "closed", "reopen": "reopened", "merge": "merged", "approved": "approved",
     "approval": "approved",
 }  # fmt: skip
-_DONE: Final = frozenset(("failed", "success", "canceled", "skipped"))
+_STOPPED: Final[Mapping[str, Phrase]] = {
+    "canceled": _("[{repo}] Le pipeline {number} est annulé sur {branch}"),
+    "skipped": _("[{repo}] Le pipeline {number} est sauté sur {branch}"),
+}
 _NOTED: Final[Mapping[str, tuple[str, str, Phrase]]] = {
     "MergeRequest": ("merge_request", "!", _("[{repo}] {who} commente la fusion {number} : {title}")),
     "Issue": ("issue", "#", _("[{repo}] {who} commente le ticket {number} : {title}")),
@@ -75,7 +78,7 @@ def _pipeline(value: Json, say: Translator) -> list[Notice]:
     """Failing and passing again are one trouble of a branch."""
     pipeline: Any = value.get("object_attributes")
     status, repo, branch = line(pipeline, "status"), _project(value), line(pipeline, "ref")
-    if status not in _DONE:
+    if status not in {"failed", "success", *_STOPPED}:
         return []
     failed, passed = status == "failed", status == "success"
     told = {"repo": repo, "branch": branch, "number": f"#{line(pipeline, 'id')}"}
@@ -84,7 +87,7 @@ def _pipeline(value: Json, say: Translator) -> list[Notice]:
     elif passed:
         title = say.gettext(_("[{repo}] Le pipeline {number} réussit sur {branch}"), **told)
     else:
-        title = say.gettext(_("[{repo}] Le pipeline {number} sur {branch} est arrêté ou passé"), **told)
+        title = say.gettext(_STOPPED[status], **told)
     jobs = [one for one in items(value, "builds") if line(one, "status") == "failed"]
     broken = [row(words(line(one, "stage", most=60)), code(line(one, "name", most=60)), between=" / ") for one in jobs]
     commit = block(value, "commit", "message").split("\n", maxsplit=1)[0]
@@ -114,15 +117,15 @@ def _pipeline(value: Json, say: Translator) -> list[Notice]:
 def _note(value: Json, say: Translator) -> Notice:
     key, mark, sentence = _NOTED.get(line(value, "object_attributes", "noteable_type"), _NOTED["Commit"])
     thing: Any = value.get(key)
-    number = line(thing, "iid") or line(thing, "id")[:8]
+    number = mark + (line(thing, "iid") or line(thing, "id")[:8])
     title = line(thing, "title") or block(thing, "message").split("\n", maxsplit=1)[0]
     repo, who = _project(value), _who(value)
     return Notice(
         kind="gitlab.note",
-        title=say.gettext(sentence, repo=repo, who=who, number=f"{mark}{number}", title=cut(title, 120)),
+        title=say.gettext(sentence, repo=repo, who=who, number=number, title=cut(title, 120)),
         text=quoted(from_markdown(block(value, "object_attributes", "note", most=forge.EXCERPT))),
         url=link(value, "object_attributes", "url"),
-        group=f"gitlab:{repo}:{mark}{number}",
+        group=f"gitlab:{repo}:{number}",
         labels={"repo": repo, "who": who},
     )
 

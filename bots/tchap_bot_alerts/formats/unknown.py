@@ -22,7 +22,8 @@ def read(value: Any, headers: Mapping[str, str], say: Translator) -> list[Notice
     del headers
     title = _first(value, _TITLES)
     said = next((block(value, key) for key in _WORDS if block(value, key)), "")
-    shown = [row(bold(f"{name} :"), words(text)) for name, text in _leaves(value) if text not in {title, said, ""}]
+    told = {name for name in (*_TITLES, *_WORDS, *_URLS) if line(value, name) and _told(value, name, title, said)}
+    shown = [row(bold(f"{name} :" if name else ""), words(text)) for name, text in _leaves(value) if name not in told]
     if len(shown) > _SHOWN:
         shown = [*shown[:_SHOWN], words("…")]
     return [
@@ -40,6 +41,10 @@ def _first(value: Any, names: tuple[str, ...]) -> str:
     return next((line(value, name) for name in names if line(value, name)), "")
 
 
+def _told(value: Any, name: str, title: str, said: str) -> bool:
+    return line(value, name) == title or block(value, name) == said or bool(link(value, name))
+
+
 def _leaves(value: Any) -> Iterator[tuple[str, str]]:
     """Words and numbers with their paths, the shallow ones first."""
     waiting: deque[tuple[str, Any, int]] = deque([("", value, 0)])
@@ -52,4 +57,4 @@ def _leaves(value: Any) -> Iterator[tuple[str, str]]:
                 pairs = enumerate(one[:_SHOWN]) if isinstance(one, list) else list(one.items())[:_LOOKED_AT]
                 waiting.extend((f"{path}.{line(str(key)[:60])}".strip("."), inner, depth + 1) for key, inner in pairs)
         elif text := line(one):
-            yield path or "…", text
+            yield path, text
