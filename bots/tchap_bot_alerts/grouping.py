@@ -166,6 +166,10 @@ class _Turn:
         )
         self._entries[one] = entry
         key = self._where(one)
+        if key is None and self._policy.held(notice, self._now) is None:
+            # It waited, and has become too bad for that.
+            self._held.remove(one)
+            self._open(notice.group, [one])
         if key is None or entry.taken is not None:
             return
         self._edited[key] = None

@@ -74,14 +74,15 @@ def _mark(entry: Entry) -> str:
 
 def _state(entry: Entry, say: Translator, zone: tzinfo) -> str:
     """Since when, how often, who sees to it, or after how long it was over."""
+    near = max(entry.last, entry.said or entry.last)
     if entry.over is not None:
-        over = _time(entry.over, entry.last, zone)
+        over = _time(entry.over, near, zone)
         if entry.since is None:
             return say.gettext(_("terminé à {time}"), time=over)
         return say.gettext(_("terminé à {time}, après {span}"), time=over, span=span(entry.over - entry.since))
     told = []
     if entry.since is not None:
-        told.append(say.gettext(_("depuis {time}"), time=_time(entry.since, entry.last, zone)))
+        told.append(say.gettext(_("depuis {time}"), time=_time(entry.since, near, zone)))
     if entry.count > 1:
         told.append(say(ngettext("{n} fois", "{n} fois", entry.count)))
     if entry.taken is not None:
