@@ -1,7 +1,7 @@
 """A message of alerts and news in words, for rooms that have no template of their own."""
 
 from datetime import datetime, timedelta, tzinfo
-from typing import Final
+from typing import Any, Final
 
 from tchap_bot_alerts.book import Entry, Shown
 from tchap_bot_alerts.notice import Severity
@@ -38,6 +38,17 @@ def reminder(shown: Shown, say: Translator, zone: tzinfo) -> Text:
     return bounded(words(say.gettext(_("🔴 Toujours en cours depuis {time} ({span}) : {title}"), **told)))
 
 
+def data_of(shown: Shown, say: Translator, zone: tzinfo) -> dict[str, Any]:
+    """A message as a template reads it: the names of its first entry, and all of them in ``entries``.
+
+    Of an entry: ``kind title text html url severity state`` (``firing``, ``resolved``, ``none``) ``labels count since
+    over span taken summary``. Times are those of the room's clock, "" for none; ``summary`` is what `worded` says of
+    its state. Of the message: ``digest``, ``dropped``.
+    """
+    entries = [_data(one, say, zone) for one in shown.entries]
+    return {**entries[0], "entries": entries, "digest": shown.digest, "dropped": shown.dropped}
+
+
 def span(time: timedelta) -> str:
     """How long: ``45 s``, ``12 min``, ``2 h 05``, ``3 j 4 h``."""
     seconds = max(0, int(time.total_seconds()))
@@ -49,6 +60,28 @@ def span(time: timedelta) -> str:
     if hours < 24:
         return f"{hours} h {minutes % 60:02}"
     return f"{hours // 24} j {hours % 24} h"
+
+
+def _data(entry: Entry, say: Translator, zone: tzinfo) -> dict[str, Any]:
+    notice = entry.notice
+    near = max(entry.last, entry.said or entry.last)
+    news = not entry.ongoing and entry.over is None
+    return {
+        "kind": notice.kind,
+        "title": str(notice.title),
+        "text": notice.text.plain,
+        "html": notice.text.html or words(notice.text.plain).html or "",
+        "url": notice.url,
+        "severity": notice.severity.value,
+        "state": "none" if news else "resolved" if entry.over is not None else "firing",
+        "labels": dict(notice.labels),
+        "count": entry.count,
+        "since": _time(entry.since, near, zone) if entry.since is not None else "",
+        "over": _time(entry.over, near, zone) if entry.over is not None else "",
+        "span": span((entry.over or entry.last) - entry.since) if entry.since is not None else "",
+        "taken": entry.taken.who if entry.taken is not None else "",
+        "summary": "" if news else _state(entry, say, zone),
+    }
 
 
 def _whole(entry: Entry, say: Translator, zone: tzinfo) -> Text:

@@ -125,10 +125,13 @@ def plain_of(html: str) -> str:
         elif tag in {"td", "th"} and leaving:
             said.append(" ")
         elif tag in BLOCKS:
-            said.append("\n" if leaving or (said and not said[-1].endswith("\n")) else "")
+            # A paragraph is followed by an empty line, other blocks by the next.
+            said.append("\n" if said and not said[-1].endswith("\n") else "")
+            said.append("\n" if tag == "p" and leaving else "")
             said.append("• " if tag == "li" and not leaving else "")
         fixed += (tag == "pre") * (-1 if leaving else 1)
-        said = said if not said or said[-1] else said[:-1]
+        while said and not said[-1]:
+            said.pop()
     lines = [one.rstrip() for one in "".join(said).split("\n")]
     return "\n".join(one for n, one in enumerate(lines) if one or (n and lines[n - 1])).strip("\n")
 

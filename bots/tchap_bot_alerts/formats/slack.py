@@ -18,6 +18,9 @@ from tchap_bridges.i18n import Translator
 
 _COLOURS: Final = {"danger": Severity.ERROR, "warning": Severity.WARNING, "good": Severity.INFO}
 _DEEPEST: Final = 6
+_SECTION: Final = 3000
+_FIELD: Final = 500
+"""Characters of a part that are read: a message has many."""
 
 
 def read(value: Json, headers: Mapping[str, str], say: Translator) -> list[Notice]:
@@ -43,7 +46,7 @@ def _attachment(one: Json) -> Text:
     footer = row(words(line(one, "author_name")), words(line(one, "footer")), between=" · ")
     said = (
         linked(url, title) if url else bold(title),
-        text_of(block(one, "text", most=LONGEST)),
+        text_of(block(one, "text", most=_SECTION)),
         *_blocks(one),
         *(_field(field) for field in items(one, "fields")[:MOST]),
         linked(link(one, "image_url"), "") if link(one, "image_url") else Text(),
@@ -54,7 +57,7 @@ def _attachment(one: Json) -> Text:
 
 
 def _field(one: Json) -> Text:
-    title, value = line(one, "title"), text_of(block(one, "value"))
+    title, value = line(one, "title"), text_of(block(one, "value", most=_FIELD))
     return row(bold(f"{title} :"), value) if title else value
 
 
@@ -88,7 +91,7 @@ def _object(value: Any) -> Text:
     """A text object, an image of a context, or the bare string of a ``markdown`` block."""
     if isinstance(value, str):
         return text_of(block({"": value}, "", most=LONGEST))
-    said = block(value, "text", most=LONGEST)
+    said = block(value, "text", most=_SECTION)
     if line(value, "type") == "image":
         return words(line(value, "alt_text"))
     return words(said) if line(value, "type") == "plain_text" else text_of(said)

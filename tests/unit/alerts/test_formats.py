@@ -7,10 +7,10 @@ import time
 from typing import Any
 
 import pytest
-from tests.unit.alerts.deliveries import CASES, HOOKS, SENDERS, body_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
+from tests.unit.alerts.deliveries import CASES, HOOKS, SENDERS, body_of
 
 from tchap_bot_alerts.formats import Format, read
 from tchap_bot_alerts.notice import Notice, Refused, Severity, State
@@ -110,7 +110,8 @@ JSON = st.recursive(
 )
 HOSTILE = st.sampled_from([
     "x" * 100_000, "<script>x</script>" * 500, "&" * 9000, "é\u0301" * 5000, "\ud800", "\x00", "\u202eabc", "*" * 9000,
-    "[" * 9000, "<" * 9000, "`" * 9000, "_a" * 5000, "> " * 5000, "![](http://a)" * 900, "<http://a|b>" * 900, "|\n" * 5000,
+    "[" * 9000, "<" * 9000, "`" * 9000, "_a" * 5000, "> " * 5000, "![](http://a)" * 900, "<http://a|b>" * 900,
+    "|\n" * 5000,
     10**400, -1, 1e308, float("inf"), float("nan"), [[]] * 5000, [{}] * 5000, {"": {}}, {"text": 1}, ["a"], "9" * 5000,
     {str(n): n for n in range(5000)}, "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-23:59", "http://[", "https://a\nb",
     "javascript:alert(1)", "http://user:pw@a", "http://" + "a" * 5000,
@@ -140,7 +141,9 @@ def test_no_delivery_with_something_else_in_it_raises(case, data):
     assert bounded(read(case.get("headers", {}), json.dumps(body).encode("utf-8", "replace"), FRENCH))
 
 
-@pytest.mark.parametrize("text", ["a", "<", "*", "`", "[", "_", "> \n", "&lt;", "[](http://a)", "*_~", "```\n", "é\u0301", "<b>"])
+@pytest.mark.parametrize(
+    "text", ["a", "<", "*", "`", "[", "_", "> \n", "&lt;", "[](http://a)", "*_~", "```\n", "é\u0301", "<b>"]
+)
 @pytest.mark.parametrize(
     "shape",
     [
