@@ -33,8 +33,9 @@ class Scheme(StrEnum):
     """How a sender proves itself.
 
     ``FORGEJO`` also serves Gitea. ``AUTHORIZATION`` is a bearer token, or Basic with the secret ``user:password``, as
-    Alertmanager sends. ``GRAFANA`` is its HMAC when it signs, else as ``AUTHORIZATION``. ``GITLAB`` is its signature
-    when it signs, else its token. ``PATH``: the secret is part of the address, for senders that can do no better.
+    Alertmanager sends. ``GRAFANA`` is its HMAC when it signs (Grafana has no name of its own for the header of the
+    time: it is ``X-Grafana-Alerting-Timestamp`` here), else as ``AUTHORIZATION``. ``GITLAB`` is its signature when it
+    signs, else its token. ``PATH``: the secret is part of the address, for senders that can do no better.
     """
 
     GITHUB = "github"

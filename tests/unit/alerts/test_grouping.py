@@ -193,6 +193,13 @@ def test_books_do_not_grow_for_ever():
     assert len(dumped(book)) < 1_000_000
 
 
+def test_what_one_step_says_is_said_however_much_it_is():
+    many = [Notice(kind="essai", title=str(n), state=State.FIRING, fingerprint=f"f{n}") for n in range(MOST + 50)]
+    step = take(Book(), many, Policy(), NOW)
+    assert [one.shown.entries[0].notice.title for one in step.actions] == [one.title for one in many]
+    assert len(take(step.book, [], Policy(), NOW).book.entries) == MOST
+
+
 def test_what_waits_does_not_grow_for_ever_and_the_rest_is_counted():
     book, policy = Book(), Policy(quiet=Hours(time(8), time(20)))
     for n in range(MOST_HELD + 7):
