@@ -9,15 +9,15 @@ https://jinja.palletsprojects.com/en/stable/sandbox/
 
 import re
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from jinja2 import ChainableUndefined, TemplateError, TemplateSyntaxError, Undefined, nodes
 from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from markupsafe import Markup
 
+from tchap_bot_alerts.filters import FILTERS
 from tchap_bot_alerts.values import cut
 from tchap_bot_alerts.words import LONGEST_HTML, from_html
 from tchap_bridges.events import Text
@@ -130,7 +130,7 @@ class _Kitchen(ImmutableSandboxedEnvironment):
             cache_size=0,
         )
         self.globals = {}
-        self.filters = {**_FILTERS, _COUNTED: self._counted}
+        self.filters = {**FILTERS, _COUNTED: self._counted}
         self.tests = {name: self.tests[name] for name in _TESTS}
         self._left = STEPS
 
@@ -193,93 +193,6 @@ class _Kitchen(ImmutableSandboxedEnvironment):
             if self._left < 0:
                 raise _Refused(Fault(line, _("Le modèle fait trop de tours de boucle.")))
             yield one
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else "" if value is None else str(value)
-
-
-def _default(value: Any, fallback: Any = "") -> Any:
-    return value or fallback
-
-
-def _join(value: Any, between: str = "") -> str:
-    """Escaped by whoever shows it: no part of it is trusted."""
-    parts = value if isinstance(value, list | tuple | Mapping) else [value]
-    return cut(_text(between).join(str(_text(one)) for one in parts), LONGEST_HTML)
-
-
-def _truncate(value: Any, most: int = 200) -> str:
-    return cut(str(_text(value)), max(1, int(most)))
-
-
-def _listed(value: Any) -> list[Any]:
-    if isinstance(value, Mapping):
-        return list(value)
-    return list(value) if isinstance(value, list | tuple) else []
-
-
-def _items(value: Any) -> list[tuple[Any, Any]]:
-    return sorted(value.items()) if isinstance(value, Mapping) else []
-
-
-def _lines(value: Any) -> list[str]:
-    return str(_text(value)).split("\n")[:200]
-
-
-def _sort(value: Any) -> list[Any]:
-    return sorted(_listed(value), key=_text)
-
-
-def _length(value: Any) -> int:
-    return len(value) if isinstance(value, list | tuple | str | Mapping) else 0
-
-
-def _first(value: Any) -> Any:
-    return next(iter(_listed(value)), "")
-
-
-def _last(value: Any) -> Any:
-    return next(reversed(_listed(value)), "")
-
-
-def _upper(value: Any) -> str:
-    return _text(value).upper()[:LONGEST_HTML]
-
-
-def _lower(value: Any) -> str:
-    return _text(value).lower()[:LONGEST_HTML]
-
-
-def _capitalize(value: Any) -> str:
-    return _text(value).capitalize()[:LONGEST_HTML]
-
-
-def _trim(value: Any) -> str:
-    return _text(value).strip()
-
-
-def _safe(value: Any) -> Markup:
-    """HTML that stays HTML; the whole is cleaned in the end, this too."""
-    return Markup(_text(value))  # noqa: S704
-
-
-_FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
-    "capitalize": _capitalize,
-    "default": _default,
-    "first": _first,
-    "items": _items,
-    "join": _join,
-    "last": _last,
-    "length": _length,
-    "lines": _lines,
-    "lower": _lower,
-    "safe": _safe,
-    "sort": _sort,
-    "trim": _trim,
-    "truncate": _truncate,
-    "upper": _upper,
-}
 
 
 def _walked(tree: nodes.Node) -> Iterator[nodes.Node]:
