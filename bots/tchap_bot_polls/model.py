@@ -23,6 +23,16 @@ class Majority(StrEnum):
     ABSOLUTE = "absolute"
     TWO_THIRDS = "two_thirds"
 
+    def reached(self, votes: int, valid: int) -> bool:
+        """Whether the most that any answer has is enough, of so many valid votes."""
+        match self:
+            case Majority.PLURALITY:
+                return True
+            case Majority.ABSOLUTE:
+                return 2 * votes > valid
+            case Majority.TWO_THIRDS:
+                return 3 * votes >= 2 * valid
+
 
 class Tie(StrEnum):
     """What becomes of answers that are level: all are told, or the one that stands first in the question wins."""
@@ -33,7 +43,10 @@ class Tie(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """``quorum``: so many people must vote. ``secret``: nobody is ever told who chose what."""
+    """``quorum``: so many people must vote, validly. ``secret``: nobody is ever told who chose what.
+
+    ``most``: in a result, what the poll itself said one person may choose.
+    """
 
     kind: Kind = Kind.SINGLE
     most: int = 1
@@ -68,7 +81,9 @@ class Count:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """One round of an instant run-off: what each answer had, what was out after it, how many ballots were used up."""
+    """One round of an instant run-off: what each answer still in had, in the order of the question, and what was out
+    after it. ``exhausted``: of all ballots, how many name none of those.
+    """
 
     votes: tuple[tuple[str, int], ...]
     out: tuple[str, ...] = ()

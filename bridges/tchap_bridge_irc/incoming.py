@@ -6,8 +6,8 @@ is still being fetched waits for that.
 
 import asyncio
 import time
-from collections import Counter, OrderedDict
-from collections.abc import Sequence
+from collections import Counter, OrderedDict, deque
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -64,6 +64,7 @@ class Incoming:
         self._held: dict[ChatId, list[tuple[Event, str]]] = {}
         self._keeper = Keeper(host, session)
         self._unkept: Line | Batch | None = None  # what has left the inbox and is not kept yet
+        self._past: deque[tuple[Event, str]] = deque()  # what a history told, or waited behind it, and is not kept yet
         self._clock = datetime.now(UTC)  # the network's, by the last line; ours where it tells none
         self._arrived: dict[ChatId, datetime] = {}  # when we came into a channel, by that clock
         self._left: dict[ChatId, datetime] = {}  # when we were put out of a channel
@@ -112,6 +113,7 @@ class Incoming:
         """Keep what was being kept, and what has been read."""
         if not await self._keeper.finish() and self._unkept is not None:
             await self._take(self._unkept)  # it was looked at, and had not come to the keeper
+        await self._keep_past()
         inbox = self._session.inbox
         for _n in range(inbox.qsize()):
             item = inbox.get_nowait()
@@ -122,7 +124,7 @@ class Incoming:
     async def _take(self, item: Line | Batch, servers: tuple[str, str] | None = None) -> None:
         """A line, or a batch: those within batches one by one, for a labelled answer may hold a history."""
         if isinstance(item, Batch) and item.kind == "chathistory":
-            await self._past(item)
+            await self._remember(item)
         elif isinstance(item, Batch) and item.kind != "draft/multiline":
             split = item.kind in {"netsplit", "netjoin"} and len(item.params) >= 2
             inner = (item.params[0], item.params[1]) if split else servers
@@ -231,12 +233,32 @@ class Incoming:
                 for line in self._history.joined(linked.chat, cursor, time.monotonic()):
                     session.put(line, target=linked.chat)
 
-    async def _past(self, batch: Batch) -> None:
+    async def _remember(self, batch: Batch) -> None:
         name = batch.params[0] if batch.params else ""
-        await self._turn(name, self._history.page(batch))
+        linked = await self._keeper.linked(convert.chat_of(name, self._session.support))
+        await self._turn(name, self._history.page(batch), linked=linked)
 
-    async def _turn(self, name: str, page: history.Page) -> None:
+    async def _turn(self, name: str, page: history.Page, *, linked: bool = True) -> None:
         """Keep a page of history, and go on as it says."""
+        session = self._session
+        self._past.extend(self._told(page) if linked else ())
+        await self._keep_past()
+        self._history.kept(name, time.monotonic())
+        for line in page.send:
+            session.put(line, target=name)
+        if page.gap:
+            await self._missed(name)
+        if page.over:
+            await self._release(name)
+
+    async def _keep_past(self) -> None:
+        """To its end, though we are stopped in the middle: a line that comes after it moves the cursor past it all."""
+        while self._past:
+            await self._keep(*self._past[0])
+            self._past.popleft()
+
+    def _told(self, page: history.Page) -> Iterator[tuple[Event, str]]:
+        """The events of a page, with their keys; not what we have said ourselves."""
         session, frame = self._session, self._frame()
         alike: Counter[str] = Counter()
         for item in page.news:
@@ -246,22 +268,12 @@ class Incoming:
             mine = session.account and line.tags.get("account") == session.account
             if event is None or mine or isinstance(event, Passing | ChatChanged):
                 continue
-            if self._memory.record.was_ours(line.source.nick, session.support) or not await self._keeper.linked(
-                event.chat
-            ):
-                continue
-            await self._keep(replace(event, past=True) if isinstance(event, Message) else event, key)
-        self._history.kept(name, time.monotonic())
-        for line in page.send:
-            session.put(line, target=name)
-        if page.gap:
-            await self._missed(name)
-        if page.over:
-            await self._release(name)
+            if not self._memory.record.was_ours(line.source.nick, session.support):
+                yield replace(event, past=True) if isinstance(event, Message) else event, key
 
     async def _release(self, name: str) -> None:
-        for event, key in self._held.pop(convert.chat_of(name, self._session.support), ()):
-            await self._keep(event, key)
+        self._past.extend(self._held.pop(convert.chat_of(name, self._session.support), ()))
+        await self._keep_past()
 
     async def _missed(self, name: str) -> None:
         """Say once that something may have been said that nobody here will read."""

@@ -25,7 +25,14 @@ from pydantic import BaseModel
 from tchap_bridges.events import Author, Event
 from tchap_bridges.i18n import Phrase
 from tchap_bridges.ids import ChatId, ConnectionName, FileRef, MessageId, UserId
-from tchap_bridges.outgoing import Outgoing, OutgoingDeletion, OutgoingEdit, OutgoingReaction
+from tchap_bridges.outgoing import (
+    Outgoing,
+    OutgoingDeletion,
+    OutgoingEdit,
+    OutgoingPoll,
+    OutgoingPollEnd,
+    OutgoingReaction,
+)
 
 ConfigT = TypeVar("ConfigT", bound=BaseModel)
 Logger = Any
@@ -183,6 +190,15 @@ class Reacts(ABC):
 
     @abstractmethod
     async def react(self, reaction: OutgoingReaction) -> MessageId | None: ...
+
+
+class AsksPolls(ABC):
+    """A question can be asked so that people vote on it; elsewhere it is shown as a numbered text."""
+
+    @abstractmethod
+    async def ask(self, poll: OutgoingPoll) -> MessageId: ...
+    @abstractmethod
+    async def end_poll(self, end: OutgoingPollEnd) -> None: ...
 
 
 class ShowsTyping(ABC):

@@ -195,13 +195,14 @@ class PollVote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollEnded:
-    """Somebody ends ``poll``; whether they may is for the room's rules to say."""
+    """Somebody ends ``poll``; whether they may is for the room's rules to say. ``text`` tells what came of it."""
 
     id: MessageId
     chat: ChatId
     author: Author
     at: datetime
     poll: MessageId
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

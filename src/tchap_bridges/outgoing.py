@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Protocol
 
 from tchap_bridges.errors import Undeliverable
-from tchap_bridges.events import Author, Form, Text
+from tchap_bridges.events import Author, Form, Option, Text
 from tchap_bridges.i18n import _, pack, unpack
 from tchap_bridges.ids import ChatId, MessageId
 
@@ -164,6 +164,31 @@ class OutgoingDeletion:
     target: MessageId
     parts: tuple[MessageId, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingPoll:
+    """A question of ours, to be voted on; votes come back as `events.PollVote` with the ids of ``options``."""
+
+    key: str
+    chat: ChatId
+    at: datetime
+    question: str
+    options: tuple[Option, ...]
+    steps: Steps
+    most: int = 1
+    disclosed: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingPollEnd:
+    """``poll`` takes no more votes. ``text`` is for those whose client shows no polls."""
+
+    key: str
+    chat: ChatId
+    at: datetime
+    poll: MessageId
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,23 +1,34 @@
 """Our bots pass the bots' contract suite, and do what they are for."""
 
 from tchap_bot_echo import EchoBot
+from tchap_bot_polls import PollsBot
+from tchap_bot_reminders import RemindersBot
 from tchap_bridges.bot import Bot, Power, Room, command
+from tchap_bridges.testing.bench import ADMIN, Bench
 from tchap_bridges.testing.contract_bot import BotContract
-from tchap_bridges.testing.room import FakeRoom
+
+
+class TestPollsBot(BotContract):
+    bot = PollsBot
+
+
+class TestRemindersBot(BotContract):
+    bot = RemindersBot
 
 
 class TestEchoBot(BotContract):
     bot = EchoBot
 
     async def test_repeats(self) -> None:
-        room = FakeRoom()
-        assert await room.hears(EchoBot(), "!echo bonjour à tous") == ["bonjour à tous"]
-        assert await room.hears(EchoBot(), "!Écho  <b>oui</b> ") == ["<b>oui</b>"]
-        assert await room.hears(EchoBot(), "echo bonjour") == []
-        assert await room.hears(EchoBot(), "!autre bonjour") == []
+        async with Bench(EchoBot) as bench:
+            room = await bench.room(EchoBot)
+            assert await room.say(ADMIN, "!echo bonjour à tous") == "bonjour à tous"
+            assert await room.say(ADMIN, "!Écho  <b>oui</b> ") == "<b>oui</b>"
+            assert await room.say(ADMIN, "echo bonjour") == ""
 
     async def test_says_how_it_is_used(self) -> None:
-        assert "!echo" in (await FakeRoom().hears(EchoBot(), "!echo"))[0]
+        async with Bench(EchoBot) as bench:
+            assert "!echo" in await (await bench.room(EchoBot)).say(ADMIN, "!echo")
 
 
 class Guarded(Bot):
@@ -36,4 +47,6 @@ class TestGuarded(BotContract):
     bot = Guarded
 
     async def test_says_more_than_once(self) -> None:
-        assert await FakeRoom().hears(Guarded(), "!clear la file") == ["vidé : la file", "c'est tout"]
+        async with Bench(Guarded) as bench:
+            room = await bench.room(Guarded)
+            assert await room.say(ADMIN, "!clear la file") == "vidé : la file\nc'est tout"

@@ -21,6 +21,7 @@ _UNAFFECTED = 2.0  # seconds from a room to a channel that nobody limits
 _PER_SECOND = 50
 _AGAIN = 3
 _ACK_P99 = 1.0
+_BESIDE_OTHERS = 5  # in short other tests run beside it: so many times as long may it take
 
 
 async def limited(ground: Ground, scale: Scale) -> Verdict:
@@ -45,7 +46,12 @@ async def limited(ground: Ground, scale: Scale) -> Verdict:
         verdict = await ground.judge(slack.back, where, slack.seen)
         posts = [asked for asked in slack.slack.api.asked if asked.method == _POST]
         _obeyed(verdict, [asked for asked in posts if asked.arguments["channel"] == channel], wait)
-        _unaffected(verdict, [asked for asked in posts if asked.arguments["channel"] != channel], said)
+        _unaffected(
+            verdict,
+            [asked for asked in posts if asked.arguments["channel"] != channel],
+            said,
+            limit=_UNAFFECTED * (_BESIDE_OTHERS if scale.short else 1),
+        )
     return verdict
 
 
@@ -71,12 +77,12 @@ def _obeyed(verdict: Verdict, posts: Sequence[Asked], wait: int) -> None:
         verdict.wrong.append(f"{early} posts came earlier than the {wait} s that Slack asked for")
 
 
-def _unaffected(verdict: Verdict, posts: Sequence[Asked], said: dict[str, float]) -> None:
+def _unaffected(verdict: Verdict, posts: Sequence[Asked], said: dict[str, float], *, limit: float) -> None:
     shown = {str(token): asked.at for asked in posts for token in tokens(str(asked.arguments["text"]))}
     lags = sorted(shown[token] - said[token] for token in said.keys() & shown.keys())
     verdict.notes.append(f"others: {len(lags)} posts, p50 {_part(lags, 0.5):.2f} s, slowest {lags[-1]:.2f} s")
-    if lags[-1] > _UNAFFECTED:
-        verdict.wrong.append(f"another channel's post took {lags[-1]:.2f} s, more than {_UNAFFECTED} s")
+    if lags[-1] > limit:
+        verdict.wrong.append(f"another channel's post took {lags[-1]:.2f} s, more than {limit} s")
 
 
 async def told_again(ground: Ground, scale: Scale) -> Verdict:
@@ -104,11 +110,11 @@ async def told_again(ground: Ground, scale: Scale) -> Verdict:
         seconds = time.monotonic() - began
         verdict = await ground.judge(slack.ledger, where, ground.seen_in_rooms)
         verdict.notes.append(f"{number} events at {number / seconds:.0f} a second")
-        _acknowledged(verdict, sockets.deliveries[before:])
+        _acknowledged(verdict, sockets.deliveries[before:], limit=_ACK_P99 * (_BESIDE_OTHERS if scale.short else 1))
     return verdict
 
 
-def _acknowledged(verdict: Verdict, deliveries: Sequence[Delivery]) -> None:
+def _acknowledged(verdict: Verdict, deliveries: Sequence[Delivery], *, limit: float) -> None:
     sent = [sending for delivery in deliveries for sending in delivery.sent]
     waits = sorted(sending.acked_at - sending.at for sending in sent if sending.acked_at is not None)
     p50, p99, slowest = (1000 * seconds for seconds in (_part(waits, 0.5), _part(waits, 0.99), waits[-1]))
@@ -120,8 +126,8 @@ def _acknowledged(verdict: Verdict, deliveries: Sequence[Delivery]) -> None:
         verdict.wrong.append("not every event was told over a second socket")
     if len(waits) < len(sent):
         verdict.wrong.append(f"{len(sent) - len(waits)} envelopes were never acknowledged")
-    if p99 >= _ACK_P99 * 1000:
-        verdict.wrong.append(f"p99 of the acks is {p99:.0f} ms, not below {_ACK_P99} s")
+    if p99 >= limit * 1000:
+        verdict.wrong.append(f"p99 of the acks is {p99:.0f} ms, not below {limit} s")
 
 
 def _part(ordered: Sequence[float], part: float) -> float:

@@ -5,16 +5,16 @@ What is shown is made in `resolve`; a network that has no such thing is `Unsuppo
 
 from collections.abc import Sequence
 
-from tchap_bridges.bridge import Deletes, Edits, Reacts
+from tchap_bridges.bridge import AsksPolls, Deletes, Edits, Reacts
 from tchap_bridges.core.files import LeftOut, left_out, without_left_out
 from tchap_bridges.core.outbox import CANCELLED, THERE
 from tchap_bridges.core.ports import Database, Row
 from tchap_bridges.core.resolve import Pointless, Resolver, RowSteps, Way
 from tchap_bridges.errors import Undeliverable, Unsupported
-from tchap_bridges.events import Author, Deletion, Edit, Event, Message, Reaction
+from tchap_bridges.events import Author, Deletion, Edit, Event, Form, Message, PollEnded, PollStarted, Reaction, Text
 from tchap_bridges.i18n import _
 from tchap_bridges.ids import MessageId
-from tchap_bridges.outgoing import OutgoingDeletion, OutgoingEdit, OutgoingReaction
+from tchap_bridges.outgoing import OutgoingDeletion, OutgoingEdit, OutgoingPoll, OutgoingPollEnd, OutgoingReaction
 
 
 class Acts:
@@ -32,6 +32,13 @@ class Acts:
             case "send", Message():
                 outgoing = without_left_out(await self._resolver.outgoing(row, way, message, event, steps))
                 return await way.connection.send(outgoing), left_out(outgoing)
+            case "send", PollStarted() if isinstance(way.connection, AsksPolls):
+                return [await way.connection.ask(_poll(row, way, event, steps))], ()
+            case "send", PollStarted():
+                outgoing = await self._resolver.outgoing(row, way, message, _in_words(event), steps)
+                return await way.connection.send(outgoing), ()
+            case "end", PollEnded():
+                await self._end(row, way, message, event)
             case "edit", Edit():
                 await self._edit(row, way, message, event)
             case "delete", Deletion() | Reaction():
@@ -67,6 +74,12 @@ class Acts:
                 link_to_text=self._resolver.link_to_text(message["parent"], way),
             )
         )
+
+    async def _end(self, row: Row, way: Way, message: Row, event: PollEnded) -> None:
+        (poll, *_more) = await self._resolver.copies(message, way)
+        if isinstance(way.connection, AsksPolls):
+            end = OutgoingPollEnd(key=row["key"], chat=way.chat, at=event.at, poll=poll, text=event.text)
+            await way.connection.end_poll(end)
 
     async def _delete(self, row: Row, way: Way, message: Row, event: Deletion | Reaction) -> None:
         parts = await self._resolver.copies(message, way)
@@ -151,3 +164,23 @@ class Acts:
             await tx.run("copy_add", message=reaction["id"], target=target, part=0, remote=None, state=CANCELLED)
             await tx.run("copy_add", message=heir, target=target, part=0, remote=remote, state=THERE)
         return True
+
+
+def _poll(row: Row, way: Way, event: PollStarted, steps: RowSteps) -> OutgoingPoll:
+    return OutgoingPoll(
+        key=row["key"],
+        chat=way.chat,
+        at=event.at,
+        question=event.question,
+        options=event.options,
+        steps=steps,
+        most=event.most,
+        disclosed=event.disclosed,
+    )
+
+
+def _in_words(event: PollStarted) -> Message:
+    """The question and its numbered answers, where there are no polls."""
+    lines = [event.question, *(f"{n}. {option.text}" for n, option in enumerate(event.options, 1))]
+    text = Text(plain="\n".join(lines))
+    return Message(id=event.id, chat=event.chat, author=event.author, at=event.at, text=text, form=Form.NOTICE)

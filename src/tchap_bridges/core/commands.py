@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tchap_bridges.core import clock
 from tchap_bridges.core.ports import Tx
-from tchap_bridges.errors import Misconfigured
+from tchap_bridges.errors import Misconfigured, Undeliverable
 from tchap_bridges.i18n import Language, Translator, _
 from tchap_bridges.ids import RoomId, UserId
 
@@ -23,6 +23,7 @@ class Call:
     """One command as somebody typed it. ``key`` is the same when the command runs again after a crash."""
 
     key: str
+    message: int
     room: RoomId
     user: UserId
     user_name: str
@@ -86,3 +87,13 @@ def split(text: str) -> tuple[tuple[str, ...], dict[str, str]]:
         else:
             arguments.append(token)
     return tuple(arguments), options
+
+
+def refusal(error: Misconfigured | Undeliverable, words: Translator) -> str:
+    """A refusal as the room reads it: what is wrong, and how to mend it."""
+    reason = words(error.reason)
+    where = words(error.where) if isinstance(error, Misconfigured) and error.where else ""
+    said = f"✗ {where} : {reason}" if where else f"✗ {reason}"
+    if not said.endswith((".", "!", "?")):
+        said += "."
+    return f"{said} {words(error.remedy)}" if error.remedy else said

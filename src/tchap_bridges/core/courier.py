@@ -7,6 +7,8 @@ import structlog
 from tchap_bridges.bridge import Connection
 from tchap_bridges.core import clock, codec
 from tchap_bridges.core.acts import Acts
+from tchap_bridges.core.bots import TARGET
+from tchap_bridges.core.bots.runner import Runner
 from tchap_bridges.core.desk import Desk
 from tchap_bridges.core.ends import Ends
 from tchap_bridges.core.files import LeftOut
@@ -35,6 +37,7 @@ class Courier:
         homeserver: Homeserver,
         links: Links,
         desk: Desk,
+        bots: Runner,
         acts: Acts,
         ends: Ends,
         connection_of: Callable[[ConnectionName], Connection],
@@ -44,13 +47,14 @@ class Courier:
         self._homeserver = homeserver
         self._links = links
         self._desk = desk
+        self._bots = bots
         self._acts = acts
         self._ends = ends
         self._connection_of = connection_of
 
     async def pool_of(self, room: RoomId, target: str) -> str:
         """The pool a lane belongs to: its connection's name, ``matrix`` or ``desk``."""
-        if target in {DESK, REVIEW}:
+        if target in {DESK, REVIEW} or target.startswith(TARGET):
             return target
         if target == room or not target.startswith("link:"):
             return "matrix"
@@ -62,7 +66,7 @@ class Courier:
         """Returns the seconds until the row is due again, or None when it is final."""
         patience = 24 * 3600.0
         try:
-            if lane.target in {DESK, REVIEW}:
+            if lane.target in {DESK, REVIEW} or lane.target.startswith(TARGET):
                 await self._at_desk(lane, row)
                 return None
             way = await self._way(lane)
@@ -125,7 +129,10 @@ class Courier:
             raise
 
     async def _at_desk(self, lane: Lane, row: Row) -> None:
-        apply = await self._desk.handle(lane.room, row)
+        if lane.target.startswith(TARGET):
+            apply = await self._bots.handle(lane.room, lane.target, row)
+        else:
+            apply = await self._desk.handle(lane.room, row)
         async with self._db.transaction() as tx:
             await tx.run("outbox_done", lane=lane.id, seq=row["seq"])
             await apply(tx)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from tchap_bridges.core import codec
-from tchap_bridges.core.commands import Apply, Call, Topic, near, split, word_of
+from tchap_bridges.core.commands import Apply, Call, Topic, near, refusal, split, word_of
 from tchap_bridges.core.outbox import Outbox
 from tchap_bridges.core.ports import Database, Homeserver, Row, Sealer, Tx
 from tchap_bridges.core.roomwork import RoomWork, Written
@@ -92,6 +92,7 @@ class Desk:
             name = event.author.name or await self._homeserver.display_name(room, user)
             call = Call(
                 key=row["key"],
+                message=row["message"],
                 room=room,
                 user=user,
                 user_name=name,
@@ -104,21 +105,21 @@ class Desk:
             async with asyncio.timeout(LONGEST):
                 apply = await topic.answer(call)
         except (Misconfigured, Undeliverable) as error:
-            apply = _say(_refusal(error, words))
+            apply = _say(refusal(error, words))
         except (NotReady, BadCredentials) as error:  # whoever typed it tries again, or not: it keeps nobody waiting
-            apply = _say(_refusal(Misconfigured(error.reason, remedy=_("Réessayez dans un moment.")), words))
+            apply = _say(refusal(Misconfigured(error.reason, remedy=_("Réessayez dans un moment.")), words))
         except Exception as error:
             log.exception("desk.command_broken", room=room)
             slow = isinstance(error, TimeoutError)
             reason = _("pas de réponse à temps") if slow else _("erreur interne, l'exploitant la trouvera au journal")
-            apply = _say(_refusal(Misconfigured(reason), words))
+            apply = _say(refusal(Misconfigured(reason), words))
 
         async def written(tx: Tx) -> None:
             try:
                 async with tx.savepoint():
                     answer = await apply(tx)
             except Misconfigured as error:
-                answer = _refusal(error, words)
+                answer = refusal(error, words)
             if answer:
                 await self._outbox.notice(tx, room, Text(plain=answer), cause=row["key"], about=row["message"])
 
@@ -148,13 +149,3 @@ def _say(text: str) -> Apply:
         return text
 
     return apply
-
-
-def _refusal(error: Misconfigured | Undeliverable, words: Translator) -> str:
-    """A refusal as the room reads it: what is wrong, and how to mend it."""
-    reason = words(error.reason)
-    where = words(error.where) if isinstance(error, Misconfigured) and error.where else ""
-    said = f"✗ {where} : {reason}" if where else f"✗ {reason}"
-    if not said.endswith((".", "!", "?")):
-        said += "."
-    return f"{said} {words(error.remedy)}" if error.remedy else said

@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, tzinfo
+from dataclasses import dataclass, field
+from datetime import tzinfo
 from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import structlog
 from pydantic import BaseModel
@@ -16,7 +17,12 @@ from tchap_bridges.bridge import Bridge, Item, OpensFiles
 from tchap_bridges.core import policy
 from tchap_bridges.core.acts import Acts
 from tchap_bridges.core.avatars import Avatars
-from tchap_bridges.core.bots import Bots
+from tchap_bridges.core.bots import TARGET
+from tchap_bridges.core.bots.hearing import Hearing
+from tchap_bridges.core.bots.runner import Runner
+from tchap_bridges.core.bots.switch import Switch
+from tchap_bridges.core.bots.timers import Timers
+from tchap_bridges.core.bots.turn import BLOB, House
 from tchap_bridges.core.courier import Courier
 from tchap_bridges.core.departures import Departures
 from tchap_bridges.core.desk import Desk
@@ -50,6 +56,7 @@ from tchap_bridges.ids import ConnectionName, FileRef, RoomId
 
 WORKERS = {"matrix": 32, DESK: 4, REVIEW: 4}
 PER_CONNECTION = 8
+PER_BOT = 2
 
 log = structlog.get_logger(__name__)
 
@@ -65,7 +72,7 @@ class Options:
     users: Sequence[str]
     home: str
     words: Translator
-    zone: tzinfo = UTC
+    zone: ZoneInfo = field(default_factory=partial(ZoneInfo, "UTC"))
     content_days: int = 30
     inbox_high: int = 10_000
     inbox_low: int = 8_000
@@ -99,6 +106,7 @@ class Kernel:
         meter: Meter,
     ) -> None:
         self.db = db
+        self._sealer = sealer
         self.secrets = secrets = Secrets(key)
         self.pieces = Pieces(db, sealer)
         self._readers = {name: Reader(bridge, config) for name, (bridge, config) in bridges.items()}
@@ -178,7 +186,10 @@ class Kernel:
                 for name, (bridge, _) in bridges.items()
             ],
         )
-        topics = (pont.topic, *Bots(db=db, homeserver=hs, outbox=outbox, bots=bots).topics)
+        self.hearing = Hearing(bots, outbox)
+        self.timers = Timers(db, sealer, outbox)
+        self.switch = Switch(db=db, sealer=sealer, homeserver=hs, outbox=outbox, bots=bots, hearing=self.hearing)
+        topics = (pont.topic, *self.switch.topics)
         for topic in (*topics, help_topic(topics)):
             desk.add(topic)
         self.router = Router(
@@ -192,6 +203,7 @@ class Kernel:
             is_command=desk.is_command,
             release=self.inbox.release,
             spoke=self.departures.spoke,
+            hearing=self.hearing,
             room_of=hs.room_of,
             words=options.words,
         )
@@ -254,15 +266,32 @@ class Kernel:
             homeserver=hs,
             links=self.links,
             desk=desk,
+            bots=Runner(
+                House(
+                    db=db,
+                    sealer=sealer,
+                    homeserver=hs,
+                    outbox=outbox,
+                    links=self.links,
+                    timers=self.timers,
+                    zone=options.zone,
+                    language=options.words.language,
+                ),
+                bots,
+                self.hearing,
+            ),
             acts=Acts(db, resolver),
             ends=self.ends,
             connection_of=self.supervisor.connection,
         )
         pools = [Pool(name, count) for name, count in WORKERS.items()]
         pools += [Pool(name, PER_CONNECTION) for name in bridges]
+        pools += [Pool(f"{TARGET}{name}", PER_BOT) for name in bots]
         self.lanes = Lanes(db, courier.deliver, courier.pool_of, pools, self.ends.tell_overdue)
         self.lanes.open(DESK)
         self.lanes.open(REVIEW)
+        for name in bots:
+            self.lanes.open(f"{TARGET}{name}")
         self.upkeep = Upkeep(db, self.inbox, self.roomwork.review_forgotten, content_days=options.content_days)
 
     @asynccontextmanager
@@ -271,6 +300,7 @@ class Kernel:
         await self.inbox.open()
         await self.rooms.open(self.db)
         await self.departures.open()
+        await self.hearing.open(self.db)
         await self.roomwork.review_all()
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(work) for work in self._work()]
@@ -290,6 +320,7 @@ class Kernel:
             self.receipts.run(),
             self.passing.run(),
             self.departures.run(),
+            self.timers.run(),
             self.upkeep.run(),
             self.inbox.run(MATRIX, self._read_room),
             *(self.inbox.run(name, reader.read) for name, reader in self._readers.items()),
@@ -344,6 +375,10 @@ class Kernel:
     async def _open_bytes(self, message: Row, ref: FileRef) -> bytes | OpensFiles:
         """The bytes of a file of this message, or the connection that fetches them."""
         origin: str = message["origin"]
+        if ref.startswith(f"{BLOB} "):
+            async with self.db.snapshot() as tx:
+                sealed = await tx.value("kv_get", space=BLOB, key=ref.removeprefix(f"{BLOB} "))
+            return self._sealer.open(sealed, place=BLOB) if sealed is not None else b""
         if not origin.startswith("link:"):
             rooms = self.homeserver.rooms
             assert isinstance(rooms, OpensFiles)

@@ -11,6 +11,7 @@ import structlog
 
 from tchap_bridges.bridge import Direction, Item
 from tchap_bridges.core import clock
+from tchap_bridges.core.bots.hearing import Hearing
 from tchap_bridges.core.breaker import Breaker
 from tchap_bridges.core.changes import Changes
 from tchap_bridges.core.inbox import MATRIX, PATIENCE, Arrival, Await, Hold
@@ -65,6 +66,7 @@ class Router:
         is_command: Callable[[str], bool],
         release: Callable[[Tx, str], Awaitable[bool]],
         spoke: Callable[[Tx, RoomId, ConnectionName, PersonId, int], Awaitable[None]],
+        hearing: Hearing,
         room_of: Callable[[Item], RoomId | None],
         words: Translator,
     ) -> None:
@@ -77,6 +79,7 @@ class Router:
         self._is_command = is_command
         self._release = release
         self._spoke = spoke
+        self._hearing = hearing
         self._room_of = room_of
         self._words = words
         self._breaker = Breaker()
@@ -180,6 +183,11 @@ class Router:
             await wait.then(tx)
 
     async def _at(self, tx: Tx, arrival: Arrival, ordinal: int, place: Place, event: Event) -> None:
+        await self._carry(tx, arrival, ordinal, place, event)
+        if not isinstance(event, Message):  # which may be an echo, or a command
+            await self._hearing.hear(tx, arrival, ordinal, place.room, place.target, event)
+
+    async def _carry(self, tx: Tx, arrival: Arrival, ordinal: int, place: Place, event: Event) -> None:
         match event:
             case Message():
                 await self._message(tx, arrival, ordinal, place, event)
@@ -219,7 +227,8 @@ class Router:
         parent, root, late = await self._relations(tx, place.target, event)
         targets = [] if command else await self._targets(tx, place, root, parent, event.form)
         hint = None if command else await self._stays_by_mistake(tx, place, event, author, parent)
-        if not (targets or command or hint):
+        heard = not command and self._hearing.listeners(place.room, Message)
+        if not (targets or command or hint or heard):
             return
         message = await self._outbox.message(
             tx,
@@ -242,6 +251,8 @@ class Router:
         if place.link is not None:
             at = clock.milliseconds(arrival.received_at)
             await self._spoke(tx, place.room, place.link.connection, event.author.person, at)
+        if heard:
+            await self._hearing.hear(tx, arrival, ordinal, place.room, place.target, event, message=message)
         if command:
             await self._outbox.add(tx, place.room, DESK, message, "command", cause=arrival.key, ordinal=ordinal)
         if hint:

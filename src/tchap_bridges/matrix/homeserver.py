@@ -3,7 +3,7 @@
 Made where a loop runs; `start` listens, `run` keeps it alive until cancelled, `close` ends it.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
 
@@ -194,6 +194,10 @@ class MatrixHomeserver:
 
     async def display_name(self, room: RoomId, user: UserId) -> str:
         return await self._members.name(room, user)
+
+    async def members(self, room: RoomId) -> Mapping[UserId, str]:
+        found = await self._members.all(room)
+        return {user: name for user, name in found.items() if user != self._bot}
 
     async def avatar(self, room: RoomId, user: UserId) -> str:
         return await self._members.avatar(room, user)

@@ -37,6 +37,18 @@ class Members:
         member = await self._member(room, user)
         return member.name if member is not None else names.localpart(user)
 
+    async def all(self, room: RoomId) -> Mapping[UserId, str]:
+        """Who is in the room, with what they are called there. Raises NotReady."""
+        path = path_of("rooms", room, "joined_members")
+        joined = (await self._client.call("GET", path, name="joined_members", user=self._bot)).get("joined")
+        if not isinstance(joined, dict):
+            raise NotReady("the homeserver does not say who is in the room")
+        return {
+            UserId(user): _shown({"displayname": one.get("display_name")}, UserId(user))
+            for user, one in joined.items()
+            if isinstance(one, dict)
+        }
+
     async def avatar(self, room: RoomId, user: UserId) -> str:
         """The mxc URI of the picture shown in the room; '' without one, or when the profile is hidden from us.
 

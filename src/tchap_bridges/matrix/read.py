@@ -15,6 +15,7 @@ from tchap_bridges.core.ports import GhostMoved, Gone, Invited, RoomChanged, Roo
 from tchap_bridges.errors import RemoteViolation
 from tchap_bridges.events import Author, Deletion, Edit, Event, File, Form, Membership, Message, Reaction, Text
 from tchap_bridges.ids import ChatId, FileRef, MessageId, PersonId, RoomId, UserId
+from tchap_bridges.matrix import polls
 from tchap_bridges.matrix.html import safe_html
 from tchap_bridges.matrix.names import Namespace, is_user_id
 from tchap_bridges.matrix.pills import read_mentions
@@ -80,6 +81,8 @@ def read(item: Item, ours: Namespace) -> Sequence[Event | RoomFact]:
             return tuple(_reaction(event))
         case "m.room.redaction":
             return tuple(_redaction(event))
+        case kind if kind in polls.KINDS:
+            return tuple(_poll(event))
         case _:
             return ()
 
@@ -213,6 +216,16 @@ def _redaction(event: _Envelope) -> Iterator[Event]:
     targets = {_id(place.get("redacts"), "$") for place in (event.content, event.whole) if "redacts" in place}
     if len(targets) == 1 and (target := targets.pop()):
         yield Deletion(id=event.id, chat=event.chat, author=event.author, at=event.at, target=MessageId(target))
+
+
+def _poll(event: _Envelope) -> Iterator[Event]:
+    relation = _map(event.content.get("m.relates_to"))
+    related = _text(relation.get("rel_type")), MessageId(_id(relation.get("event_id"), "$")) or None
+    found = polls.read(
+        event.kind, event.content, related, id=event.id, chat=event.chat, author=event.author, at=event.at
+    )
+    if found is not None:
+        yield found
 
 
 # Facts

@@ -15,12 +15,12 @@ from typing import Any, Final
 
 import structlog
 
-from tchap_bridges.bridge import Connection, Deletes, Edits, Limits, OpensFiles, Reacts, ShowsTyping
+from tchap_bridges.bridge import AsksPolls, Connection, Deletes, Edits, Limits, OpensFiles, Reacts, ShowsTyping
 from tchap_bridges.errors import Undeliverable
 from tchap_bridges.events import PERSON, Author, Text
 from tchap_bridges.i18n import _
 from tchap_bridges.ids import ChatId, FileRef, MessageId, PersonId, RoomId, UserId
-from tchap_bridges.matrix import compose, pills
+from tchap_bridges.matrix import compose, pills, polls
 from tchap_bridges.matrix.client import MatrixClient, MatrixRefused, path_of, text_of
 from tchap_bridges.matrix.compose import Content, Translate
 from tchap_bridges.matrix.ghosts import Speaker
@@ -29,14 +29,22 @@ from tchap_bridges.matrix.pictures import Pictures
 from tchap_bridges.matrix.recent import Recent
 from tchap_bridges.matrix.saying import Draft, Said, Saying, about_sender
 from tchap_bridges.matrix.voices import Voices
-from tchap_bridges.outgoing import Attachment, Outgoing, OutgoingDeletion, OutgoingEdit, OutgoingReaction
+from tchap_bridges.outgoing import (
+    Attachment,
+    Outgoing,
+    OutgoingDeletion,
+    OutgoingEdit,
+    OutgoingPoll,
+    OutgoingPollEnd,
+    OutgoingReaction,
+)
 
 _TYPING_SECONDS: Final = 30
 
 log = structlog.get_logger(__name__)
 
 
-class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
+class Rooms(Connection, Edits, Deletes, Reacts, AsksPolls, ShowsTyping, OpensFiles):
     """People whom an `Outgoing` names here are of its author's network, and shown as their ghosts.
 
     ``is_encrypted`` says what is known of a room; ``translate`` is for the few words that are ours.
@@ -255,6 +263,35 @@ class Rooms(Connection, Edits, Deletes, Reacts, ShowsTyping, OpensFiles):
             if error.errcode == "M_DUPLICATE_ANNOTATION":
                 return None  # the bot has said it already for somebody else, or we have before a crash
             raise
+
+    # Polls
+
+    async def ask(self, poll: OutgoingPoll) -> MessageId:
+        content = polls.start(poll.question, poll.options, poll.most, disclosed=poll.disclosed)
+        draft = Draft(
+            room=RoomId(poll.chat),
+            kind=polls.START,
+            key=poll.key,
+            part="0",
+            author=None,
+            network="",
+            said=lambda _profile: content,
+            steps=poll.steps,
+        )
+        sent = await self._saying.find_sent(draft) if poll.steps.get("suspect") else None
+        return sent or await self._saying.again(draft) or await self._saying.say(draft)
+
+    async def end_poll(self, end: OutgoingPollEnd) -> None:
+        draft = Draft(
+            room=RoomId(end.chat),
+            kind=polls.END,
+            key=end.key,
+            part="0",
+            author=None,
+            network="",
+            said=lambda _profile: polls.end(end.poll, end.text),
+        )
+        await self._saying.say(draft)
 
     async def typing(self, chat: ChatId, author: Author, *, active: bool) -> None:
         """Shown for a ghost that has spoken lately; none is made, or enters, for this."""

@@ -6,13 +6,11 @@ class TestEchoBot(BotContract):
 
 import inspect
 import re
-from contextlib import suppress
 
 import pytest
 
 from tchap_bridges.bot import Bot, Power
-from tchap_bridges.errors import BridgeError
-from tchap_bridges.testing.room import FakeRoom
+from tchap_bridges.testing.bench import ADMIN, Bench
 
 HOSTILE = (
     "",
@@ -54,25 +52,32 @@ class BotContract:
 
     def test_handlers_can_be_called(self) -> None:
         bot = self.bot()
-        for command in bot.commands:
-            handler = getattr(bot, command.handler)
-            assert inspect.iscoroutinefunction(handler), f"{command.handler} has to be async"
-            inspect.signature(handler).bind(FakeRoom(), "words")
+        handlers = [command.handler for command in bot.commands] + [listener.handler for listener in bot.listeners]
+        for name in handlers:
+            handler = getattr(bot, name)
+            assert inspect.iscoroutinefunction(handler), f"{name} has to be async"
+            inspect.signature(handler).bind("room", "words, or an event")
+
+    def test_every_setting_has_a_default_and_a_label(self) -> None:
+        self.bot.Config()
+        for name, field in self.bot.Config.model_fields.items():
+            assert field.title, f"{name}: field(…, label=…) is what people read"
 
     @pytest.mark.asyncio
     @pytest.mark.parametrize("words", HOSTILE)
     async def test_any_words_are_survived(self, words: str) -> None:
-        """An answer, none, or an error of the tree, which is told in the room; any other would only be logged."""
-        bot = self.bot()
-        for command in bot.commands:
-            with suppress(BridgeError):
-                answer = await getattr(bot, command.handler)(FakeRoom(), words)
-                assert answer is None or isinstance(answer, str)
+        """An answer, none, or an error of the tree, which is told; any other is the bot's own."""
+        async with Bench(self.bot) as bench:
+            room = await bench.room(self.bot)
+            for command in self.bot.commands:
+                said = await room.say(ADMIN, f"!{command.words[0]} {words}")
+                assert "erreur interne" not in said, f"!{command.words[0]} {words[:40]!r} raised"
 
     @pytest.mark.asyncio
     async def test_power_is_asked(self) -> None:
-        bot = self.bot()
-        for command in bot.commands:
-            if command.who > Power.MEMBER:
-                with pytest.raises(BridgeError):
-                    await FakeRoom(power=command.who - 1).hears(bot, f"!{command.words[0]}")
+        async with Bench(self.bot) as bench:
+            room = await bench.room(self.bot)
+            for command in self.bot.commands:
+                if command.who > Power.MEMBER:
+                    room.as_power("@membre:exemple.fr", command.who - 1)
+                    assert (await room.say("@membre:exemple.fr", f"!{command.words[0]}")).startswith("✗")

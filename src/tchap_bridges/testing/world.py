@@ -235,7 +235,7 @@ def configuration(
                 "allowed_domains": [LIST_DOMAIN],
             }
         },
-        "bots": {"echo": {}},
+        "bots": {"echo": {}, "sondages": {}, "rappels": {}},
     }
 
 

@@ -1,7 +1,7 @@
 """A homeserver that is a Python object: `core.ports.Homeserver`, and what is in its rooms."""
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 
@@ -120,6 +120,9 @@ class FakeHomeserver:
 
     async def display_name(self, room: RoomId, user: UserId) -> str:
         return self.names.get(user, user)
+
+    async def members(self, room: RoomId) -> Mapping[UserId, str]:
+        return {ALICE: "Alice", **{UserId(user): name for user, name in self.names.items()}}
 
     async def avatar(self, room: RoomId, user: UserId) -> str:
         return self.pictures.get(user, "")

@@ -1,6 +1,5 @@
 """The plugin's own tests: both contract suites, and what the plugin is for."""
 
-import asyncio
 import itertools
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -11,10 +10,10 @@ import tchap_bot_dice
 from tchap_bridge_folder import FolderBridge, FolderConfig
 
 from tchap_bridges.ids import MessageId
+from tchap_bridges.testing.bench import Bench
 from tchap_bridges.testing.contract import BridgeContract
 from tchap_bridges.testing.contract_bot import BotContract
 from tchap_bridges.testing.rig import Cannot, Peer, Shown
-from tchap_bridges.testing.room import FakeRoom
 
 
 class FolderPeer(Peer):
@@ -61,5 +60,7 @@ class TestFolder(BridgeContract):
 class TestDice(BotContract):
     bot = tchap_bot_dice.DiceBot
 
-    def test_rolls(self) -> None:
-        assert asyncio.run(FakeRoom().hears(self.bot(), "!dé 1")) == ["🎲 1"]
+    async def test_rolls(self) -> None:
+        async with Bench(self.bot) as bench:
+            room = await bench.room(self.bot)
+            assert await room.say("@jeanne:exemple.fr", "!dé 1") == "🎲 1"

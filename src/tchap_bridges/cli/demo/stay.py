@@ -51,6 +51,7 @@ class Stay:
             "",
             "Ici, tapez une ligne puis Entrée : Camille répond dans le fil du dernier courriel, et ce qui part à",
             "la liste s'affiche. Une commande (!aide, !pont etat…) se dit hors du fil. Ctrl-C arrête tout.",
+            "Un sondage : !bot activer sondages, puis !sondage On mange où ? Cantine / Crêperie",
         ):
             console.print(line, markup=False)
         stop = asyncio.Event()

@@ -1,0 +1,16 @@
+"""Bots at work: who is on where, what each is called for, and what comes of a call.
+
+1. ``switch.py``   ``!bot``: which bots are on in a room, and the words that call them; ``settings.py``: what is set
+2. ``hearing.py``  from an event in a room to the lanes of the bots that hear it
+3. ``runner.py``   one row of such a lane: the handler is called, what it did is written
+4. ``turn.py``     the room as a handler sees it: reads at once, writes when the call has ended well
+5. ``timers.py``   calls that were ordered for later
+
+A bot has a lane in each room and a pool of its own, so that one which hangs, raises or talks too much keeps nobody else
+waiting; and its row ends in the transaction that writes what it did, so that a crash changes nothing.
+"""
+
+TARGET = "bot:"
+"""What the target of a bot's lane begins with."""
+EVENT, COMMAND, TIMER = "event", "call", "timer"
+"""Actions of its rows."""

@@ -1,0 +1,39 @@
+"""What a room's admin has set of a bot: how it is kept, and how it is told."""
+
+from typing import Final
+
+from pydantic import SecretStr
+from pydantic_core import from_json, to_json
+
+from tchap_bridges.bot import Bot, RoomConfig
+from tchap_bridges.core.ports import Sealer
+from tchap_bridges.i18n import Translator, _
+from tchap_bridges.roomconfig.fields import fields_of
+from tchap_bridges.roomconfig.values import told
+
+CONFIG: Final = "room_bot.config"
+
+
+def shown(t: Translator, bot: Bot, config: RoomConfig) -> str:
+    """What is set now, as it can be typed again."""
+    fields = fields_of(bot.Config)
+    lines = [f"{one.name} — {t(one.label)} : {t(told(one, getattr(config, one.name)))}" for one in fields]
+    if not lines:
+        return t(_("Ce robot n'a rien à régler."))
+    example = _("Exemple : !bot regler {bot} {key}=…", bot=bot.name, key=fields[0].name)
+    return "\n".join((*lines, t(example)))
+
+
+def dump_config(config: RoomConfig) -> bytes:
+    """As it is sealed: secrets among it."""
+    values = {name: getattr(config, name) for name in type(config).model_fields}
+    shown = {name: one.get_secret_value() if isinstance(one, SecretStr) else one for name, one in values.items()}
+    return to_json(shown)
+
+
+def load_config(bot: Bot, sealer: Sealer, sealed: bytes | None) -> RoomConfig:
+    """What is set; for what a newer bot asks besides, its defaults."""
+    if sealed is None:
+        return bot.Config()
+    kept = from_json(sealer.open(sealed, place=CONFIG))
+    return bot.Config.model_validate({name: one for name, one in kept.items() if name in bot.Config.model_fields})

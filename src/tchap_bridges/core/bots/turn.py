@@ -1,0 +1,304 @@
+"""The room as one call of a handler sees it: reads at once, writes when the call has ended well.
+
+What the handler does is kept as a list of effects. They are made in the transaction that ends the call, in their order,
+so that a call which raises, or is cut short, has done nothing.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from zoneinfo import ZoneInfo
+
+from tchap_bridges.bot import Member, RoomConfig, Store
+from tchap_bridges.core import clock, codec
+from tchap_bridges.core.bots.timers import Timers
+from tchap_bridges.core.links import Link, Links
+from tchap_bridges.core.outbox import Outbox
+from tchap_bridges.core.ports import Database, Homeserver, Sealer, Tx
+from tchap_bridges.core.secrets import request_key
+from tchap_bridges.errors import Misconfigured
+from tchap_bridges.events import Author, Edit, Event, File, Form, Message, Option, PollEnded, PollStarted, Text
+from tchap_bridges.i18n import Language, _
+from tchap_bridges.ids import ChatId, FileRef, MessageId, PersonId, RoomId
+
+MOST_EFFECTS = 50
+"""So much may one call say and keep; a bot that wants more has gone astray."""
+LARGEST = 1_000_000
+"""Bytes of a file that a bot shows."""
+HANDLE = "said-"
+BLOB = "blob"
+
+Effect = Callable[[Tx], Awaitable[None]]
+_US = Author(person=PersonId(""), name="")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """What every turn is given of the core."""
+
+    db: Database
+    sealer: Sealer
+    homeserver: Homeserver
+    outbox: Outbox
+    links: Links
+    timers: Timers
+    zone: ZoneInfo
+    language: Language
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """What a handler is called for. ``key`` is the same when the call is made again after a crash."""
+
+    key: str
+    room: RoomId
+    bot: str
+    caller: Author
+    message: MessageId | None
+    config: RoomConfig
+    answered: MessageId | None = None
+    network: str = ""
+
+
+class Turn:
+    """`bot.Room` for one call."""
+
+    def __init__(self, house: House, cause: Cause) -> None:
+        self._house = house
+        self._cause = cause
+        self._effects: list[Effect] = []
+        self._kv = _Kept(house, f"bot:{cause.bot} {cause.room}", self._add)
+        self._now = clock.local(clock.moment(clock.now()), house.zone)
+
+    async def write(self, tx: Tx) -> None:
+        """Make durable what was done."""
+        for effect in self._effects:
+            await effect(tx)
+
+    @property
+    def id(self) -> RoomId:
+        return self._cause.room
+
+    @property
+    def config(self) -> RoomConfig:
+        return self._cause.config
+
+    @property
+    def caller(self) -> Author:
+        return self._cause.caller
+
+    @property
+    def network(self) -> str:
+        return self._cause.network
+
+    @property
+    def message(self) -> MessageId | None:
+        return self._cause.message
+
+    @property
+    def answered(self) -> MessageId | None:
+        return self._cause.answered
+
+    @property
+    def now(self) -> datetime:
+        return self._now
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return self._house.zone
+
+    @property
+    def language(self) -> Language:
+        return self._house.language
+
+    @property
+    def kv(self) -> Store:
+        return self._kv
+
+    async def say(self, text: str | Text, *, about: MessageId | None = None) -> MessageId:
+        return self._shown(partial(self._message_of, _words(text), ()), about)
+
+    def _message_of(self, text: Text, files: tuple[File, ...], id_: MessageId) -> Message:
+        return Message(id=id_, chat=ChatId(self.id), author=_US, at=self._now, text=text, files=files, form=Form.NOTICE)
+
+    async def file(self, name: str, mime: str, data: bytes, *, about: MessageId | None = None) -> MessageId:
+        if len(data) > LARGEST:
+            raise Misconfigured(_("ce robot veut montrer un fichier trop grand"))
+        key = request_key(self._cause.key, len(self._effects), "file", self.id)
+        sealed = self._house.sealer.seal(data, place=BLOB)
+
+        async def effect(tx: Tx) -> None:
+            await tx.run("kv_set", space=BLOB, key=key, value=sealed)
+
+        self._add(effect)
+        file = File(name=name, mime=mime, ref=FileRef(f"{BLOB} {key}"), size=len(data))
+        return self._shown(partial(self._message_of, Text(), (file,)), about)
+
+    async def edit(self, said: MessageId, text: str | Text) -> None:
+        words = _words(text)
+
+        async def effect(tx: Tx) -> None:
+            message = await tx.value("said_message", handle=said)
+            if message is None:
+                return
+            event = Edit(id=said, chat=ChatId(self.id), author=_US, at=self._now, target=said, text=words)
+            await self._follow(tx, message, "edit", event)
+
+        self._add(effect)
+
+    async def poll(self, question: str, options: Sequence[str], *, most: int = 1, disclosed: bool = True) -> MessageId:
+        asked = PollStarted(
+            id=MessageId(""),
+            chat=ChatId(self.id),
+            author=_US,
+            at=self._now,
+            question=question,
+            options=tuple(Option(id=str(n), text=text) for n, text in enumerate(options, 1)),
+            most=most,
+            disclosed=disclosed,
+        )
+        return self._shown(partial(_under, asked), None, everywhere=True)
+
+    async def end(self, poll: MessageId, text: str) -> None:
+        async def effect(tx: Tx) -> None:
+            message = await tx.value("said_message", handle=poll)
+            if message is None:
+                return
+            event = PollEnded(id=poll, chat=ChatId(self.id), author=_US, at=self._now, poll=poll, text=text)
+            await self._follow(tx, message, "end", event)
+
+        self._add(effect)
+
+    async def at(self, when: datetime, handler: str, words: str = "", *, key: str) -> None:
+        sealed = self._house.sealer.seal(words.encode(), place="timer.words")
+
+        async def effect(tx: Tx) -> None:
+            await tx.run(
+                "timer_set",
+                room=self.id,
+                bot=self._cause.bot,
+                key=key,
+                due_at=clock.milliseconds(when),
+                handler=handler,
+                words=sealed,
+            )
+            tx.after_commit(self._house.timers.nudge)
+
+        self._add(effect)
+
+    async def forget(self, key: str) -> None:
+        async def effect(tx: Tx) -> None:
+            await tx.run("timer_delete", room=self.id, bot=self._cause.bot, key=key)
+
+        self._add(effect)
+
+    async def members(self) -> Sequence[Member]:
+        facts = await self._house.homeserver.facts(self.id)
+        return [
+            Member(
+                person=PersonId(user),
+                name=name,
+                level=facts.levels.get(user, facts.users_default),
+                ghost=self._house.homeserver.is_ours(user),
+            )
+            for user, name in (await self._house.homeserver.members(self.id)).items()
+        ]
+
+    # How it is written
+
+    def _add(self, effect: Effect) -> None:
+        if len(self._effects) >= MOST_EFFECTS:
+            raise Misconfigured(_("ce robot en fait trop à la fois"))
+        self._effects.append(effect)
+
+    def _shown(
+        self, make: Callable[[MessageId], Event], about: MessageId | None, *, everywhere: bool = False
+    ) -> MessageId:
+        """Shown in the room, and in linked chats when it is for ``everywhere``; returns the id by which it is known."""
+        cause = f"{self._cause.key} {len(self._effects)}"
+        handle = MessageId(f"{HANDLE}{request_key(cause, 0, 'say', self.id)}")
+        body = self._house.sealer.seal(codec.dump(make(handle)), place="message.body")
+
+        async def effect(tx: Tx) -> None:
+            parent = await self._message(tx, about) if about is not None else None
+            root = await tx.value("message_root", id=parent) if parent is not None else None
+            message = await self._house.outbox.message(tx, self.id, "core", "message", body, parent=parent, root=root)
+            await tx.run("said_add", handle=handle, message=message)
+            targets = [self.id] + ([link.target for link in await self._open(tx)] if everywhere else [])
+            for target in targets:
+                await self._house.outbox.show(tx, self.id, target, message, cause=cause)
+
+        self._add(effect)
+        return handle
+
+    async def _open(self, tx: Tx) -> Sequence[Link]:
+        links = await self._house.links.of_room(tx, self.id)
+        return [link for link in links if link.state == "active" and link.carries_out]
+
+    async def _message(self, tx: Tx, about: MessageId) -> int | None:
+        """Our row of a message, by the id under which a bot knows it."""
+        if about.startswith(HANDLE):
+            found: int | None = await tx.value("said_message", handle=about)
+            return found
+        copy = await tx.one("copy_find", target=self.id, remote=about)
+        return copy["message"] if copy is not None else None
+
+    async def _follow(self, tx: Tx, message: int, action: str, event: Event) -> None:
+        """In every lane that took the message somewhere."""
+        cause = f"{self._cause.key} {action} {message}"
+        body = self._house.outbox.seal(event)
+        later = await self._house.outbox.message(tx, self.id, "core", action, body, parent=message)
+        for copy in await tx.all("copies_elsewhere", message=message, target=""):
+            await self._house.outbox.add(tx, self.id, copy["target"], later, action, cause=cause)
+
+
+class _Kept:
+    """`bot.Store` over the sealed dictionary; what this call has set is read back."""
+
+    def __init__(self, house: House, space: str, add: Callable[[Effect], None]) -> None:
+        self._house = house
+        self._space = space
+        self._add = add
+        self._set: dict[str, str | None] = {}
+
+    async def get(self, key: str) -> str | None:
+        if key in self._set:
+            return self._set[key]
+        async with self._house.db.snapshot() as tx:
+            sealed = await tx.value("kv_get", space=self._space, key=key)
+        return self._opened(sealed) if sealed is not None else None
+
+    async def set(self, key: str, value: str) -> None:
+        sealed = self._house.sealer.seal(value.encode(), place="kv.value")
+
+        async def effect(tx: Tx) -> None:
+            await tx.run("kv_set", space=self._space, key=key, value=sealed)
+
+        self._add(effect)
+        self._set[key] = value
+
+    async def delete(self, key: str) -> None:
+        async def effect(tx: Tx) -> None:
+            await tx.run("kv_delete", space=self._space, key=key)
+
+        self._add(effect)
+        self._set[key] = None
+
+    async def all(self, prefix: str = "") -> Mapping[str, str]:
+        async with self._house.db.snapshot() as tx:
+            rows = await tx.all("kv_all", space=self._space)
+        found: dict[str, str | None] = {row["key"]: self._opened(row["value"]) for row in rows}
+        found.update(self._set)
+        return {key: value for key, value in sorted(found.items()) if value is not None and key.startswith(prefix)}
+
+    def _opened(self, sealed: bytes) -> str:
+        return self._house.sealer.open(sealed, place="kv.value").decode()
+
+
+def _words(text: str | Text) -> Text:
+    return text if isinstance(text, Text) else Text(plain=text)
+
+
+def _under(asked: PollStarted, id_: MessageId) -> Event:
+    return replace(asked, id=id_)

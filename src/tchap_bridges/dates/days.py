@@ -1,0 +1,315 @@
+"""The day of a moment: "demain", "mardi en huit", "le 14/07", "1er mars", "fin de semaine", "dans 3 jours ouvrés"."""
+
+import calendar
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Final
+
+from tchap_bridges.dates.holidays import DAY, SATURDAY, SUNDAY, working_day
+from tchap_bridges.dates.hours import PART, PARTS, PartOfDay
+from tchap_bridges.dates.words import END, MONTH, NUMBER, WEEKDAY, WEEKDAYS, month, number
+from tchap_bridges.i18n import Phrase, _
+
+LONGEST: Final = 100
+"""Years ahead; whoever asks for more has slipped."""
+_CLOSE: Final = 18 * 60
+"""When weeks, months and years end, where no hour is said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """The days that words may mean, soonest first.
+
+    ``weekday``: a weekday alone, that any other word for a day may make certain. ``week``: seven days of which one must
+    be named. ``closing``: minutes since midnight when no hour is said. ``first``: the first to come of them is meant.
+    """
+
+    dates: tuple[date, ...]
+    weekday: int | None = None
+    week: bool = False
+    part: PartOfDay | None = None
+    closing: int | None = None
+    first: bool = False
+
+    def both(self, other: "Days") -> "Days | None":
+        """The days that both mean; None: they contradict each other."""
+        if self.weekday is not None:
+            return other.both(self) if other.weekday is None else None
+        if other.weekday is not None:
+            dates = tuple(day for day in self.dates if day.weekday() == other.weekday)
+        else:
+            dates = tuple(day for day in self.dates if day in other.dates)
+        part, closing = self.part or other.part, self.closing if self.closing is not None else other.closing
+        return replace(self, dates=dates, week=False, part=part, closing=closing) if dates else None
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """Where in time *words* are said; the words as they were written."""
+
+    date: date
+    words: str = ""
+    alsace_moselle: bool = False
+
+    def quote(self, found: re.Match[str]) -> str:
+        return self.words[found.start() : found.end()].strip()
+
+
+Reader = Callable[[re.Match[str], Today], Days | Phrase]
+
+
+def said(found: re.Match[str], name: str) -> str:
+    """A part of the words; "" when it is not there."""
+    return found.groupdict().get(name) or ""
+
+
+def _past(found: re.Match[str], today: Today) -> Phrase:
+    return _("« {words} » est passé.", words=today.quote(found))
+
+
+def _vague(found: re.Match[str], today: Today) -> Phrase:
+    return no_day(today.quote(found))
+
+
+def no_day(words: str) -> Phrase:
+    return _("« {words} » ne dit pas quel jour.", words=words)
+
+
+def no_such_day(words: str) -> Phrase:
+    return _("« {words} » n'existe pas.", words=words.strip())
+
+
+def _near(found: re.Match[str], today: Today) -> Days:
+    word = found["near"]
+    ahead = 2 if word.startswith(("apres", "the day", "day")) else int(word in {"demain", "tomorrow"})
+    weeks = {"huit": 7, "quinze": 14}.get(said(found, "later"), 0)
+    return Days((today.date + (ahead + weeks) * DAY,))
+
+
+def _this(found: re.Match[str], today: Today) -> Days:
+    part = PARTS[said(found, "part")] if said(found, "part") else PartOfDay.EVENING  # "tonight"
+    if part is PartOfDay.NIGHT:
+        return Days((today.date, today.date + DAY), part=part, first=True)
+    return Days((today.date,), part=part)
+
+
+def _weekday(found: re.Match[str], today: Today) -> Days | Phrase:
+    wanted, before, after = WEEKDAYS[found["day"]], said(found, "before"), said(found, "after")
+    ahead = (wanted - today.date.weekday()) % 7
+    coming = today.date + ahead * DAY
+    week = coming + 7 * DAY
+    if after in {"dernier", "passe"} or before == "last":
+        return _past(found, today)
+    if after in {"semaine prochaine", "next week"}:
+        return Days((_monday(today.date) + (7 + wanted) * DAY,))
+    if later := re.search("huit|quinze", after):
+        weeks = (1 if later[0] == "huit" else 2) * 7 * DAY
+        # "mardi en huit", on a Tuesday: a week from today, or from the Tuesday to come.
+        return Days((coming + weeks, week + weeks) if ahead == 0 else (coming + weeks,))
+    if after or before == "next":
+        if ahead == 0:
+            return Days((week,))
+        # "vendredi prochain" of a week that still has its Friday: this one for some, the next one for others.
+        this_week = coming <= _monday(today.date) + 6 * DAY
+        return Days((coming, week) if this_week or ahead == 1 else (coming,))
+    if before:
+        return Days((coming,))
+    return Days((coming, week) if ahead == 0 else (coming,), weekday=wanted)
+
+
+def _week(found: re.Match[str], today: Today) -> Days:
+    monday = _monday(today.date) + (0 if said(found, "this") else 7) * DAY
+    return Days(tuple(monday + n * DAY for n in range(7)), week=True)
+
+
+def _monday(day: date) -> date:
+    return day - day.weekday() * DAY
+
+
+def _end_of_week(found: re.Match[str], today: Today) -> Days:
+    monday = _monday(today.date) + (7 if said(found, "next") else 0) * DAY
+    ends = tuple(monday + n * DAY for n in (4, SUNDAY))  # France ends it on Friday, Québec means Sunday
+    return Days(tuple(day for day in ends if day >= today.date), closing=_CLOSE)
+
+
+def _weekend(found: re.Match[str], today: Today) -> Days:
+    saturday = _monday(today.date) + SATURDAY * DAY
+    this, after = (saturday, saturday + DAY), (saturday + 7 * DAY, saturday + 8 * DAY)
+    days = (*this, *after) if re.search("next|prochain", found[0]) else this
+    return Days(tuple(day for day in days if day >= today.date))
+
+
+def _end_of_month(found: re.Match[str], today: Today) -> Days | Phrase:
+    year, this = today.date.year, today.date.month
+    if name := said(found, "month"):
+        wanted = month(name)
+        year += wanted < this
+    elif said(found, "year"):
+        wanted = 12
+    else:
+        wanted = this + bool(said(found, "next"))
+        year, wanted = (year + 1, 1) if wanted > 12 else (year, wanted)
+    return Days((date(year, wanted, calendar.monthrange(year, wanted)[1]),), closing=_CLOSE)
+
+
+def _of_month(found: re.Match[str], today: Today) -> Days | Phrase:
+    """ "le 5": of this month or the next that has one; today, or the next, when today is the 5th."""
+    day, where = number(found["day"]), said(found, "of")
+    if not 1 <= day <= 31:
+        return no_such_day(today.quote(found))
+    first = today.date.replace(day=1)
+    months = [first]
+    while len(months) < 4:
+        months.append((months[-1] + 31 * DAY).replace(day=1))
+    if "ce" in where.split() or "this" in where.split():
+        months = months[:1]
+    elif where:
+        months = months[1:2]
+    days = [one.replace(day=day) for one in months if day <= calendar.monthrange(one.year, one.month)[1]]
+    if not days:
+        return no_such_day(today.quote(found))
+    coming = [one for one in days if one >= today.date] or days
+    return Days(tuple(coming[:2] if coming[0] == today.date and not where else coming[:1]))
+
+
+def _dated(found: re.Match[str], today: Today) -> Days | Phrase:
+    day, wanted = number(found["day"]), found["month"]
+    in_words = not wanted[0].isdecimal()
+    return _date(found, day, month(wanted) if in_words else int(wanted), said(found, "year"), today)
+
+
+def _date(found: re.Match[str], day: int, wanted: int, year_said: str, today: Today) -> Days | Phrase:
+    year = today.date.year
+    if year_said:
+        year = int(year_said) + (2000 if len(year_said) == 2 else 0)
+    elif 1 <= wanted <= 12 and (wanted, day) < (today.date.month, today.date.day):
+        year += 1
+    if year > today.date.year + LONGEST:
+        return too_far(today.quote(found))
+    try:
+        there = date(year, wanted, day)
+    except ValueError:
+        if (wanted, day) == (2, 29) and not year_said:
+            return _("Il n'y a pas de 29 février en {year}.", year=str(year))
+        return no_such_day(today.quote(found))
+    return _past(found, today) if there < today.date else Days((there,))
+
+
+def too_far(words: str) -> Phrase:
+    return _("« {words} » est trop loin.", words=words.strip())
+
+
+_WEEKS: Final = {8: (7, 8), 15: (14, 15)}
+
+
+def _ahead(found: re.Match[str], today: Today) -> Days | Phrase:
+    """ "dans 3 jours": of people's "huit jours" and "quinze jours" one must ask whether they mean weeks."""
+    count, unit = number(found["count"]), found["unit"]
+    closing = DAY_END if said(found, "lead") in {"d'ici", "sous"} else None
+    if count > LONGEST * 366:
+        return too_far(today.quote(found))
+    if said(found, "working"):
+        if count > 1000:
+            return too_far(today.quote(found))
+        saturday = said(found, "working").startswith("ouvrable")
+        end = working_day(today.date, count, saturday=saturday, alsace_moselle=today.alsace_moselle)
+        return Days((end,), closing=closing)
+    if unit.startswith(("j", "d")):
+        weeks = _WEEKS.get(count) if unit.startswith("j") else None
+        return Days(tuple(today.date + n * DAY for n in weeks or (count,)), closing=closing)
+    if unit.startswith(("s", "w")):
+        return Days((today.date + timedelta(weeks=count),), closing=closing)
+    return Days(_months_ahead(today.date, count * (12 if unit.startswith(("a", "y")) else 1)), closing=closing)
+
+
+DAY_END: Final = 24 * 60 - 1
+
+
+def _months_ahead(day: date, count: int) -> tuple[date, ...]:
+    """The same day so many months later; of a month too short, its last day or the first of the next."""
+    years, before = divmod(day.month - 1 + count, 12)
+    first = date(day.year + years, before + 1, 1)
+    longest = calendar.monthrange(first.year, first.month)[1]
+    if day.day <= longest:
+        return (first.replace(day=day.day),)
+    return first.replace(day=longest), first + longest * DAY
+
+
+def _week_hence(found: re.Match[str], today: Today) -> Days:
+    return Days(tuple(today.date + n * DAY for n in _WEEKS[8 if found["count"] == "huitaine" else 15]), closing=DAY_END)
+
+
+_DAY: Final = r"(?P<day>[0-9]{1,2}|premier)"
+_NTH: Final = r"(?:er|st|nd|rd|th)?"
+_NEXT: Final = r"prochaine?|suivante?|qui\svient"
+_NOT_MORE: Final = r"(?!\s?(?:h|heures?|[ap]\.?m\.?|min|mn)(?![a-z])|[:/.,-]?[0-9]|\s?%|\s?€)"
+
+RULES: Final[tuple[tuple[re.Pattern[str], Reader], ...]] = (
+    *(
+        (re.compile(pattern + END), reader)
+        for pattern, reader in (
+            (
+                (
+                    r"(?:d')?(?P<near>aujourd'?\s?hui|today|demain|tomorrow|apres[- ]demain"
+                    r"|(?:the\s)?day\safter\stomorrow|ce\sjour|ce(?=\smidi))(?:\sen\s(?P<later>huit|quinze))?"
+                ),
+                _near,
+            ),
+            (r"(?:avant-)?hier|yesterday", _past),
+            (rf"(?:(?:ce|cet|cette|this)\s{PART}|tonight)", _this),
+            (
+                (
+                    rf"(?:(?P<before>ce|this|next|last)\s)?(?P<day>{WEEKDAY})"
+                    rf"(?:\s(?P<after>{_NEXT}|dernier|passe|en\s(?:huit|quinze)|semaine\sprochaine|next\sweek))?"
+                ),
+                _weekday,
+            ),
+            (r"(?:la\s)?semaine\s(?:prochaine|suivante|qui\svient)|next\sweek", _week),
+            (r"(?P<this>cette\ssemaine|this\sweek)", _week),
+            (
+                (
+                    r"(?:(?:en|a\sla|la|the)\s)?(?:fin\sde\s(?:la\s)?semaine|end\sof\s(?:the\s)?week)"
+                    rf"(?P<next>\s(?:{_NEXT}))?"
+                ),
+                _end_of_week,
+            ),
+            (r"(?:ce|le|this|the|next)\sweek-?\s?end(?:\sprochain)?", _weekend),
+            (
+                (
+                    r"(?:(?:en|a\sla|la|the)\s)?(?:fin|end)\s(?:(?:d'|de\sl'|of\s(?:the\s)?)(?P<year>annee|year)"
+                    r"|(?:de\s|du\s|of\s(?:the\s)?)(?:mois|month)(?P<next>\sprochain)?"
+                    rf"|(?:de\s|d'|of\s)?(?P<month>{MONTH}))"
+                ),
+                _end_of_month,
+            ),
+            (
+                (
+                    rf"(?:le\s|the\s){_DAY}{_NTH}{_NOT_MORE}"
+                    r"(?P<of>\s(?:du\smois\sprochain|de\sce\smois|of\snext\smonth|of\sthis\smonth))?"
+                ),
+                _of_month,
+            ),
+            (rf"{_DAY}{_NTH}\s?(?:of\s)?(?P<month>{MONTH})(?:,?\s(?P<year>[0-9]{{4}}))?", _dated),
+            (rf"(?P<month>{MONTH})\s(?P<day>[0-9]{{1,2}}){_NTH}{_NOT_MORE}(?:,?\s(?P<year>[0-9]{{4}}))?", _dated),
+            (r"(?P<day>[0-9]{1,2})/(?P<month>[0-9]{1,2})(?:/(?P<year>[0-9]{4}|[0-9]{2}))?(?!/)", _dated),
+            (r"(?P<day>[0-9]{1,2})(?P<mark>[.-])(?P<month>[0-9]{1,2})(?P=mark)(?P<year>[0-9]{4})", _dated),
+            (
+                (
+                    rf"(?P<lead>dans|d'ici|sous|in|within)\s(?P<count>{NUMBER})\s?"
+                    r"(?P<unit>j(?:ours?)?|semaines?|mois|an(?:nee)?s?|days?|weeks?|months?|years?)"
+                    r"(?:\s(?P<working>ouvres?|ouvrables?))?"
+                ),
+                _ahead,
+            ),
+            (rf"(?P<lead>in|within)\s(?P<count>{NUMBER})\s(?P<working>working|business)\s(?P<unit>days?)", _ahead),
+            (r"sous\s(?P<count>huitaine|quinzaine)", _week_hence),
+            (r"(?:le\smois\sprochain|l'(?:annee|an)\sprochaine?|next\s(?:month|year))", _vague),
+        )
+    ),
+    (re.compile(r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})(?=$|[^a-z0-9-]|t[0-9])"), _dated),
+)
+BARE_DAY: Final = re.compile(rf"{_DAY}{_NTH}{_NOT_MORE}{END}")
+"""A day of the month without an article, which only a weekday before it tells: "vendredi 27"."""
+bare_day: Final[Reader] = _of_month

@@ -1,0 +1,38 @@
+-- Bots: where they are on, what they have said, keep, and ordered for later.
+
+-- name: bots_everywhere [slow]
+SELECT room, bot FROM room_bot
+
+-- name: room_bot_config
+SELECT config FROM room_bot WHERE room = :room AND bot = :bot
+
+-- name: room_bot_configure
+UPDATE room_bot SET config = :config WHERE room = :room AND bot = :bot
+
+-- name: said_add
+INSERT INTO said (handle, message) VALUES (:handle, :message) ON CONFLICT DO NOTHING
+
+-- name: said_message
+SELECT message FROM said WHERE handle = :handle
+
+-- name: said_handle
+SELECT handle FROM said WHERE message = :message
+
+-- name: kv_all
+SELECT key, value FROM kv WHERE space = :space ORDER BY key
+
+-- name: kv_delete
+DELETE FROM kv WHERE space = :space AND key = :key
+
+-- name: timer_set
+INSERT INTO timer (room, bot, key, due_at, handler, words) VALUES (:room, :bot, :key, :due_at, :handler, :words)
+ON CONFLICT (room, bot, key) DO UPDATE SET due_at = excluded.due_at, handler = excluded.handler, words = excluded.words
+
+-- name: timer_delete
+DELETE FROM timer WHERE room = :room AND bot = :bot AND key = :key
+
+-- name: timers_due
+SELECT room, bot, key, due_at, handler, words FROM timer WHERE due_at <= :now ORDER BY due_at LIMIT 100
+
+-- name: timer_next
+SELECT min(due_at) AS due_at FROM timer

@@ -1,0 +1,362 @@
+"""A bench for bots: the real core on a store in a folder, and between it and your test a homeserver that is an object.
+
+::
+
+    async def test_it(bench):                                  # the fixture of this name, or `async with Bench(...)`
+        room = await bench.room(Astreinte, equipe="ops")
+        assert "personne" in await room.say("@a:x", "!astreinte")
+        await bench.clock.to("09:00")
+        assert "ops" in room.said[-1]
+
+The clock stands still until it is moved, and everything that a call has caused is over when it returns.
+"""
+
+import asyncio
+import itertools
+import json
+import tempfile
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from zoneinfo import ZoneInfo
+
+from tchap_bridges.bot import Bot, Power
+from tchap_bridges.bridge import AsksPolls, Connection, Deletes, Edits, Item, Limits, OpensFiles, Reacts
+from tchap_bridges.core import clock, policy
+from tchap_bridges.core.kernel import Edge, Kernel, Options
+from tchap_bridges.core.ports import Ghost, RoomFact, RoomFacts
+from tchap_bridges.errors import Undeliverable
+from tchap_bridges.events import Event, Option
+from tchap_bridges.i18n import Translator
+from tchap_bridges.ids import FileRef, MessageId, PersonId, RoomId, UserId
+from tchap_bridges.matrix import polls, read
+from tchap_bridges.matrix.names import Namespace
+from tchap_bridges.outgoing import (
+    Outgoing,
+    OutgoingDeletion,
+    OutgoingEdit,
+    OutgoingPoll,
+    OutgoingPollEnd,
+    OutgoingReaction,
+)
+from tchap_bridges.store.database import Database
+from tchap_bridges.store.sealing import Sealer
+
+_PARIS = ZoneInfo("Europe/Paris")
+START = datetime(2026, 11, 23, 9, 30, tzinfo=_PARIS)
+"""When a bench begins: a Monday morning."""
+ADMIN = UserId("@admin:exemple.fr")
+_BOT = UserId("@pont:exemple.fr")
+_KEY = bytes(range(32))
+_SETTLES = 10.0  # seconds after which whatever still goes on is taken for a hang
+_numbers = itertools.count(1)
+
+
+@dataclass(slots=True)
+class Said:
+    """One thing that the bot has said, as it reads now. ``options``: of a poll. ``ended``: what its end told."""
+
+    id: MessageId
+    text: str
+    answers: MessageId | None = None
+    edited: bool = False
+    options: tuple[Option, ...] = ()
+    ended: str | None = None
+    files: tuple[str, ...] = ()
+
+
+class Clock:
+    """The time of a bench; it stands still."""
+
+    def __init__(self, bench: "Bench", at: datetime) -> None:
+        self._bench = bench
+        self.at = at
+
+    def milliseconds(self) -> int:
+        return int(self.at.timestamp() * 1000)
+
+    async def to(self, when: str | datetime) -> None:
+        """``"09:00"``: the next time that it is so; or a moment."""
+        if isinstance(when, str):
+            at = datetime.combine(self.at.date(), time.fromisoformat(when), self.at.tzinfo)
+            when = at if at > self.at else at + timedelta(days=1)
+        self.at = when
+        await self._bench.settle()
+
+    async def forward(self, **spans: float) -> None:
+        """As of `timedelta`: ``forward(hours=3)``."""
+        await self.to(self.at + timedelta(**spans))
+
+
+class BenchRoom:
+    """A room with people in it, who act here."""
+
+    def __init__(self, bench: "Bench", id_: RoomId) -> None:
+        self._bench = bench
+        self.id = id_
+        self.timeline: list[Said] = []
+        self.levels: dict[UserId, int] = {ADMIN: Power.ADMIN}
+        self.names: dict[UserId, str] = {ADMIN: "Admin"}
+
+    @property
+    def said(self) -> list[str]:
+        """All that the bot has said here, as it reads now."""
+        return [one.text for one in self.timeline]
+
+    @property
+    def polls(self) -> list[Said]:
+        return [one for one in self.timeline if one.options]
+
+    def as_power(self, user: str, level: int) -> None:
+        """From now on this is the user's level in the room."""
+        self.levels[self._known(user)] = level
+
+    def called(self, user: str, name: str) -> None:
+        """What the user is called in the room; else it is their localpart."""
+        self._known(user)
+        self.names[UserId(user)] = name
+
+    async def say(self, user: str, words: str, *, answers: str | None = None) -> str:
+        """Somebody writes; returns what the bot says then."""
+        content: dict[str, Any] = {"msgtype": "m.text", "body": words}
+        if answers is not None:
+            content["m.relates_to"] = {"m.in_reply_to": {"event_id": answers}}
+        before = len(self.timeline)
+        await self.happens(user, "m.room.message", content)
+        return "\n".join(one.text for one in self.timeline[before:])
+
+    async def vote(self, user: str, poll: Said, *answers: str) -> MessageId:
+        return await self.happens(user, polls.RESPONSE, polls.response(poll.id, answers))
+
+    async def end(self, user: str, poll: Said) -> MessageId:
+        """As a client does it, without a word to the bot."""
+        return await self.happens(user, polls.END, polls.end(poll.id, ""))
+
+    async def react(self, user: str, said: Said, symbol: str) -> MessageId:
+        relation = {"rel_type": "m.annotation", "event_id": said.id, "key": symbol}
+        return await self.happens(user, "m.reaction", {"m.relates_to": relation})
+
+    async def redact(self, user: str, event: MessageId) -> MessageId:
+        return await self.happens(user, "m.room.redaction", {"redacts": event}, redacts=event)
+
+    async def happens(self, user: str, kind: str, content: Mapping[str, Any], **more: Any) -> MessageId:
+        """Any event of the room, by its type and content; returns its id."""
+        id_ = MessageId(f"${next(_numbers)}")
+        event = {
+            "event_id": id_,
+            "type": kind,
+            "room_id": self.id,
+            "sender": self._known(user),
+            "origin_server_ts": self._bench.clock.milliseconds(),
+            "content": dict(content),
+            **more,
+        }
+        await self._bench.kernel.inbox.take([(id_, json.dumps(event).encode())])
+        await self._bench.settle()
+        return id_
+
+    def _known(self, user: str) -> UserId:
+        id_ = UserId(user)
+        self.levels.setdefault(id_, Power.MEMBER)
+        self.names.setdefault(id_, user[1:].partition(":")[0])
+        return id_
+
+
+class Bench:
+    """``bots`` are installed; `room` switches them on. ``at``: when it is."""
+
+    def __init__(self, *bots: type[Bot], folder: Path | None = None, at: datetime = START) -> None:
+        self._bots = {bot.name: bot() for bot in bots}
+        self._folder = folder
+        self._stack = AsyncExitStack()
+        self.clock = Clock(self, at)
+        self.rooms: dict[RoomId, BenchRoom] = {}
+        self.kernel: Kernel
+        self._db: Database
+
+    async def __aenter__(self) -> Self:
+        folder = self._folder or Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
+        real = clock.now
+        clock.now = self.clock.milliseconds
+        self._stack.callback(setattr, clock, "now", real)
+        self._db = await Database.open(f"sqlite:///{folder}/bench.db")
+        self._stack.push_async_callback(self._db.close)
+        self.kernel = Kernel(
+            db=self._db,
+            sealer=Sealer([_KEY]),
+            key=_KEY,
+            homeserver=self._homeserver,
+            bridges={},
+            bots=self._bots,
+            options=Options(
+                rules=policy.Rules(destinations=frozenset(), restricted_rooms=True),
+                users=["@*:*"],
+                home="Matrix",
+                words=Translator("fr"),
+                zone=_PARIS,
+            ),
+            meter=_Uncounted(),
+        )
+        await self._stack.enter_async_context(self.kernel.running())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    async def room(self, *bots: type[Bot], **config: Any) -> BenchRoom:
+        """A room in which these bots are on; ``config`` is what its admin has set, for the only one of them."""
+        room = BenchRoom(self, RoomId(f"!{next(_numbers)}:exemple.fr"))
+        self.rooms[room.id] = room
+        for bot in bots:
+            await room.say(ADMIN, f"!bot activer {bot.name}")
+            if config:
+                await self.kernel.switch.configure(room.id, bot.name, bot.Config(**config))
+        room.timeline.clear()
+        return room
+
+    def rejoin(self, room: BenchRoom) -> BenchRoom:
+        """The same room for the bench that has come after another on its folder."""
+        self.rooms[room.id] = BenchRoom(self, room.id)
+        self.rooms[room.id].levels, self.rooms[room.id].names = room.levels, room.names
+        return self.rooms[room.id]
+
+    async def settle(self) -> None:
+        """Until nothing that has happened goes on any more."""
+        self.kernel.timers.nudge()
+        quiet = 0
+        async with asyncio.timeout(_SETTLES):
+            while quiet < 5:
+                await asyncio.sleep(0.002)
+                busy = self.kernel.inbox.waiting or self.kernel.lanes.active or await self._due()
+                quiet = 0 if busy else quiet + 1
+
+    async def _due(self) -> bool:
+        async with self._db.snapshot() as tx:
+            due: int | None = await tx.value("timer_next")
+        return due is not None and due <= clock.now()
+
+    def _homeserver(self, edge: Edge) -> "_Homeserver":
+        edge.alive()
+        return _Homeserver(self)
+
+
+class _Rooms(Connection, Edits, Deletes, Reacts, AsksPolls, OpensFiles):
+    """What is said in the rooms of a bench."""
+
+    limits = Limits(repeatable=True)
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+        self._known: dict[str, MessageId] = {}
+
+    def _said(self, key: str, room: str, **what: Any) -> MessageId:
+        if key not in self._known:
+            self._known[key] = MessageId(f"$ours{next(_numbers)}")
+            self._bench.rooms[RoomId(room)].timeline.append(Said(id=self._known[key], **what))
+        return self._known[key]
+
+    def _found(self, room: str, id_: MessageId) -> Said:
+        return next(one for one in self._bench.rooms[RoomId(room)].timeline if one.id == id_)
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+    async def send(self, message: Outgoing) -> Sequence[MessageId]:
+        names = tuple(file.name for file in message.files)
+        said = self._said(message.key, message.chat, text=message.text.plain, answers=message.reply_to, files=names)
+        return [said]
+
+    async def edit(self, edit: OutgoingEdit) -> None:
+        said = self._found(edit.chat, edit.target)
+        said.text, said.edited = edit.text.plain, True
+
+    async def delete(self, deletion: OutgoingDeletion) -> None:
+        timeline = self._bench.rooms[RoomId(deletion.chat)].timeline
+        timeline[:] = [one for one in timeline if one.id not in {deletion.target, *deletion.parts}]
+
+    async def react(self, reaction: OutgoingReaction) -> MessageId | None:
+        return None if reaction.removed else MessageId(f"$ours{next(_numbers)}")
+
+    async def ask(self, poll: OutgoingPoll) -> MessageId:
+        return self._said(poll.key, poll.chat, text=poll.question, options=poll.options)
+
+    async def end_poll(self, end: OutgoingPollEnd) -> None:
+        self._found(end.chat, end.poll).ended = end.text
+
+    @asynccontextmanager
+    async def open_file(self, ref: FileRef) -> AsyncIterator[AsyncIterator[bytes]]:
+        raise Undeliverable(f"nothing has put {ref} on this bench")
+        yield
+
+
+class _Homeserver:
+    """`core.ports.Homeserver` over the rooms of a bench."""
+
+    bot = _BOT
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+        self.rooms = _Rooms(bench)
+        self._ours = Namespace(server="exemple.fr", prefix="pont_", bot=_BOT, secret=_KEY)
+
+    def read(self, item: Item) -> Sequence[Event | RoomFact]:
+        return read.read(item, self._ours)
+
+    def room_of(self, item: Item) -> RoomId | None:
+        return read.room_of(item)
+
+    def is_ours(self, user: UserId) -> bool:
+        return user in self._ours
+
+    def ghost_of(self, network: str, person: PersonId) -> UserId:
+        return self._ours.ghost_id(network, person)
+
+    async def depart(self, room: RoomId, user: UserId) -> None: ...
+
+    async def ghost(self, user: UserId) -> Ghost | None:
+        del user
+        return None
+
+    async def facts(self, room: RoomId) -> RoomFacts:
+        return RoomFacts(
+            room=room,
+            name="Salon d'essai",
+            encrypted=False,
+            tchap=True,
+            rule="unrestricted",
+            public=False,
+            users_default=0,
+            levels=self._bench.rooms[room].levels,
+            invite_level=50,
+            version="11",
+        )
+
+    async def display_name(self, room: RoomId, user: UserId) -> str:
+        return self._bench.rooms[room].names.get(user, user)
+
+    async def members(self, room: RoomId) -> Mapping[UserId, str]:
+        return self._bench.rooms[room].names
+
+    async def avatar(self, room: RoomId, user: UserId) -> str:
+        del room, user
+        return ""
+
+    def thumbnail(self, picture: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        return self.rooms.open_file(FileRef(picture))
+
+    async def join(self, room: RoomId) -> None: ...
+    async def leave(self, room: RoomId, reason: str) -> None: ...
+    async def call_off(self, room: RoomId) -> None: ...
+    async def wear(self, room: RoomId, name: str | None) -> None: ...
+    async def mark_read(self, room: RoomId, event: MessageId) -> None: ...
+    def forget_voice(self, room: RoomId) -> None: ...
+
+
+class _Uncounted:
+    def count(self, what: str, where: str, n: int = 1) -> None: ...

@@ -1,0 +1,73 @@
+"""Reminders on the bench: said back, on time, once each, over restarts."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tchap_bot_reminders import RemindersBot
+from tchap_bridges.testing.bench import ADMIN, START, Bench
+
+ANA, BOB = "@ana:exemple.fr", "@bob:exemple.fr"
+
+
+@pytest_asyncio.fixture
+async def bench() -> AsyncIterator[Bench]:
+    async with Bench(RemindersBot) as found:
+        yield found
+
+
+async def test_the_moment_is_said_back_and_kept(bench: Bench) -> None:
+    room = await bench.room(RemindersBot)
+    said = await room.say(ANA, "!rappel demain 9h30 appeler Ana")
+    assert "mardi 24 novembre 2026" in said
+    assert "appeler Ana" in said
+    await bench.clock.to("09:29")
+    assert len(room.said) == 1
+    await bench.clock.forward(minutes=1)
+    assert room.said[1:] == ["⏰ ana : appeler Ana"]
+    await bench.clock.forward(days=7)
+    assert len(room.said) == 2, "once"
+
+
+async def test_what_may_mean_two_things_is_asked(bench: Bench) -> None:
+    room = await bench.room(RemindersBot)
+    said = await room.say(ANA, "!rappel lundi 8h réunion")
+    assert "plusieurs façons" in said or "30 novembre" in said
+    assert "je ne vois pas quand" in await room.say(ANA, "!rappel appeler Ana")
+    assert "que faut-il rappeler" in await room.say(ANA, "!rappel demain 9h30")
+
+
+async def test_again_and_again(bench: Bench) -> None:
+    room = await bench.room(RemindersBot)
+    said = await room.say(ANA, "!rappel tous les lundis à 9h réunion d'équipe")
+    assert "lundi 30 novembre 2026" in said
+    room.timeline.clear()
+    for _week in range(3):
+        await bench.clock.forward(days=7)
+    days = ("30/11", "07/12", "14/12")  # the clock leaps from 9:30 to 9:30
+    assert room.said == [f"⏰ ana : réunion d'équipe (c'était pour {day} 09:00)" for day in days]
+
+
+@pytest.mark.parametrize("away", [timedelta(days=7), timedelta(hours=1)])
+async def test_what_was_due_while_we_were_away_comes_once_and_says_so(tmp_path: Path, away: timedelta) -> None:
+    async with Bench(RemindersBot, folder=tmp_path) as bench:
+        room = await bench.room(RemindersBot)
+        await room.say(ANA, "!rappel à 10h le train")
+    async with Bench(RemindersBot, folder=tmp_path, at=START + timedelta(minutes=30) + away) as later:
+        again = later.rejoin(room)
+        await later.settle()
+        assert again.said == ["⏰ ana : le train (c'était pour 23/11 10:00)"]
+
+
+async def test_who_may_cancel(bench: Bench) -> None:
+    room = await bench.room(RemindersBot)
+    await room.say(ANA, "!rappel demain 9h30 appeler Ana")
+    assert "1. 24/11/2026 09:30 — appeler Ana (ana)" in await room.say(BOB, "!rappel liste")
+    assert "peut l'annuler" in await room.say(BOB, "!rappel annuler 1")
+    assert "annulé" in await room.say(ADMIN, "!rappel annuler 1")
+    room.timeline.clear()
+    await bench.clock.forward(days=3)
+    assert room.said == []
