@@ -1,0 +1,213 @@
+"""What GitHub and Forgejo say alike: commits, merges, tickets, versions. GitLab's are told in the same words."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from tchap_bot_alerts.notice import Notice
+from tchap_bot_alerts.values import Json, at, block, cut, items, line, link
+from tchap_bot_alerts.words import bold, from_markdown, linked, quoted, row, stacked, words
+from tchap_bridges.events import Text
+from tchap_bridges.i18n import Phrase, Translator, _, ngettext
+
+_TAG_GONE: Final = _("[{repo}] {who} supprime l'étiquette {branch}")
+_BRANCH_GONE: Final = _("[{repo}] {who} supprime la branche {branch}")
+SHOWN_COMMITS: Final = 10
+EXCERPT: Final = 600
+_NOTHING: Final = "0" * 40
+_TITLE: Final = 120
+
+MERGES: Final[Mapping[str, Phrase]] = {
+    "opened": _("[{repo}] {who} propose la fusion {number} : {title}"),
+    "closed": _("[{repo}] {who} ferme sans la fusionner {number} : {title}"),
+    "merged": _("[{repo}] {who} fusionne {number} : {title}"),
+    "reopened": _("[{repo}] {who} rouvre la fusion {number} : {title}"),
+    "ready": _("[{repo}] {who} demande une relecture de {number} : {title}"),
+    "approved": _("[{repo}] {who} approuve la fusion {number} : {title}"),
+    "": _("[{repo}] {who} met à jour la fusion {number} : {title}"),
+}
+TICKETS: Final[Mapping[str, Phrase]] = {
+    "opened": _("[{repo}] {who} ouvre le ticket {number} : {title}"),
+    "closed": _("[{repo}] {who} ferme le ticket {number} : {title}"),
+    "reopened": _("[{repo}] {who} rouvre le ticket {number} : {title}"),
+    "": _("[{repo}] {who} met à jour le ticket {number} : {title}"),
+}
+VERSIONS: Final[Mapping[str, Phrase]] = {
+    "published": _("[{repo}] {who} publie la version {title}"),
+    "deleted": _("[{repo}] {who} retire la version {title}"),
+    "": _("[{repo}] {who} met à jour la version {title}"),
+}
+
+
+def pushed(
+    say: Translator, kind: str, value: Json, *, repo: str, who: str, url: str, commits: Sequence[Json], total: int
+) -> Notice:
+    """Commits that came onto a branch, or a branch or tag that came or went."""
+    ref = line(value, "ref")
+    branch = ref.removeprefix("refs/heads/").removeprefix("refs/tags/")
+    told = {"repo": repo, "who": who, "branch": branch}
+    tag = ref.startswith("refs/tags/")
+    if at(value, "deleted") is True or line(value, "after") == _NOTHING:
+        title = say.gettext(_TAG_GONE if tag else _BRANCH_GONE, **told)
+    elif tag:
+        title = say.gettext(_("[{repo}] {who} pose l'étiquette {branch}"), **told)
+    elif not commits and line(value, "before") == _NOTHING:
+        title = say.gettext(_("[{repo}] {who} crée la branche {branch}"), **told)
+    elif at(value, "forced") is True:
+        title = say.gettext(_("[{repo}] {who} réécrit la branche {branch}"), **told)
+    else:
+        title = say(
+            ngettext("[{repo}] {who} pousse {n} commit sur {branch}", "[{repo}] {who} pousse {n} commits sur {branch}",
+                     total, **told)
+        )  # fmt: skip
+    shown = [_commit(one) for one in commits[:SHOWN_COMMITS]]
+    if (more := total - len(shown)) > 0 and shown:
+        shown.append(words(say(ngettext("… et {n} autre", "… et {n} autres", more))))
+    return Notice(
+        kind=kind,
+        title=title,
+        text=stacked(shown),
+        url=url,
+        group=f"{kind}:{repo}:{ref}",
+        labels={"repo": repo, "who": who, "branch": branch},
+    )
+
+
+def discussed(
+    say: Translator,
+    kind: str,
+    sentences: Mapping[str, Phrase],
+    action: str,
+    *,
+    repo: str,
+    who: str,
+    number: str,
+    title: str,
+    body: str,
+    url: str,
+    labels: Mapping[str, str] | None = None,
+) -> Notice:
+    """Something that people open, discuss and close. Its text is told once, when it is opened."""
+    sentence = sentences.get(action, sentences[""])
+    return Notice(
+        kind=kind,
+        title=say.gettext(sentence, repo=repo, who=who, number=number, title=cut(title, _TITLE)),
+        text=quoted(from_markdown(cut(body, EXCERPT))) if action in {"opened", "published"} and body else Text(),
+        url=url,
+        group=f"{kind}:{repo}:{number or title}",
+        labels={"repo": repo, "who": who, "number": number, "action": action, **(labels or {})},
+    )
+
+
+def push(say: Translator, kind: str, value: Json) -> Notice:
+    """GitHub's and Forgejo's ``push``."""
+    commits = items(value, "commits")
+    total = at(value, "total_commits")
+    return pushed(
+        say,
+        kind,
+        value,
+        repo=repository(value),
+        who=sender(value),
+        url=link(value, "compare") or link(value, "compare_url") or link(value, "repository", "html_url"),
+        commits=commits,
+        total=total if isinstance(total, int) and len(commits) <= total < 10**6 else len(commits),
+    )
+
+
+def pull_request(say: Translator, kind: str, value: Json) -> Notice:
+    """GitHub's and Forgejo's ``pull_request``."""
+    action = line(value, "action")
+    if action == "closed" and at(value, "pull_request", "merged") is True:
+        action = "merged"
+    if action in {"ready_for_review", "review_requested"}:
+        action = "ready"
+    base, head = line(value, "pull_request", "base", "ref"), line(value, "pull_request", "head", "ref")
+    return _opened(say, kind, value, "pull_request", MERGES, action, {"base": base, "head": head})
+
+
+def issues(say: Translator, kind: str, value: Json) -> Notice:
+    """GitHub's and Forgejo's ``issues``."""
+    return _opened(say, kind, value, "issue", TICKETS, line(value, "action"), {})
+
+
+def release(say: Translator, kind: str, value: Json) -> Notice:
+    """GitHub's and Forgejo's ``release``."""
+    tag, name = line(value, "release", "tag_name"), line(value, "release", "name")
+    return discussed(
+        say,
+        kind,
+        VERSIONS,
+        line(value, "action"),
+        repo=repository(value),
+        who=sender(value),
+        number=tag,
+        title=tag if name in {"", tag} else f"{tag} ({name})",
+        body=block(value, "release", "body"),
+        url=link(value, "release", "html_url"),
+    )
+
+
+def other(say: Translator, kind: str, value: Json, event: str) -> Notice:
+    """An event that has no words of its own: its name, who, and the page of the first thing that has one."""
+    action = line(value, "action")
+    title = say.gettext(
+        _("[{repo}] {who} : {event}"),
+        repo=repository(value),
+        who=sender(value),
+        event=f"{event} {action}".replace("_", " ").strip(),
+    )
+    things = [one for key, one in value.items() if key not in {"sender", "repository", "organization", "installation"}]
+    said = next((block(one, "body", most=EXCERPT) for one in things if block(one, "body")), "")
+    named = next((name for one in things if (name := line(one, "title") or line(one, "name"))), "")
+    url = next((link(one, "html_url") for one in things if link(one, "html_url")), "")
+    return Notice(
+        kind=kind,
+        title=title,
+        text=stacked((bold(named), quoted(from_markdown(said)) if said else Text())),
+        url=url or link(value, "repository", "html_url"),
+        labels={"repo": repository(value), "who": sender(value), **({"action": action} if action else {})},
+    )
+
+
+def repository(value: Json) -> str:
+    """``owner/name``, of an event of an organisation its name."""
+    return line(value, "repository", "full_name") or line(value, "organization", "login") or "?"
+
+
+def sender(value: Json) -> str:
+    """Who did it."""
+    return line(value, "sender", "login") or line(value, "pusher", "name") or line(value, "pusher", "login") or "?"
+
+
+def _opened(
+    say: Translator,
+    kind: str,
+    value: Json,
+    key: str,
+    sentences: Mapping[str, Phrase],
+    action: str,
+    labels: Mapping[str, str],
+) -> Notice:
+    thing: Any = at(value, key)
+    number = line(thing, "number") or line(value, "number")
+    return discussed(
+        say,
+        kind,
+        sentences,
+        action,
+        repo=repository(value),
+        who=sender(value),
+        number=f"#{number}",
+        title=line(thing, "title"),
+        body=block(thing, "body"),
+        url=link(thing, "html_url"),
+        labels={name: one for name, one in labels.items() if one},
+    )
+
+
+def _commit(value: Json) -> Text:
+    """``ab12cd34 Title — Author``."""
+    author = line(value, "author", "name", most=60)
+    title = line({"": block(value, "message").split("\n", maxsplit=1)[0]}, "", most=_TITLE)
+    sha = line(value, "id")[:8]
+    return row(linked(link(value, "url"), sha), words(title), words(f"— {author}" if author else ""))
