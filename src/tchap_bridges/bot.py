@@ -72,7 +72,10 @@ class Store(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """Somebody who is in the room. ``ghost``: they stand for somebody of a linked network."""
+    """Somebody who is in the room. ``ghost``: they stand for somebody of a linked network.
+
+    ``level`` is their own: in a room where everybody has 100 it is nobody's, and counts as 0.
+    """
 
     person: PersonId
     name: str

@@ -68,6 +68,12 @@ def may_link(room: RoomFacts, destination: Destination, rules: Rules) -> Decisio
     return Decision(allowed=True, rule=rule)
 
 
+def own_level(room: RoomFacts, user: UserId) -> int:
+    """A level that not everybody has: who has no more than the room's default counts as anybody."""
+    level = room.level(user)
+    return level if level > room.users_default else min(level, 0)
+
+
 def may_command(room: RoomFacts, user: UserId, *, needed: int = THRESHOLD) -> Decision:
     """A command needs a level of the caller's own: not one that everybody has."""
     level = room.level(user)

@@ -100,6 +100,7 @@ class BenchRoom:
         self.id = id_
         self.timeline: list[Said] = []
         self.levels: dict[UserId, int] = {ADMIN: Power.ADMIN}
+        self.users_default = 0
         self.names: dict[UserId, str] = {ADMIN: "Admin"}
 
     @property
@@ -331,7 +332,7 @@ class _Homeserver:
             tchap=True,
             rule="unrestricted",
             public=False,
-            users_default=0,
+            users_default=self._bench.rooms[room].users_default,
             levels=self._bench.rooms[room].levels,
             invite_level=50,
             version="11",

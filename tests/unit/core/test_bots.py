@@ -231,3 +231,39 @@ def _said(room: str, words: str) -> bytes:
     content = {"msgtype": "m.text", "body": words}
     event = {"event_id": "$other", "type": "m.room.message", "room_id": room, "sender": ADMIN, "content": content}
     return json.dumps({**event, "origin_server_ts": 1}).encode()
+
+
+async def test_a_level_that_everybody_has_is_nobody_s_own() -> None:
+    class Levels(Bot):
+        """Dit les niveaux."""
+
+        name = "niveaux"
+
+        @command("niveaux")
+        async def tell(self, room: Room, words: str) -> str:
+            """Les dit."""
+            return " ".join(f"{one.name}={one.level}" for one in await room.members())
+
+    async with Bench(Levels) as bench:
+        room = await bench.room(Levels)
+        room.as_power("@ana:exemple.fr", 50)
+        assert await room.say("@bob:exemple.fr", "!niveaux") == "Admin=100 ana=50 bob=0"
+        room.users_default = 50
+        assert await room.say("@bob:exemple.fr", "!niveaux") == "Admin=100 ana=0 bob=0"
+
+
+async def test_two_edits_of_one_message_in_one_call() -> None:
+    class Wavering(Bot):
+        """Hésite."""
+
+        name = "hesite"
+
+        @command("hesite")
+        async def waver(self, room: Room, words: str) -> None:
+            """Hésite."""
+            said = await room.say(words)
+            for text in ("un", "deux"):
+                await room.edit(said, text)
+
+    async with Bench(Wavering) as bench:
+        assert await (await bench.room(Wavering)).say(ADMIN, "!hesite zéro") == "deux"

@@ -44,21 +44,16 @@ class Runner:
             return _nothing
         body = self._house.sealer.open(message["body"], place="message.body")
         settings = load_config(bot, self._house.sealer, config)
-        match row["action"]:
-            case action if action == TIMER:
-                said = json.loads(body)
-                cause = Cause(key=row["key"], room=room, bot=name, caller=_US, message=None, config=settings)
-                calls: Sequence[tuple[str, object]] = [(said["handler"], said["words"])]
-            case action if action == COMMAND:
-                event = await self._told(message, body)
-                assert isinstance(event, Message)
-                cause = await self._caused(row, message, name, event, settings)
-                calls = self._commanded(bot, event)
-            case _event:
-                event = await self._told(message, body)
-                cause = await self._caused(row, message, name, event, settings)
-                calls = [(listener.handler, event) for listener in bot.listeners if type(event) in listener.kinds]
-        return await self._called(bot, cause, calls, row)
+        if row["action"] == TIMER:
+            due = json.loads(body)
+            cause = Cause(key=row["key"], room=room, bot=name, caller=_US, message=None, config=settings)
+            return await self._called(bot, cause, [(due["handler"], due["words"])], row)
+        event = await self._told(message, body)
+        cause = await self._caused(row, message, name, event, settings)
+        if row["action"] == COMMAND and isinstance(event, Message):
+            return await self._called(bot, cause, self._commanded(bot, event), row)
+        heard = [(listener.handler, event) for listener in bot.listeners if type(event) in listener.kinds]
+        return await self._called(bot, cause, heard, row)
 
     async def _told(self, message: Row, body: bytes) -> Event:
         async with self._house.db.snapshot() as tx:

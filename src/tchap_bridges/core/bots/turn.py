@@ -11,7 +11,7 @@ from functools import partial
 from zoneinfo import ZoneInfo
 
 from tchap_bridges.bot import Member, RoomConfig, Store
-from tchap_bridges.core import clock, codec
+from tchap_bridges.core import clock, codec, policy
 from tchap_bridges.core.bots.hearing import kept
 from tchap_bridges.core.bots.timers import Timers
 from tchap_bridges.core.links import Link, Links
@@ -137,16 +137,8 @@ class Turn:
         return self._shown(partial(self._message_of, Text(), (file,)), about)
 
     async def edit(self, said: MessageId, text: str | Text) -> None:
-        words = _words(text)
-
-        async def effect(tx: Tx) -> None:
-            message = await tx.value("said_message", handle=said)
-            if message is None:
-                return
-            event = Edit(id=said, chat=ChatId(self.id), author=_US, at=self._now, target=said, text=words)
-            await self._follow(tx, message, "edit", event)
-
-        self._add(effect)
+        event = Edit(id=said, chat=ChatId(self.id), author=_US, at=self._now, target=said, text=_words(text))
+        self._follow(said, "edit", event)
 
     async def poll(self, question: str, options: Sequence[str], *, most: int = 1, disclosed: bool = True) -> MessageId:
         asked = PollStarted(
@@ -162,14 +154,9 @@ class Turn:
         return self._shown(partial(_under, asked), None, everywhere=True)
 
     async def end(self, poll: MessageId, text: str) -> None:
-        async def effect(tx: Tx) -> None:
-            message = await tx.value("said_message", handle=poll)
-            if message is None:
-                return
-            event = PollEnded(id=poll, chat=ChatId(self.id), author=_US, at=self._now, poll=poll, text=text)
-            await self._follow(tx, message, "end", event)
-
-        self._add(effect)
+        self._follow(
+            poll, "end", PollEnded(id=poll, chat=ChatId(self.id), author=_US, at=self._now, poll=poll, text=text)
+        )
 
     async def at(self, when: datetime, handler: str, words: str = "", *, key: str) -> None:
         sealed = self._house.sealer.seal(words.encode(), place="timer.words")
@@ -200,7 +187,7 @@ class Turn:
             Member(
                 person=PersonId(user),
                 name=name,
-                level=facts.levels.get(user, facts.users_default),
+                level=policy.own_level(facts, user),
                 ghost=self._house.homeserver.is_ours(user),
             )
             for user, name in (await self._house.homeserver.members(self.id)).items()
@@ -245,9 +232,14 @@ class Turn:
         copy = await tx.one("copy_find", target=self.id, remote=about)
         return copy["message"] if copy is not None else None
 
-    async def _follow(self, tx: Tx, message: int, action: str, event: Event) -> None:
-        """In every lane that took the message somewhere."""
-        cause = f"{self._cause.key} {action} {message}"
+    def _follow(self, said: MessageId, action: str, event: Event) -> None:
+        """Something about a message of ours, in every lane that took it somewhere."""
+        self._add(partial(self._followed, said, action, event, f"{self._cause.key} {len(self._effects)}"))
+
+    async def _followed(self, said: MessageId, action: str, event: Event, cause: str, tx: Tx) -> None:
+        message = await tx.value("said_message", handle=said)
+        if message is None:
+            return
         body = self._house.outbox.seal(event)
         later = await self._house.outbox.message(tx, self.id, "core", action, body, parent=message)
         for copy in await tx.all("copies_elsewhere", message=message, target=""):
