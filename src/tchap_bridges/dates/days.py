@@ -66,7 +66,7 @@ def said(found: re.Match[str], name: str) -> str:
 
 
 def _past(found: re.Match[str], today: Today) -> Phrase:
-    return _("« {words} » est passé.", words=today.quote(found))
+    return _("« {words} », c'est passé.", words=today.quote(found))
 
 
 def _vague(found: re.Match[str], today: Today) -> Phrase:
@@ -149,7 +149,7 @@ def _end_of_month(found: re.Match[str], today: Today) -> Days | Phrase:
     elif said(found, "year"):
         wanted = 12
     else:
-        wanted = this + bool(said(found, "next"))
+        wanted = this + (re.search("next|prochain", found[0]) is not None)
         year, wanted = (year + 1, 1) if wanted > 12 else (year, wanted)
     return Days((date(year, wanted, calendar.monthrange(year, wanted)[1]),), closing=_CLOSE)
 
@@ -208,6 +208,8 @@ def _ahead(found: re.Match[str], today: Today) -> Days | Phrase:
     """ "dans 3 jours": of people's "huit jours" and "quinze jours" one must ask whether they mean weeks."""
     count, unit = number(found["count"]), found["unit"]
     closing = DAY_END if said(found, "lead") in {"d'ici", "sous"} else None
+    if said(found, "half"):
+        return no_day(today.quote(found))
     if count > LONGEST * 366:
         return too_far(today.quote(found))
     if said(found, "working"):
@@ -257,7 +259,7 @@ RULES: Final[tuple[tuple[re.Pattern[str], Reader], ...]] = (
                 ),
                 _near,
             ),
-            (r"(?:avant-)?hier|yesterday", _past),
+            (r"(?:avant-)?hier|yesterday|(?:la\ssemaine|le\smois|l'annee)\sderniere?|last\s(?:week|month|year)", _past),
             (rf"(?:(?:ce|cet|cette|this)\s{PART}|tonight)", _this),
             (
                 (
@@ -279,7 +281,7 @@ RULES: Final[tuple[tuple[re.Pattern[str], Reader], ...]] = (
             (
                 (
                     r"(?:(?:en|a\sla|la|the)\s)?(?:fin|end)\s(?:(?:d'|de\sl'|of\s(?:the\s)?)(?P<year>annee|year)"
-                    r"|(?:de\s|du\s|of\s(?:the\s)?)(?:mois|month)(?P<next>\sprochain)?"
+                    r"|(?:de\s|du\s|of\s(?:the\s|next\s)?)(?:mois|month)(?:\sprochain)?"
                     rf"|(?:de\s|d'|of\s)?(?P<month>{MONTH}))"
                 ),
                 _end_of_month,
@@ -287,11 +289,17 @@ RULES: Final[tuple[tuple[re.Pattern[str], Reader], ...]] = (
             (
                 (
                     rf"(?:le\s|the\s){_DAY}{_NTH}{_NOT_MORE}"
-                    r"(?P<of>\s(?:du\smois\sprochain|de\sce\smois|of\snext\smonth|of\sthis\smonth))?"
+                    r"(?:\sprochain)?(?P<of>\s(?:du\smois\sprochain|de\sce\smois|of\snext\smonth|of\sthis\smonth))?"
                 ),
                 _of_month,
             ),
-            (rf"{_DAY}{_NTH}\s?(?:of\s)?(?P<month>{MONTH})(?:,?\s(?P<year>[0-9]{{4}}))?", _dated),
+            (
+                (
+                    rf"(?P<day>{NUMBER}){_NTH}\s?(?:of\s)?(?P<month>{MONTH})"
+                    r"(?:\sprochain|,?\s(?P<year>[0-9]{4}))?"
+                ),
+                _dated,
+            ),
             (rf"(?P<month>{MONTH})\s(?P<day>[0-9]{{1,2}}){_NTH}{_NOT_MORE}(?:,?\s(?P<year>[0-9]{{4}}))?", _dated),
             (r"(?P<day>[0-9]{1,2})/(?P<month>[0-9]{1,2})(?:/(?P<year>[0-9]{4}|[0-9]{2}))?(?!/)", _dated),
             (r"(?P<day>[0-9]{1,2})(?P<mark>[.-])(?P<month>[0-9]{1,2})(?P=mark)(?P<year>[0-9]{4})", _dated),
@@ -299,7 +307,7 @@ RULES: Final[tuple[tuple[re.Pattern[str], Reader], ...]] = (
                 (
                     rf"(?P<lead>dans|d'ici|sous|in|within)\s(?P<count>{NUMBER})\s?"
                     r"(?P<unit>j(?:ours?)?|semaines?|mois|an(?:nee)?s?|days?|weeks?|months?|years?)"
-                    r"(?:\s(?P<working>ouvres?|ouvrables?))?"
+                    r"(?:\s(?P<working>ouvres?|ouvrables?)|(?P<half>\set\sdemie?|\sand\sa\shalf))?"
                 ),
                 _ahead,
             ),
@@ -308,7 +316,12 @@ RULES: Final[tuple[tuple[re.Pattern[str], Reader], ...]] = (
             (r"(?:le\smois\sprochain|l'(?:annee|an)\sprochaine?|next\s(?:month|year))", _vague),
         )
     ),
-    (re.compile(r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})(?=$|[^a-z0-9-]|t[0-9])"), _dated),
+    (
+        re.compile(
+            r"(?P<year>[0-9]{4})(?P<mark>[/-])(?P<month>[0-9]{2})(?P=mark)(?P<day>[0-9]{2})(?=$|[^a-z0-9/-]|t[0-9])"
+        ),
+        _dated,
+    ),
 )
 BARE_DAY: Final = re.compile(rf"{_DAY}{_NTH}{_NOT_MORE}{END}")
 """A day of the month without an article, which only a weekday before it tells: "vendredi 27"."""

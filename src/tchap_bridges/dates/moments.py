@@ -4,6 +4,7 @@ A phrase is made of pieces in any order (a day, a weekday, a part of the day, an
 together. More than one moment is left: one must ask. None is left: they contradict each other, or all is past.
 """
 
+import re
 import unicodedata
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -27,6 +28,8 @@ MORNING: Final = time(9)
 READ: Final = 160
 """No phrase for a moment is longer, in characters."""
 
+_OR: Final = re.compile(r"\s*,?\s(?:ou|or)\s(?:bien\s)?")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asked:
@@ -48,8 +51,8 @@ def understand(
     words = unicodedata.normalize("NFC", words)
     asked = _asked(words, now, zone, hour, alsace_moselle=alsace_moselle)
     text = fold(words)
-    found = phrases(text, 0, asked.today)
-    if not found or CLOSING.fullmatch(text, found[0].end) is None:
+    found = _choices(text, 0, asked)
+    if not found or CLOSING.fullmatch(text, found[-1].end) is None:
         return None
     return _either(found, words.strip(), asked)
 
@@ -64,8 +67,8 @@ def split(
     words = unicodedata.normalize("NFC", words)
     asked = _asked(words, now, zone, hour, alsace_moselle=alsace_moselle)
     text = fold(words)
-    leading, trailing = phrases(text[:READ], 0, asked.today), _trailing(text, asked)
-    end = leading[0].end if leading else 0
+    leading, trailing = _choices(text[:READ], 0, asked), _trailing(text, asked)
+    end = leading[-1].end if leading else 0
     if trailing and trailing[0].start >= end:
         leading += [replace(day, hour=hour.hour) for day in leading for hour in trailing if _takes_hour(day, hour)]
     if outcome := _either(leading, words[:end].strip(), asked):
@@ -78,32 +81,50 @@ def split(
 def _trailing(text: str, asked: _Asked) -> list[Found]:
     """The longest phrase that ends the text."""
     for start in WORD.finditer(text, max(0, len(text) - READ)):
-        found = phrases(text, start.start(), asked.today)
+        found = _choices(text, start.start(), asked)
         if any(one.day or one.hour or one.span or one.refused for one in found) and CLOSING.fullmatch(
-            text, found[0].end
+            text, found[-1].end
         ):
             return found
     return []
 
 
-def _takes_hour(day: Found, hour: Found) -> bool:
+def _choices(text: str, start: int, asked: _Asked) -> list[Found]:
+    """The longest phrase that begins there, and those that follow after "ou"; an hour at the end is everybody's."""
+    found = phrases(text, start, asked.today)
+    while found and (other := _OR.match(text, found[-1].end)):
+        more = phrases(text, other.end(), asked.today)
+        if not more:
+            break
+        found = [replace(one, hour=more[0].hour) if _takes_hour(one, more[0], also_day=True) else one for one in found]
+        found += more
+    return found
+
+
+def _takes_hour(day: Found, hour: Found, *, also_day: bool = False) -> bool:
     day_alone = day.day is not None and day.hour is None and day.span is None and day.refused is None
-    return day_alone and hour.hour is not None and hour.day is None and hour.refused is None
+    return day_alone and hour.hour is not None and (also_day or hour.day is None) and hour.refused is None
 
 
 def _either(ways: list[Found], words: str, asked: _Asked) -> Understood | None:
-    """What a phrase means that can be taken apart in several ways."""
-    outcomes = [outcome for one in ways if (outcome := _outcome(one, words, asked)) is not None]
-    if len(outcomes) < 2:
-        return outcomes[0] if outcomes else None
+    """What a phrase means that has several parts joined by "ou", or that can be taken apart in several ways.
+
+    One way of a part is enough to understand it; a part that none understands is refused.
+    """
     readings: dict[datetime, Moment] = {}
-    for meant in outcomes:
-        if isinstance(meant, Moment | Ambiguous):
+    why: Phrase | None = None
+    for start in dict.fromkeys(one.start for one in ways):
+        outcomes = [_outcome(one, words, asked) for one in ways if one.start == start]
+        understood = [one for one in outcomes if isinstance(one, Moment | Ambiguous)]
+        refused = next((one for one in outcomes if isinstance(one, Refused)), None)
+        if refused is not None and not understood:
+            return refused
+        for meant in understood:
             readings |= {one.at: one for one in (meant.readings if isinstance(meant, Ambiguous) else (meant,))}
+            why = why or (meant.why if isinstance(meant, Ambiguous) else None)
     ordered = tuple(readings[at] for at in sorted(readings))
     if len(ordered) < 2:
-        return ordered[0] if ordered else outcomes[0]
-    why = next((one.why for one in outcomes if isinstance(one, Ambiguous)), None)
+        return ordered[0] if ordered else None
     return Ambiguous(readings=ordered, words=words, why=why)
 
 
@@ -144,6 +165,8 @@ def _day(found: Found, words: str, asked: _Asked) -> Understood:
     minutes = _minutes(found, day, part, asked.hour)
     if not minutes:
         return Refused(reason=_no_hour(words) if found.hour is None else contradiction(words), words=words)
+    if max(day.dates).year > asked.today.date.year + LONGEST:
+        return Refused(reason=too_far(words), words=words)
     walls = sorted({wall(one, minute) for one in _dates(day) for minute in minutes})
     if day.first:
         walls = _first(walls, minutes, found, asked)

@@ -14,13 +14,20 @@ from tchap_bridges.dates.words import END
 from tchap_bridges.i18n import Phrase, _
 
 _LEAD: Final = re.compile(
-    r"\s*(?:(?P<lead>d'ici\sa|d'ici|avant|jusqu'a|jusqu'au|by|before|until|pour|for|des)\s)?(?:(?:le|la|l'|au)(?=\s))?\s*"
+    r"\s*(?:(?P<lead>d'ici\sa|d'ici|avant|jusqu'a|jusqu'au|au\splus\stard|by|before|until|pour|for|des)\s)?(?:(?:le|la|l'|au|the)(?=\s))?\s*"
 )
-_JOINT: Final = re.compile(r"[\s,()]*(?:de\sl'|(?:a|vers|le|la|de|du|au|on|at|in\sthe|of)\s|t(?=[0-9]))?\s*")
+_JOINT: Final = re.compile(r"[\s,()]*(?:de\sl'|(?:a|vers|le|la|de|du|au|on|at|in\sthe|of|the)\s|t(?=[0-9]))?\s*")
 _PART: Final = re.compile(rf"{hours.PART}{END}")
 _SEASON: Final = re.compile(rf"(?:(?P<summer>heure\sd'ete|summer\stime)|heure\sd'hiver|winter\stime){END}")
 _END_OF_DAY: Final = {"d'ici": days.DAY_END, "d'ici a": days.DAY_END, "jusqu'a": days.DAY_END, "jusqu'au": days.DAY_END}
-_LEADS: Final = {**_END_OF_DAY, "by": days.DAY_END, "until": days.DAY_END, "avant": 0, "before": 0}
+_LEADS: Final = {
+    **_END_OF_DAY,
+    "au plus tard": days.DAY_END,
+    "by": days.DAY_END,
+    "until": days.DAY_END,
+    "avant": 0,
+    "before": 0,
+}
 """The hour of a day without one: "d'ici vendredi" includes Friday, "avant vendredi" does not."""
 
 
@@ -132,6 +139,8 @@ def _candidates(text: str, at: int, found: Found, today: Today) -> Iterator[tupl
             yield one.end(), reader(one) or _("« {words} » n'est pas une heure.", words=words)
     if found.part is None and (one := _PART.match(text, at)):
         yield one.end(), hours.PARTS[one["part"]]
+    if found.part is None and (one := hours.VAGUE.match(text, at)):
+        yield one.end(), PartOfDay.SOME_TIME
     if found.summer is None and (one := _SEASON.match(text, at)):
         yield one.end(), one["summer"] is not None
 
