@@ -116,7 +116,7 @@ RULES: Final[tuple[tuple[re.Pattern[str], Reader], ...]] = tuple(
         (r"(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::00)?(?!:)", _colon),
         (rf"(?P<hour>[0-9]{{1,2}})(?::(?P<minute>[0-9]{{2}}))?\s?{_AM_PM}", _half),
         (rf"(?:at|a)\s(?P<hour>[0-9]{{1,2}})(?![:.,/]?[0-9])(?!\s?(?:%|€|(?:{_UNITS})(?![a-z])))", _bare),
-        (rf"(?P<name>midi|noon|minuit|midnight)(?:{_PAST}|\s(?P<digits>[1-5][05]))?", _named),
+        (rf"(?P<name>midi|noon|minuit|midnight)s?(?:{_PAST}|\s(?P<digits>[1-5][05]))?", _named),
     )
 )
 

@@ -28,6 +28,7 @@ MORNING: Final = time(9)
 READ: Final = 160
 """No phrase for a moment is longer, in characters."""
 
+_AND: Final = re.compile(r"\s*,?\s(?:et|and)\s")
 _OR: Final = re.compile(r"\s*,?\s(?:ou|or)\s(?:bien\s)?")
 
 
@@ -98,6 +99,10 @@ def _choices(text: str, start: int, asked: _Asked) -> list[Found]:
             break
         found = [replace(one, hour=more[0].hour) if _takes_hour(one, more[0], also_day=True) else one for one in found]
         found += more
+    if found and (other := _AND.match(text, found[-1].end)) and (more := phrases(text, other.end(), asked.today)):
+        end = more[0].end
+        reason = _("« {words} » dit plusieurs moments : un seul à la fois.", words=asked.today.words[start:end].strip())
+        found.append(Found(other.end(), end, refused=reason))
     return found
 
 

@@ -3,12 +3,12 @@
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import time
 from enum import Enum, auto
 from typing import Final
 
-from tchap_bridges.dates import hours
+from tchap_bridges.dates import days, hours
 from tchap_bridges.dates.days import no_day, no_such_day
 from tchap_bridges.dates.hours import DAY, Hour, PartOfDay
 from tchap_bridges.dates.moments import MORNING, READ
@@ -53,6 +53,7 @@ class _Fault(Enum):
 
     VAGUE = auto()
     IMPOSSIBLE = auto()
+    OTHER = auto()
 
 
 Reader = Callable[[re.Match[str]], _Cycle | _Fault | None]
@@ -125,6 +126,14 @@ def _one_in_two(found: re.Match[str]) -> _Cycle:
     return _Cycle((Daily(),) if name in {"jour", "day"} else (Weekly(_weekdays(name)),), every=2)
 
 
+def _two_rhythms(_found: re.Match[str]) -> _Fault:
+    return _Fault.VAGUE  # "every second Tuesday": of two weeks, or of a month
+
+
+def _too_often(_found: re.Match[str]) -> _Fault:
+    return _Fault.OTHER
+
+
 def _monthly_nth(found: re.Match[str]) -> _Cycle:
     nth, day = _NTHS[found["nth"]], found["day"]
     if day in {"jour", "day"}:
@@ -178,7 +187,10 @@ RULES: Final[tuple[tuple[re.Pattern[str], Reader], ...]] = tuple(
             _weekly,
         ),
         (rf"un\s(?P<day>jour|{_DAY})\ssur\sdeux", _one_in_two),
-        (rf"every\s(?:other|second)\s(?P<day>day|{_DAY})", _one_in_two),
+        (rf"every\sother\s(?P<day>day|{_DAY})", _one_in_two),
+        (rf"every\ssecond\s(?P<day>{_DAY})", _two_rhythms),
+        (rf"{_ALL}(?=\smidis?{END})", _daily),
+        (rf"{_ALL}\s{_SOME}(?:heures?|minutes?|hours?|(?:tri|se)mestres?|jours?\sferies?|quarters?)", _too_often),
         (rf"(?:(?:le|les|the)\s)?{_NTH_DAY}\s{_OF_MONTH}", _monthly_nth),
         (rf"{_ALL}\s{_NTH_DAY}(?:\s{_OF_MONTH})?", _monthly_nth),
         (rf"{_ALL}\s{_SOME}(?:mois|months?),?\s(?:(?:le|the|on\sthe)\s)?{_NTH_DAY}", _monthly_nth),
@@ -200,6 +212,10 @@ _EXCEPT: Final = re.compile(
     rf"(?:sauf|except)\s(?:(?:le|les|on|the)\s)?(?:{_DAYS}|(?P<weekend>week-?\s?ends?)"
     rf"|(?P<holidays>(?:jours\s)?feries|(?:public\s)?holidays)){END}"
 )
+_MORE: Final = re.compile(
+    r"\s*,?\s(?:(?:et|and|ou|or|puis|jusqu'au?|until|en|de|du|a\spartir\sd[eu]|from|depuis)\s)?(?:(?:le|a|at)\s)?"
+)
+_MONTH: Final = re.compile(rf"{MONTH}{END}")
 _PART: Final = re.compile(rf"{hours.PART}{END}")
 _JOINT: Final = re.compile(r"[\s,]*(?:(?:a|vers|le|la|de|du|au|on|at|et|and|in\sthe)\s|de\sl')?\s*")
 
@@ -213,17 +229,37 @@ def recurrence(words: str, *, hour: time = MORNING) -> Recurring | None:
 
 
 def split_recurrence(words: str, *, hour: time = MORNING) -> tuple[Recurring, str] | None:
-    """The longest phrase for a recurrence that begins *words*, or else that ends them; and the rest of them."""
+    """The longest phrase for a recurrence that begins *words*, or else that ends them; and the rest of them.
+
+    "chaque lundi réunion à 14h": the hour may belong to the recurrence or to the rest, so that it is `Ambiguous`.
+    """
     words = unicodedata.normalize("NFC", words)
     text = fold(words)
     if found := _phrase(text[:READ], words[:READ], hour):
-        return found[0], words[found[1] :].strip(EDGES)
+        outcome, end = found
+        return _or_with_hour(outcome, words, end, hour), words[end:].strip(EDGES)
     for start in WORD.finditer(text, max(0, len(text) - READ)):
         at = start.start()
         found = _phrase(text[at:], words[at:], hour)
         if found is not None and CLOSING.fullmatch(text[at:], found[1]):
             return found[0], words[:at].strip(EDGES)
     return None
+
+
+def _or_with_hour(outcome: Recurring, words: str, end: int, hour: time) -> Recurring:
+    """The same, or as well at the hour that ends the words."""
+    text = fold(words)
+    if not isinstance(outcome, Recurrence):
+        return outcome
+    for start in WORD.finditer(text, max(end, len(text) - READ)):
+        at = start.start()
+        if any((one := rule.match(text, at)) and CLOSING.fullmatch(text, one.end()) for rule, _read in hours.RULES):
+            other = recurrence(f"{words[:end]} {words[at:]}", hour=hour)
+            readings = other.readings if isinstance(other, Ambiguous) else (other,)
+            more = (one for one in readings if isinstance(one, Recurrence))
+            both = tuple(dict.fromkeys((outcome, *more)))
+            return Ambiguous(readings=both, words=words[:end].strip()) if len(both) > 1 else outcome
+    return outcome
 
 
 _Piece = _Cycle | Hour | PartOfDay | _Except | Phrase
@@ -233,26 +269,35 @@ def _phrase(text: str, words: str, hour: time) -> tuple[Recurring, int] | None:
     """The recurrence that begins the text, and where it ends."""
     pieces: dict[type, _Piece] = {}
     end = 0
-    while True:
+    while True:  # a piece at a time
         joint = _JOINT.match(text, end)
         places = {blank(text, end): None, joint.end() if joint else end: None}
         candidates = [one for at in places if at > end or at == 0 for one in _candidates(text, words, at, pieces)]
         if not candidates:
             break
         end, piece = max(candidates, key=_length)
+        before = pieces.get(_Cycle)
+        if isinstance(piece, _Cycle) and isinstance(before, _Cycle):
+            piece = replace(piece, part=before.part)
         pieces[type(piece)] = piece
     said = words[:end].strip()
     refused, cycle = pieces.get(Phrase), pieces.get(_Cycle)
+    if isinstance(cycle, _Cycle) and _goes_on(text, end):
+        said, end = words.strip(), len(text)
+        refused = refused or _("« {words} » dit plus que des jours et une heure.", words=said)
     if isinstance(refused, Phrase):
         return Refused(reason=refused, words=said), end
     return (_meaning(cycle, pieces, said, hour), end) if isinstance(cycle, _Cycle) else None
 
 
 def _candidates(text: str, words: str, at: int, pieces: dict[type, _Piece]) -> Iterator[tuple[int, _Piece]]:
-    for pattern, read in RULES if _Cycle not in pieces else ():
-        if (one := pattern.match(text, at)) and (cycle := read(one)) is not None:
+    cycle = pieces.get(_Cycle)
+    # "chaque matin, du lundi au vendredi": every day, but then which.
+    open_yet = cycle is None or (isinstance(cycle, _Cycle) and cycle.patterns == (Daily(),) and cycle.every == 1)
+    for pattern, read in RULES if open_yet else ():
+        if (one := pattern.match(text, at)) and (found := read(one)) is not None:
             quoted = words[at : one.end()].strip()
-            yield one.end(), _fault(cycle, quoted) if isinstance(cycle, _Fault) else cycle
+            yield one.end(), _fault(found, quoted) if isinstance(found, _Fault) else found
     for rule, reader in hours.RULES if Hour not in pieces else ():
         if one := rule.match(text, at):
             yield one.end(), reader(one) or _("« {words} » n'est pas une heure.", words=words[at : one.end()].strip())
@@ -263,8 +308,28 @@ def _candidates(text: str, words: str, at: int, pieces: dict[type, _Piece]) -> I
         yield one.end(), _Except(out, holidays=one["holidays"] is not None)
 
 
+def _goes_on(text: str, end: int) -> bool:
+    """Whether more is said about time than was understood: another hour, a first or a last day."""
+    more = _MORE.match(text, end)
+    if more is None:
+        return False
+    at = more.end()
+    rules = (
+        *(rule for rule, _read in RULES),
+        *(rule for rule, _read in hours.RULES),
+        *(rule for rule, _read in days.RULES),
+    )
+    return any(rule.match(text, at) for rule in (*rules, _PART, _MONTH))
+
+
 def _fault(fault: _Fault, words: str) -> Phrase:
-    return no_such_day(words) if fault is _Fault.IMPOSSIBLE else no_day(words)
+    match fault:
+        case _Fault.VAGUE:
+            return no_day(words)
+        case _Fault.IMPOSSIBLE:
+            return no_such_day(words)
+        case _Fault.OTHER:
+            return _("« {words} » : seuls des jours, des semaines, des mois ou des années reviennent ici.", words=words)
 
 
 def _length(candidate: tuple[int, object]) -> int:

@@ -35,9 +35,9 @@ YEAR_AHEAD = timedelta(days=366)
 VOCABULARY = """
 demain après-demain aujourd'hui hier ce cet cette soir matin nuit midi minuit à le la de du d'ici avant jusqu'à dans en
 huit quinze lundi vendredi dimanche prochain prochaine dernier semaine fin mois 1er 5 29 30 31 32 00 24 février
-mars décembre 2027 2028 9999 0000 14/07 31/12/99 9h 9h30 25h 2h30 24h 10:15 3am pm min heures heure et demie demi-heure quart jours
-ouvrés ouvrables une un trois tous les chaque sauf fériés week-end sur deux premier jour an ans tomorrow at in next
-every monday hours days the first of month ( ) , . : - T 999999 0
+mars décembre 2027 2028 9999 0000 14/07 31/12/99 9h 9h30 25h 2h30 24h 10:15 3am pm min heures heure et demie demi-heure
+quart jours ouvrés ouvrables une un trois tous les chaque sauf fériés week-end sur deux premier jour an ans tomorrow at
+in next every monday hours days the first of month ( ) , . : - T 999999 0
 """
 
 
