@@ -11,8 +11,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from tchap_bridges.dates.candidates import LONGEST, Days, Today, no_such_day, too_far
 from tchap_bridges.dates.clock import instants, is_twice, wall, whole_minute
-from tchap_bridges.dates.days import LONGEST, Days, Today, no_such_day, too_far
 from tchap_bridges.dates.holidays import DAY
 from tchap_bridges.dates.hours import NOON, PartOfDay
 from tchap_bridges.dates.outcomes import Ambiguous, Moment, Refused

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import Final
 
 from tchap_bridges.dates import days, hours, spans
-from tchap_bridges.dates.days import Days, Today
+from tchap_bridges.dates.candidates import DAY_END, Days, Today
 from tchap_bridges.dates.hours import Hour, PartOfDay
 from tchap_bridges.dates.saying import said_date
 from tchap_bridges.dates.words import END
@@ -19,12 +19,12 @@ _LEAD: Final = re.compile(
 _JOINT: Final = re.compile(r"[\s,()]*(?:de\sl'|(?:a|vers|le|la|de|du|au|on|at|in\sthe|of|the)\s|t(?=[0-9]))?\s*")
 _PART: Final = re.compile(rf"{hours.PART}{END}")
 _SEASON: Final = re.compile(rf"(?:(?P<summer>heure\sd'ete|summer\stime)|heure\sd'hiver|winter\stime){END}")
-_END_OF_DAY: Final = {"d'ici": days.DAY_END, "d'ici a": days.DAY_END, "jusqu'a": days.DAY_END, "jusqu'au": days.DAY_END}
+_END_OF_DAY: Final = {"d'ici": DAY_END, "d'ici a": DAY_END, "jusqu'a": DAY_END, "jusqu'au": DAY_END}
 _LEADS: Final = {
     **_END_OF_DAY,
-    "au plus tard": days.DAY_END,
-    "by": days.DAY_END,
-    "until": days.DAY_END,
+    "au plus tard": DAY_END,
+    "by": DAY_END,
+    "until": DAY_END,
     "avant": 0,
     "before": 0,
 }
