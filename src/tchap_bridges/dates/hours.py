@@ -96,9 +96,7 @@ def _named(found: re.Match[str]) -> Hour:
         more = -15 if "moins" in past else _PAST_MINUTES[past.split()[-1]]
     if found["name"] in {"midi", "noon"}:
         return Hour((NOON + more,))
-    return Hour(
-        (more, DAY + more) if more >= 0 else (DAY + more,)
-    )  # the midnight that begins a day or the one that ends it
+    return Hour((more, DAY + more))  # the midnight that begins a day or the one that ends it
 
 
 RULES: Final[tuple[tuple[re.Pattern[str], Reader], ...]] = tuple(

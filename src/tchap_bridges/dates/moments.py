@@ -52,7 +52,7 @@ def understand(
     words = unicodedata.normalize("NFC", words)
     asked = _asked(words, now, zone, hour, alsace_moselle=alsace_moselle)
     text = fold(words)
-    found = _choices(text, 0, asked)
+    found = _choices(text, 0, asked) if len(text) <= READ else []
     if not found or CLOSING.fullmatch(text, found[-1].end) is None:
         return None
     return _either(found, words.strip(), asked)

@@ -45,7 +45,7 @@ def recurrence(words: str, *, hour: time = MORNING) -> Recurring | None:
     """The recurrence that *words*, all of them, mean; None when they mean none. ``hour``: when they say no hour."""
     words = unicodedata.normalize("NFC", words)
     text = fold(words)
-    found = _phrase(text, words, hour)
+    found = _phrase(text, words, hour) if len(text) <= READ else None
     return found[0] if found is not None and CLOSING.fullmatch(text, found[1]) else None
 
 
