@@ -42,7 +42,7 @@ class Hour:
 
     def within(self, part: PartOfDay) -> tuple[int, ...]:
         """The readings that fall into a part of the day: "8h" of the evening is 20 h."""
-        halves = [*self.minutes, *(one + NOON for one in self.minutes if self.loose)]
+        halves = [*self.minutes, *(one + NOON for one in self.minutes if self.loose and one < NOON)]
         return tuple(sorted({one for one in halves if part.has(one)}))
 
 
@@ -131,6 +131,7 @@ PARTS: Final = {
     "soiree": PartOfDay.EVENING,
     "evening": PartOfDay.EVENING,
     "nuit": PartOfDay.NIGHT,
+    "night": PartOfDay.NIGHT,
 }
 PART: Final = rf"(?P<part>{'|'.join(sorted(PARTS, key=len, reverse=True))})"
 VAGUE: Final = re.compile(

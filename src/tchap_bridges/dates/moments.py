@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from tchap_bridges.dates import hours
 from tchap_bridges.dates.candidates import LONGEST, Days, Today, no_such_day, too_far
 from tchap_bridges.dates.clock import instants, is_twice, wall, whole_minute
 from tchap_bridges.dates.holidays import DAY
@@ -29,6 +30,7 @@ READ: Final = 160
 """No phrase for a moment is longer, in characters."""
 
 _AND: Final = re.compile(r"\s*,?\s(?:et|and)\s")
+_RANGE: Final = re.compile(r"\s?(?:-|\sa|\sto|\sjusqu'a)\s?(?=[0-9])")
 _OR: Final = re.compile(r"\s*,?\s(?:ou|or)\s(?:bien\s)?")
 
 
@@ -91,24 +93,35 @@ def _trailing(text: str, asked: _Asked) -> list[Found]:
 
 
 def _choices(text: str, start: int, asked: _Asked) -> list[Found]:
-    """The longest phrase that begins there, and those that follow after "ou"; an hour at the end is everybody's."""
+    """The longest phrase that begins there, and those that follow after "ou"."""
     found = phrases(text, start, asked.today)
     while found and (other := _OR.match(text, found[-1].end)):
         more = phrases(text, other.end(), asked.today)
         if not more:
             break
-        found = [replace(one, hour=more[0].hour) if _takes_hour(one, more[0], also_day=True) else one for one in found]
-        found += more
-    if found and (other := _AND.match(text, found[-1].end)) and (more := phrases(text, other.end(), asked.today)):
+        last = found[-1]
+        found = [_completed(one, more[0]) for one in found] + [_completed(one, last) for one in more]
+    other = _AND.match(text, found[-1].end) if found else None
+    if other is None and found and found[-1].hour is not None:
+        other = _RANGE.match(text, found[-1].end)
+    if other is not None and (more := phrases(text, other.end(), asked.today)):
         end = more[0].end
         reason = _("« {words} » dit plusieurs moments : un seul à la fois.", words=asked.today.words[start:end].strip())
         found.append(Found(other.end(), end, refused=reason))
     return found
 
 
-def _takes_hour(day: Found, hour: Found, *, also_day: bool = False) -> bool:
+def _completed(one: Found, other: Found) -> Found:
+    """ "samedi ou dimanche à 10h", "demain 9h ou 10h": what is said once is said of both."""
+    if any(found.span is not None or found.refused is not None for found in (one, other)):
+        return one
+    hour = other.hour if one.hour is None and one.part is None else one.hour
+    return replace(one, day=one.day or other.day, hour=hour)
+
+
+def _takes_hour(day: Found, hour: Found) -> bool:
     day_alone = day.day is not None and day.hour is None and day.span is None and day.refused is None
-    return day_alone and hour.hour is not None and (also_day or hour.day is None) and hour.refused is None
+    return day_alone and hour.hour is not None and hour.day is None and hour.refused is None
 
 
 def _either(ways: list[Found], words: str, asked: _Asked) -> Understood | None:
@@ -200,7 +213,11 @@ def _dates(day: Days) -> tuple[date, ...]:
 def _minutes(found: Found, day: Days, part: PartOfDay | None, default: time) -> tuple[int, ...]:
     """The readings of the hour; () for none."""
     if found.hour is not None:
-        return found.hour.within(part) if part is not None else found.hour.minutes
+        minutes = found.hour.within(part) if part is not None else found.hour.minutes
+        if part is PartOfDay.NIGHT and found.day is not None and not found.day.first:
+            # "samedi, dans la nuit, à 2h": before that day for some, after it for others.
+            minutes += tuple(one + hours.DAY for one in minutes if one < part.end)
+        return minutes
     if part is not None:
         return () if part.default is None else (part.default,)
     for closing in (day.closing, found.closing):

@@ -16,7 +16,9 @@ from tchap_bridges.i18n import Phrase, _
 _LEAD: Final = re.compile(
     r"\s*(?:(?P<lead>d'ici\sa|d'ici|avant|jusqu'a|jusqu'au|au\splus\stard|by|before|until|pour|for|des)\s)?(?:(?:le|la|l'|au|the)(?=\s))?\s*"
 )
-_JOINT: Final = re.compile(r"[\s,()]*(?:de\sl'|(?:a|vers|le|la|de|du|au|on|at|in\sthe|of|the)\s|t(?=[0-9]))?\s*")
+_JOINT: Final = re.compile(
+    r"[\s,()]*(?:de\sl'|dans\sl'|(?:dans\sla|en|a|vers|le|la|de|du|au|on|at|in\sthe|of|the|avant|before|by|d'ici|des|jusqu'a)\s|t(?=[0-9]))?\s*"
+)
 _PART: Final = re.compile(rf"{hours.PART}{END}")
 _SEASON: Final = re.compile(rf"(?:(?P<summer>heure\sd'ete|summer\stime)|heure\sd'hiver|winter\stime){END}")
 _END_OF_DAY: Final = {"d'ici": DAY_END, "d'ici a": DAY_END, "jusqu'a": DAY_END, "jusqu'au": DAY_END}
