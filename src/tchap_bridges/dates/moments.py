@@ -72,8 +72,7 @@ def split(
     text = fold(words)
     leading, trailing = _choices(text[:READ], 0, asked), _trailing(text, asked)
     end = leading[-1].end if leading else 0
-    if trailing and trailing[0].start >= end:
-        leading += [replace(day, hour=hour.hour) for day in leading for hour in trailing if _takes_hour(day, hour)]
+    leading += [replace(day, hour=hour.hour) for day in leading for hour in trailing if _takes_hour(day, hour)]
     if outcome := _either(leading, words[:end].strip(), asked):
         return outcome, words[end:].strip(EDGES)
     if trailing and (outcome := _either(trailing, words[trailing[0].start :].strip(), asked)):
@@ -214,7 +213,7 @@ def _minutes(found: Found, day: Days, part: PartOfDay | None, default: time) -> 
     """The readings of the hour; () for none."""
     if found.hour is not None:
         minutes = found.hour.within(part) if part is not None else found.hour.minutes
-        if part is PartOfDay.NIGHT and found.day is not None and not found.day.first:
+        if part is PartOfDay.NIGHT and found.day is not None:
             # "samedi, dans la nuit, à 2h": before that day for some, after it for others.
             minutes += tuple(one + hours.DAY for one in minutes if one < part.end)
         return minutes

@@ -16,19 +16,15 @@ from tchap_bridges.i18n import Phrase, _
 _LEAD: Final = re.compile(
     r"\s*(?:(?P<lead>d'ici\sa|d'ici|avant|jusqu'a|jusqu'au|au\splus\stard|by|before|until|pour|for|des)\s)?(?:(?:le|la|l'|au|the)(?=\s))?\s*"
 )
-_JOINT: Final = re.compile(
-    r"[\s,()]*(?:de\sl'|dans\sl'|(?:dans\sla|en|a|vers|le|la|de|du|au|on|at|in\sthe|of|the|avant|before|by|d'ici|des|jusqu'a)\s|t(?=[0-9]))?\s*"
+_BETWEEN: Final = "a|vers|le|la|de|du|au|en|avant|d'ici|des|jusqu'a|dans la|on|at|in the|of|the|before|by".replace(
+    " ", r"\s"
 )
+_JOINT: Final = re.compile(rf"[\s,()]*(?:de\sl'|dans\sl'|(?:{_BETWEEN})\s|t(?=[0-9]))?\s*")
 _PART: Final = re.compile(rf"{hours.PART}{END}")
 _SEASON: Final = re.compile(rf"(?:(?P<summer>heure\sd'ete|summer\stime)|heure\sd'hiver|winter\stime){END}")
-_END_OF_DAY: Final = {"d'ici": DAY_END, "d'ici a": DAY_END, "jusqu'a": DAY_END, "jusqu'au": DAY_END}
 _LEADS: Final = {
-    **_END_OF_DAY,
-    "au plus tard": DAY_END,
-    "by": DAY_END,
-    "until": DAY_END,
-    "avant": 0,
-    "before": 0,
+    **dict.fromkeys(("d'ici", "d'ici a", "jusqu'a", "jusqu'au", "au plus tard", "by", "until"), DAY_END),
+    **dict.fromkeys(("avant", "before"), 0),
 }
 """The hour of a day without one: "d'ici vendredi" includes Friday, "avant vendredi" does not."""
 

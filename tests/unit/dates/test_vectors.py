@@ -96,6 +96,11 @@ def test_the_words_used_are_told_as_they_were_written() -> None:
     assert found[0].words == "Demain à 9 h 30"
 
 
+def test_a_long_text_is_no_phrase() -> None:
+    assert understand("demain" + " ou demain" * 100, now=THURSDAY, zone=PARIS) is None
+    assert recurrence("chaque lundi" + " et lundi" * 100) is None
+
+
 @pytest.mark.parametrize(("words", "said"), [("vendredi", False), ("vendredi 9h", True), ("demain soir", False)])
 def test_a_default_hour_is_told(words: str, said: bool) -> None:
     outcome = understand(words, now=THURSDAY, zone=PARIS)
