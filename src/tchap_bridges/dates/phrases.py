@@ -14,7 +14,8 @@ from tchap_bridges.dates.words import END
 from tchap_bridges.i18n import Phrase, _
 
 _LEAD: Final = re.compile(
-    r"\s*(?:(?P<lead>d'ici\sa|d'ici|avant|jusqu'a|jusqu'au|au\splus\stard|by|before|until|pour|for|des)\s)?(?:(?:le|la|l'|au|the)(?=\s))?\s*"
+    r"\s*(?:(?P<lead>d'ici\sa|d'ici|avant|jusqu'a|jusqu'au|au\splus\stard|by|before|until|pour|for|des)\s)?"
+    r"(?:(?:le|la|l'|au|the)(?=\s))?\s*"
 )
 _BETWEEN: Final = "a|vers|le|la|de|du|au|en|avant|d'ici|des|jusqu'a|dans la|on|at|in the|of|the|before|by".replace(
     " ", r"\s"
