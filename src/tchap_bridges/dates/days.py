@@ -2,83 +2,26 @@
 
 import calendar
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from typing import Final
 
-from tchap_bridges.dates.holidays import DAY, SATURDAY, SUNDAY, working_day
+from tchap_bridges.dates import ahead
+from tchap_bridges.dates.candidates import LONGEST, Days, Reader, Today, no_day, no_such_day, said, too_far
+from tchap_bridges.dates.holidays import DAY, SATURDAY, SUNDAY
 from tchap_bridges.dates.hours import PART, PARTS, PartOfDay
 from tchap_bridges.dates.words import END, MONTH, NUMBER, WEEKDAY, WEEKDAYS, month, number
 from tchap_bridges.i18n import Phrase, _
 
-LONGEST: Final = 100
-"""Years ahead; whoever asks for more has slipped."""
 _CLOSE: Final = 18 * 60
 """When weeks, months and years end, where no hour is said."""
 
 
-@dataclass(frozen=True, slots=True)
-class Days:
-    """The days that words may mean, soonest first.
-
-    ``weekday``: a weekday alone, that any other word for a day may make certain. ``week``: seven days of which one must
-    be named. ``closing``: minutes since midnight when no hour is said. ``first``: the first to come of them is meant.
-    """
-
-    dates: tuple[date, ...]
-    weekday: int | None = None
-    week: bool = False
-    part: PartOfDay | None = None
-    closing: int | None = None
-    first: bool = False
-
-    def both(self, other: "Days") -> "Days | None":
-        """The days that both mean; None: they contradict each other."""
-        if self.weekday is not None:
-            return other.both(self) if other.weekday is None else None
-        if other.weekday is not None:
-            dates = tuple(day for day in self.dates if day.weekday() == other.weekday)
-        else:
-            dates = tuple(day for day in self.dates if day in other.dates)
-        part, closing = self.part or other.part, self.closing if self.closing is not None else other.closing
-        return replace(self, dates=dates, week=False, part=part, closing=closing) if dates else None
-
-
-@dataclass(frozen=True, slots=True)
-class Today:
-    """Where in time *words* are said; the words as they were written."""
-
-    date: date
-    words: str = ""
-    alsace_moselle: bool = False
-
-    def quote(self, found: re.Match[str]) -> str:
-        return self.words[found.start() : found.end()].strip()
-
-
-Reader = Callable[[re.Match[str], Today], Days | Phrase]
-
-
-def said(found: re.Match[str], name: str) -> str:
-    """A part of the words; "" when it is not there."""
-    return found.groupdict().get(name) or ""
-
-
 def _past(found: re.Match[str], today: Today) -> Phrase:
-    return _("« {words} » est passé.", words=today.quote(found))
+    return _("« {words} », c'est passé.", words=today.quote(found))
 
 
 def _vague(found: re.Match[str], today: Today) -> Phrase:
     return no_day(today.quote(found))
-
-
-def no_day(words: str) -> Phrase:
-    return _("« {words} » ne dit pas quel jour.", words=words)
-
-
-def no_such_day(words: str) -> Phrase:
-    return _("« {words} » n'existe pas.", words=words.strip())
 
 
 def _near(found: re.Match[str], today: Today) -> Days:
@@ -149,7 +92,7 @@ def _end_of_month(found: re.Match[str], today: Today) -> Days | Phrase:
     elif said(found, "year"):
         wanted = 12
     else:
-        wanted = this + bool(said(found, "next"))
+        wanted = this + (re.search("next|prochain", found[0]) is not None)
         year, wanted = (year + 1, 1) if wanted > 12 else (year, wanted)
     return Days((date(year, wanted, calendar.monthrange(year, wanted)[1]),), closing=_CLOSE)
 
@@ -197,50 +140,6 @@ def _date(found: re.Match[str], day: int, wanted: int, year_said: str, today: To
     return _past(found, today) if there < today.date else Days((there,))
 
 
-def too_far(words: str) -> Phrase:
-    return _("« {words} » est trop loin.", words=words.strip())
-
-
-_WEEKS: Final = {8: (7, 8), 15: (14, 15)}
-
-
-def _ahead(found: re.Match[str], today: Today) -> Days | Phrase:
-    """ "dans 3 jours": of people's "huit jours" and "quinze jours" one must ask whether they mean weeks."""
-    count, unit = number(found["count"]), found["unit"]
-    closing = DAY_END if said(found, "lead") in {"d'ici", "sous"} else None
-    if count > LONGEST * 366:
-        return too_far(today.quote(found))
-    if said(found, "working"):
-        if count > 1000:
-            return too_far(today.quote(found))
-        saturday = said(found, "working").startswith("ouvrable")
-        end = working_day(today.date, count, saturday=saturday, alsace_moselle=today.alsace_moselle)
-        return Days((end,), closing=closing)
-    if unit.startswith(("j", "d")):
-        weeks = _WEEKS.get(count) if unit.startswith("j") else None
-        return Days(tuple(today.date + n * DAY for n in weeks or (count,)), closing=closing)
-    if unit.startswith(("s", "w")):
-        return Days((today.date + timedelta(weeks=count),), closing=closing)
-    return Days(_months_ahead(today.date, count * (12 if unit.startswith(("a", "y")) else 1)), closing=closing)
-
-
-DAY_END: Final = 24 * 60 - 1
-
-
-def _months_ahead(day: date, count: int) -> tuple[date, ...]:
-    """The same day so many months later; of a month too short, its last day or the first of the next."""
-    years, before = divmod(day.month - 1 + count, 12)
-    first = date(day.year + years, before + 1, 1)
-    longest = calendar.monthrange(first.year, first.month)[1]
-    if day.day <= longest:
-        return (first.replace(day=day.day),)
-    return first.replace(day=longest), first + longest * DAY
-
-
-def _week_hence(found: re.Match[str], today: Today) -> Days:
-    return Days(tuple(today.date + n * DAY for n in _WEEKS[8 if found["count"] == "huitaine" else 15]), closing=DAY_END)
-
-
 _DAY: Final = r"(?P<day>[0-9]{1,2}|premier)"
 _NTH: Final = r"(?:er|st|nd|rd|th)?"
 _NEXT: Final = r"prochaine?|suivante?|qui\svient"
@@ -248,7 +147,7 @@ _NOT_MORE: Final = r"(?!\s?(?:h|heures?|[ap]\.?m\.?|min|mn)(?![a-z])|[:/.,-]?[0-
 
 RULES: Final[tuple[tuple[re.Pattern[str], Reader], ...]] = (
     *(
-        (re.compile(pattern + END), reader)
+        (re.compile(rf"(?:{pattern}){END}"), reader)
         for pattern, reader in (
             (
                 (
@@ -257,7 +156,7 @@ RULES: Final[tuple[tuple[re.Pattern[str], Reader], ...]] = (
                 ),
                 _near,
             ),
-            (r"(?:avant-)?hier|yesterday", _past),
+            (r"(?:avant-)?hier|yesterday|(?:la\ssemaine|le\smois|l'annee)\sderniere?|last\s(?:week|month|year)", _past),
             (rf"(?:(?:ce|cet|cette|this)\s{PART}|tonight)", _this),
             (
                 (
@@ -279,7 +178,7 @@ RULES: Final[tuple[tuple[re.Pattern[str], Reader], ...]] = (
             (
                 (
                     r"(?:(?:en|a\sla|la|the)\s)?(?:fin|end)\s(?:(?:d'|de\sl'|of\s(?:the\s)?)(?P<year>annee|year)"
-                    r"|(?:de\s|du\s|of\s(?:the\s)?)(?:mois|month)(?P<next>\sprochain)?"
+                    r"|(?:de\s|du\s|of\s(?:the\s|next\s)?)(?:mois|month)(?:\sprochain)?"
                     rf"|(?:de\s|d'|of\s)?(?P<month>{MONTH}))"
                 ),
                 _end_of_month,
@@ -287,28 +186,30 @@ RULES: Final[tuple[tuple[re.Pattern[str], Reader], ...]] = (
             (
                 (
                     rf"(?:le\s|the\s){_DAY}{_NTH}{_NOT_MORE}"
-                    r"(?P<of>\s(?:du\smois\sprochain|de\sce\smois|of\snext\smonth|of\sthis\smonth))?"
+                    r"(?:\sprochain)?(?P<of>\s(?:du\smois\sprochain|de\sce\smois|of\snext\smonth|of\sthis\smonth))?"
                 ),
                 _of_month,
             ),
-            (rf"{_DAY}{_NTH}\s?(?:of\s)?(?P<month>{MONTH})(?:,?\s(?P<year>[0-9]{{4}}))?", _dated),
+            (
+                (
+                    rf"(?P<day>{NUMBER}){_NTH}\s?(?:of\s)?(?P<month>{MONTH})"
+                    r"(?:\sprochain|,?\s(?P<year>[0-9]{4}))?"
+                ),
+                _dated,
+            ),
             (rf"(?P<month>{MONTH})\s(?P<day>[0-9]{{1,2}}){_NTH}{_NOT_MORE}(?:,?\s(?P<year>[0-9]{{4}}))?", _dated),
             (r"(?P<day>[0-9]{1,2})/(?P<month>[0-9]{1,2})(?:/(?P<year>[0-9]{4}|[0-9]{2}))?(?!/)", _dated),
             (r"(?P<day>[0-9]{1,2})(?P<mark>[.-])(?P<month>[0-9]{1,2})(?P=mark)(?P<year>[0-9]{4})", _dated),
-            (
-                (
-                    rf"(?P<lead>dans|d'ici|sous|in|within)\s(?P<count>{NUMBER})\s?"
-                    r"(?P<unit>j(?:ours?)?|semaines?|mois|an(?:nee)?s?|days?|weeks?|months?|years?)"
-                    r"(?:\s(?P<working>ouvres?|ouvrables?))?"
-                ),
-                _ahead,
-            ),
-            (rf"(?P<lead>in|within)\s(?P<count>{NUMBER})\s(?P<working>working|business)\s(?P<unit>days?)", _ahead),
-            (r"sous\s(?P<count>huitaine|quinzaine)", _week_hence),
             (r"(?:le\smois\sprochain|l'(?:annee|an)\sprochaine?|next\s(?:month|year))", _vague),
         )
     ),
-    (re.compile(r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})(?=$|[^a-z0-9-]|t[0-9])"), _dated),
+    (
+        re.compile(
+            r"(?P<year>[0-9]{4})(?P<mark>[/-])(?P<month>[0-9]{2})(?P=mark)(?P<day>[0-9]{2})(?=$|[^a-z0-9/-]|t[0-9])"
+        ),
+        _dated,
+    ),
+    *ahead.RULES,
 )
 BARE_DAY: Final = re.compile(rf"{_DAY}{_NTH}{_NOT_MORE}{END}")
 """A day of the month without an article, which only a weekday before it tells: "vendredi 27"."""

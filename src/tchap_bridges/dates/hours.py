@@ -19,6 +19,7 @@ class PartOfDay(Enum):
     AFTERNOON = (NOON, 19 * 60, 14 * 60)
     EVENING = (17 * 60, DAY + 1, 18 * 60)
     NIGHT = (20 * 60, 7 * 60, None)
+    SOME_TIME = (0, DAY + 1, None)
 
     def __init__(self, first: int, end: int, default: int | None) -> None:
         self.first, self.end, self.default = first, end, default
@@ -41,7 +42,7 @@ class Hour:
 
     def within(self, part: PartOfDay) -> tuple[int, ...]:
         """The readings that fall into a part of the day: "8h" of the evening is 20 h."""
-        halves = [*self.minutes, *(one + NOON for one in self.minutes if self.loose)]
+        halves = [*self.minutes, *(one + NOON for one in self.minutes if self.loose and one < NOON)]
         return tuple(sorted({one for one in halves if part.has(one)}))
 
 
@@ -49,6 +50,8 @@ Reader = Callable[[re.Match[str]], Hour | None]
 """None: there is no such hour."""
 
 _PAST: Final = r"(?P<past>\set\sdemie?|\set\squart|\smoins\sle\squart|\squinze|\strente|\squarante-cinq)"
+_UNITS: Final = r"h|k?m|min|mn|minutes?|jours?|days?|personnes?|people|euros?"
+"""After a number they tell that it is no hour: "à 10 personnes"."""
 _AM_PM: Final = r"(?P<half>[ap])\.?\s?m\.?"
 _PAST_MINUTES: Final = {"demi": 30, "demie": 30, "quart": 15, "quinze": 15, "trente": 30, "quarante-cinq": 45}
 
@@ -93,13 +96,11 @@ def _named(found: re.Match[str]) -> Hour:
         more = -15 if "moins" in past else _PAST_MINUTES[past.split()[-1]]
     if found["name"] in {"midi", "noon"}:
         return Hour((NOON + more,))
-    return Hour(
-        (more, DAY + more) if more >= 0 else (DAY + more,)
-    )  # the midnight that begins a day or the one that ends it
+    return Hour((more, DAY + more))  # the midnight that begins a day or the one that ends it
 
 
 RULES: Final[tuple[tuple[re.Pattern[str], Reader], ...]] = tuple(
-    (re.compile(pattern + END), reader)
+    (re.compile(rf"(?:{pattern}){END}(?:\s(?:pile|precises?|sharp){END})?"), reader)
     for pattern, reader in (
         (
             # "9h 30" ends there: "9h 30 personnes" has no minutes, "9 h 30 personnes" has.
@@ -112,8 +113,8 @@ RULES: Final[tuple[tuple[re.Pattern[str], Reader], ...]] = tuple(
         ),
         (r"(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::00)?(?!:)", _colon),
         (rf"(?P<hour>[0-9]{{1,2}})(?::(?P<minute>[0-9]{{2}}))?\s?{_AM_PM}", _half),
-        (r"at\s(?P<hour>[0-9]{1,2})(?![:./][0-9])", _bare),
-        (rf"(?P<name>midi|noon|minuit|midnight)(?:{_PAST}|\s(?P<digits>[1-5][05]))?", _named),
+        (rf"(?:at|a)\s(?P<hour>[0-9]{{1,2}})(?![:.,/]?[0-9])(?!\s?(?:%|€|(?:{_UNITS})(?![a-z])))", _bare),
+        (rf"(?P<name>midi|noon|minuit|midnight)s?(?:{_PAST}|\s(?P<digits>[1-5][05]))?", _named),
     )
 )
 
@@ -130,5 +131,11 @@ PARTS: Final = {
     "soiree": PartOfDay.EVENING,
     "evening": PartOfDay.EVENING,
     "nuit": PartOfDay.NIGHT,
+    "night": PartOfDay.NIGHT,
 }
 PART: Final = rf"(?P<part>{'|'.join(sorted(PARTS, key=len, reverse=True))})"
+VAGUE: Final = re.compile(
+    r"(?:en\s|a\sla\s|au\s)?(?:fin|debut|milieu)\s(?:de\s(?:la\s)?|d'|de\sl')"
+    rf"(?:journee|matinee|soiree|apres[- ]midi|nuit){END}"
+)
+"""Parts of the day whose hour everybody sees elsewhere."""

@@ -4,14 +4,16 @@ A phrase is made of pieces in any order (a day, a weekday, a part of the day, an
 together. More than one moment is left: one must ask. None is left: they contradict each other, or all is past.
 """
 
+import re
 import unicodedata
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from tchap_bridges.dates import hours
+from tchap_bridges.dates.candidates import LONGEST, Days, Today, no_such_day, too_far
 from tchap_bridges.dates.clock import instants, is_twice, wall, whole_minute
-from tchap_bridges.dates.days import LONGEST, Days, Today, no_such_day, too_far
 from tchap_bridges.dates.holidays import DAY
 from tchap_bridges.dates.hours import NOON, PartOfDay
 from tchap_bridges.dates.outcomes import Ambiguous, Moment, Refused
@@ -26,6 +28,10 @@ MORNING: Final = time(9)
 """The hour of a day that is said without one."""
 READ: Final = 160
 """No phrase for a moment is longer, in characters."""
+
+_AND: Final = re.compile(r"\s*,?\s(?:et|and)\s")
+_RANGE: Final = re.compile(r"\s?(?:-|\sa|\sto|\sjusqu'a)\s?(?=[0-9])")
+_OR: Final = re.compile(r"\s*,?\s(?:ou|or)\s(?:bien\s)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +54,8 @@ def understand(
     words = unicodedata.normalize("NFC", words)
     asked = _asked(words, now, zone, hour, alsace_moselle=alsace_moselle)
     text = fold(words)
-    found = phrases(text, 0, asked.today)
-    if not found or CLOSING.fullmatch(text, found[0].end) is None:
+    found = _choices(text, 0, asked) if len(text) <= READ else []
+    if not found or CLOSING.fullmatch(text, found[-1].end) is None:
         return None
     return _either(found, words.strip(), asked)
 
@@ -64,10 +70,9 @@ def split(
     words = unicodedata.normalize("NFC", words)
     asked = _asked(words, now, zone, hour, alsace_moselle=alsace_moselle)
     text = fold(words)
-    leading, trailing = phrases(text[:READ], 0, asked.today), _trailing(text, asked)
-    end = leading[0].end if leading else 0
-    if trailing and trailing[0].start >= end:
-        leading += [replace(day, hour=hour.hour) for day in leading for hour in trailing if _takes_hour(day, hour)]
+    leading, trailing = _choices(text[:READ], 0, asked), _trailing(text, asked)
+    end = leading[-1].end if leading else 0
+    leading += [replace(day, hour=hour.hour) for day in leading for hour in trailing if _takes_hour(day, hour)]
     if outcome := _either(leading, words[:end].strip(), asked):
         return outcome, words[end:].strip(EDGES)
     if trailing and (outcome := _either(trailing, words[trailing[0].start :].strip(), asked)):
@@ -78,12 +83,39 @@ def split(
 def _trailing(text: str, asked: _Asked) -> list[Found]:
     """The longest phrase that ends the text."""
     for start in WORD.finditer(text, max(0, len(text) - READ)):
-        found = phrases(text, start.start(), asked.today)
+        found = _choices(text, start.start(), asked)
         if any(one.day or one.hour or one.span or one.refused for one in found) and CLOSING.fullmatch(
-            text, found[0].end
+            text, found[-1].end
         ):
             return found
     return []
+
+
+def _choices(text: str, start: int, asked: _Asked) -> list[Found]:
+    """The longest phrase that begins there, and those that follow after "ou"."""
+    found = phrases(text, start, asked.today)
+    while found and (other := _OR.match(text, found[-1].end)):
+        more = phrases(text, other.end(), asked.today)
+        if not more:
+            break
+        last = found[-1]
+        found = [_completed(one, more[0]) for one in found] + [_completed(one, last) for one in more]
+    other = _AND.match(text, found[-1].end) if found else None
+    if other is None and found and found[-1].hour is not None:
+        other = _RANGE.match(text, found[-1].end)
+    if other is not None and (more := phrases(text, other.end(), asked.today)):
+        end = more[0].end
+        reason = _("« {words} » dit plusieurs moments : un seul à la fois.", words=asked.today.words[start:end].strip())
+        found.append(Found(other.end(), end, refused=reason))
+    return found
+
+
+def _completed(one: Found, other: Found) -> Found:
+    """ "samedi ou dimanche à 10h", "demain 9h ou 10h": what is said once is said of both."""
+    if any(found.span is not None or found.refused is not None for found in (one, other)):
+        return one
+    hour = other.hour if one.hour is None and one.part is None else one.hour
+    return replace(one, day=one.day or other.day, hour=hour)
 
 
 def _takes_hour(day: Found, hour: Found) -> bool:
@@ -92,18 +124,24 @@ def _takes_hour(day: Found, hour: Found) -> bool:
 
 
 def _either(ways: list[Found], words: str, asked: _Asked) -> Understood | None:
-    """What a phrase means that can be taken apart in several ways."""
-    outcomes = [outcome for one in ways if (outcome := _outcome(one, words, asked)) is not None]
-    if len(outcomes) < 2:
-        return outcomes[0] if outcomes else None
+    """What a phrase means that has several parts joined by "ou", or that can be taken apart in several ways.
+
+    One way of a part is enough to understand it; a part that none understands is refused.
+    """
     readings: dict[datetime, Moment] = {}
-    for meant in outcomes:
-        if isinstance(meant, Moment | Ambiguous):
+    why: Phrase | None = None
+    for start in dict.fromkeys(one.start for one in ways):
+        outcomes = [_outcome(one, words, asked) for one in ways if one.start == start]
+        understood = [one for one in outcomes if isinstance(one, Moment | Ambiguous)]
+        refused = next((one for one in outcomes if isinstance(one, Refused)), None)
+        if refused is not None and not understood:
+            return refused
+        for meant in understood:
             readings |= {one.at: one for one in (meant.readings if isinstance(meant, Ambiguous) else (meant,))}
+            why = why or (meant.why if isinstance(meant, Ambiguous) else None)
     ordered = tuple(readings[at] for at in sorted(readings))
     if len(ordered) < 2:
-        return ordered[0] if ordered else outcomes[0]
-    why = next((one.why for one in outcomes if isinstance(one, Ambiguous)), None)
+        return ordered[0] if ordered else None
     return Ambiguous(readings=ordered, words=words, why=why)
 
 
@@ -144,6 +182,8 @@ def _day(found: Found, words: str, asked: _Asked) -> Understood:
     minutes = _minutes(found, day, part, asked.hour)
     if not minutes:
         return Refused(reason=_no_hour(words) if found.hour is None else contradiction(words), words=words)
+    if max(day.dates).year > asked.today.date.year + LONGEST:
+        return Refused(reason=too_far(words), words=words)
     walls = sorted({wall(one, minute) for one in _dates(day) for minute in minutes})
     if day.first:
         walls = _first(walls, minutes, found, asked)
@@ -172,7 +212,11 @@ def _dates(day: Days) -> tuple[date, ...]:
 def _minutes(found: Found, day: Days, part: PartOfDay | None, default: time) -> tuple[int, ...]:
     """The readings of the hour; () for none."""
     if found.hour is not None:
-        return found.hour.within(part) if part is not None else found.hour.minutes
+        minutes = found.hour.within(part) if part is not None else found.hour.minutes
+        if part is PartOfDay.NIGHT and found.day is not None:
+            # "samedi, dans la nuit, à 2h": before that day for some, after it for others.
+            minutes += tuple(one + hours.DAY for one in minutes if one < part.end)
+        return minutes
     if part is not None:
         return () if part.default is None else (part.default,)
     for closing in (day.closing, found.closing):

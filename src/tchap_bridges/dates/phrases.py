@@ -7,20 +7,26 @@ from datetime import date, timedelta
 from typing import Final
 
 from tchap_bridges.dates import days, hours, spans
-from tchap_bridges.dates.days import Days, Today
+from tchap_bridges.dates.candidates import DAY_END, Days, Today
 from tchap_bridges.dates.hours import Hour, PartOfDay
 from tchap_bridges.dates.saying import said_date
 from tchap_bridges.dates.words import END
 from tchap_bridges.i18n import Phrase, _
 
 _LEAD: Final = re.compile(
-    r"\s*(?:(?P<lead>d'ici\sa|d'ici|avant|jusqu'a|jusqu'au|by|before|until|pour|for|des)\s)?(?:(?:le|la|l'|au)(?=\s))?\s*"
+    r"\s*(?:(?P<lead>d'ici\sa|d'ici|avant|jusqu'a|jusqu'au|au\splus\stard|by|before|until|pour|for|des)\s)?"
+    r"(?:(?:le|la|l'|au|the)(?=\s))?\s*"
 )
-_JOINT: Final = re.compile(r"[\s,()]*(?:de\sl'|(?:a|vers|le|la|de|du|au|on|at|in\sthe|of)\s|t(?=[0-9]))?\s*")
+_BETWEEN: Final = "a|vers|le|la|de|du|au|en|avant|d'ici|des|jusqu'a|dans la|on|at|in the|of|the|before|by".replace(
+    " ", r"\s"
+)
+_JOINT: Final = re.compile(rf"[\s,()]*(?:de\sl'|dans\sl'|(?:{_BETWEEN})\s|t(?=[0-9]))?\s*")
 _PART: Final = re.compile(rf"{hours.PART}{END}")
 _SEASON: Final = re.compile(rf"(?:(?P<summer>heure\sd'ete|summer\stime)|heure\sd'hiver|winter\stime){END}")
-_END_OF_DAY: Final = {"d'ici": days.DAY_END, "d'ici a": days.DAY_END, "jusqu'a": days.DAY_END, "jusqu'au": days.DAY_END}
-_LEADS: Final = {**_END_OF_DAY, "by": days.DAY_END, "until": days.DAY_END, "avant": 0, "before": 0}
+_LEADS: Final = {
+    **dict.fromkeys(("d'ici", "d'ici a", "jusqu'a", "jusqu'au", "au plus tard", "by", "until"), DAY_END),
+    **dict.fromkeys(("avant", "before"), 0),
+}
 """The hour of a day without one: "d'ici vendredi" includes Friday, "avant vendredi" does not."""
 
 
@@ -132,6 +138,8 @@ def _candidates(text: str, at: int, found: Found, today: Today) -> Iterator[tupl
             yield one.end(), reader(one) or _("« {words} » n'est pas une heure.", words=words)
     if found.part is None and (one := _PART.match(text, at)):
         yield one.end(), hours.PARTS[one["part"]]
+    if found.part is None and (one := hours.VAGUE.match(text, at)):
+        yield one.end(), PartOfDay.SOME_TIME
     if found.summer is None and (one := _SEASON.match(text, at)):
         yield one.end(), one["summer"] is not None
 

@@ -10,7 +10,7 @@ _PARTS: Final = {"demi": 30, "demie": 30, "quart": 15, "half": 30, "quarter": 15
 _HOURS: Final = r"(?:heures?|h|hours?|hrs?)"
 _MINUTES: Final = r"(?:minutes?|mins?|mn)"
 _SPAN: Final = re.compile(
-    rf"(?:dans|d'ici|sous|in|within)\s(?:"
+    rf"(?:dans|d'ici|sous|in|within)\s(?:(?P<days>{NUMBER})\s?(?:jours?|j|days?)\s(?:(?:et|and)\s)?)?(?:"
     rf"(?P<hours>{NUMBER})\s?{_HOURS}(?:\s(?:et|and)\s(?:une?\s|a\s)?(?P<part>demie?|quart|half|quarter)"
     rf"|\s?(?:et\s|and\s)?(?P<more>{NUMBER})(?:\s?{_MINUTES})?)?"
     rf"|(?P<minutes>{NUMBER})\s?{_MINUTES}"
@@ -37,4 +37,4 @@ def read(text: str, at: int) -> tuple[timedelta, int] | None:
     else:
         more = _PARTS[found["part"]] if found["part"] else number(found["more"] or "0")
         minutes = number(found["hours"]) * 60 + more
-    return timedelta(minutes=minutes), found.end()
+    return timedelta(days=number(found["days"] or "0"), minutes=minutes), found.end()
