@@ -100,8 +100,9 @@ async def test_english_help_has_no_word_of_french(tmp_path: Path) -> None:
         assert len(french) == len(english)
         assert not set(map(_explained, french)) & set(map(_explained, english))
         assert "!echo — Says again the words that follow." in english
-        assert await answer(s, "!bots") == "○ echo — Says again what it is told.\nTo switch one on: !bots enable echo"
-        assert await answer(s, "!bot") == "○ echo — Répète ce qu'on lui dit."
+        listed = {word: await answer(s, word) for word in ("!bots", "!bot")}
+        assert listed["!bots"] == "○ echo — Says again what it is told.\nTo switch one on: !bots enable echo"
+        assert listed["!bot"] == "○ echo — Répète ce qu'on lui dit.\nPour en activer un : !bot activer echo"
 
 
 @pytest.mark.parametrize(
