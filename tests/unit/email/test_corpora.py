@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-# (set, at least this many of so many): what issue 2 asks for is lower; what was reached may not be lost again.
+# (set, at least this many of so many): what was reached may not be lost again.
 LEAST = {
     "quote-crisp": (43, 43),
     "quote-unquotemail": (143, 157),
