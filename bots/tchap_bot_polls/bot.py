@@ -15,7 +15,7 @@ from tchap_bridges.dates import Moment, said
 from tchap_bridges.dates.meaning import meant
 from tchap_bridges.errors import Misconfigured
 from tchap_bridges.events import Deletion, Message, Option, PollEnded, PollVote, Reaction
-from tchap_bridges.i18n import Phrase, _
+from tchap_bridges.i18n import Phrase, Translator, _
 from tchap_bridges.ids import MessageId
 
 
@@ -32,14 +32,14 @@ class PollsBot(Bot):
     name = "sondages"
     Config = PollsConfig
 
-    @command("sondage", "poll")
+    @command("sondage", english=["poll"])
     async def ask(self, room: Room[PollsConfig], words: str) -> str | None:
         """Lance un sondage : !sondage On mange où ? Cantine / Crêperie / Pique-nique"""
         if not room.config.everybody and await _level(room) < Power.MODERATOR:
             raise Misconfigured(_("dans ce salon, seule une personne qui modère lance des sondages"))
         asked = asking.read(words)
         closes = meant(asked.closes, room.now, room.zone, room.language) if asked.closes else None
-        options = asked.options or (_("Oui"), _("Non"))
+        options = asked.options or tuple(map(Translator(room.language), (_("Oui"), _("Non"))))
         poll = await room.poll(asked.question, options, most=asked.rules.most, disclosed=asked.disclosed)
         kept = Kept(
             id=poll,
@@ -69,7 +69,7 @@ class PollsBot(Bot):
         chosen = ", ".join(option.text for option in poll.options if option.id in numbers)
         return _("✓ {name} : {answers}", name=room.caller.name, answers=chosen)
 
-    @command("clore", "clôturer", "close")
+    @command("clore", "clôturer", english=["close"])
     async def close(self, room: Room[PollsConfig], words: str) -> Phrase | None:
         """Clôt le dernier sondage (ou celui auquel on répond), ou dit quand il le sera : !clore vendredi 17h"""
         poll = await self._meant(room)
@@ -152,7 +152,7 @@ class PollsBot(Bot):
         text, about = text_of(result, room.language), MessageId(poll.id)
         await room.end(about, text.plain)
         await room.say(text, about=about)
-        await room.file("resultat.png", "image/png", png(result, room.language), about=about)
+        await room.file("resultat.png", "image/png", png(result, room.language))
 
 
 def _who(room: Room[PollsConfig]) -> str:

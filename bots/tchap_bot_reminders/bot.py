@@ -48,7 +48,7 @@ class RemindersBot(Bot):
 
     name = "rappels"
 
-    @command("rappel", "remind")
+    @command("rappel", english=["remind"])
     async def remind(self, room: Room, words: str) -> Phrase | str:
         """Rappelle à l'heure dite : !rappel demain 9h30 appeler Ana ; « liste », « annuler 2 »"""
         match words.split():

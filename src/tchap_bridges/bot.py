@@ -121,14 +121,20 @@ class Room(Protocol[ConfigT_co]):
     @property
     def zone(self) -> ZoneInfo: ...
     @property
-    def language(self) -> Language: ...
+    def language(self) -> Language:
+        """That of the word that called, or else the operator's: a `Phrase` that is said is said in it."""
+        ...
+
     @property
     def kv(self) -> Store:
         """What the bot keeps of this room."""
         ...
 
     async def say(self, text: str | Text, *, about: MessageId | None = None) -> MessageId:
-        """Say something, in order with everything else said in the room, in reply to ``about``."""
+        """Say something, in order with everything else said in the room, in reply to ``about``.
+
+        What answers a poll is shown wherever the poll is.
+        """
         ...
 
     async def file(self, name: str, mime: str, data: bytes, *, about: MessageId | None = None) -> MessageId:
@@ -172,21 +178,39 @@ HandlerT = TypeVar("HandlerT", bound=Handler)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """A word that calls a handler; the first of ``words`` is shown in help."""
+    """A word that calls a handler; the first of ``words`` is shown in help. ``english`` are those of them that are."""
 
     words: tuple[str, ...]
+    english: frozenset[str]
     who: Power
     handler: str
     help: Phrase
 
+    def language_of(self, word: str, otherwise: Language) -> Language:
+        """In which an answer to this word is said."""
+        return "en" if word in self.english else "fr" if self.english else otherwise
 
-def command(*words: str, who: Power = Power.MEMBER) -> Callable[[HandlerT], HandlerT]:
-    """Make a method answer ``!word``. Called as ``method(room, words)``, words being what followed the command."""
+    def shown(self, language: Language) -> str:
+        """The word that help shows."""
+        return next((word for word in self.words if language == "en" and word in self.english), self.words[0])
+
+
+def command(*words: str, english: Sequence[str] = (), who: Power = Power.MEMBER) -> Callable[[HandlerT], HandlerT]:
+    """Make a method answer ``!word``. Called as ``method(room, words)``, words being what followed the command.
+
+    Who calls it by one of the ``english`` words is answered in English.
+    """
     if not words:
         raise TypeError("@command needs at least one word: @command('echo')")
 
     def mark(handler: HandlerT) -> HandlerT:
-        found = Command(words=words, who=who, handler=handler.__name__, help=_first_line(handler.__doc__))
+        found = Command(
+            words=(*words, *english),
+            english=frozenset(english),
+            who=who,
+            handler=handler.__name__,
+            help=_first_line(handler.__doc__),
+        )
         vars(handler)["__command__"] = found
         return handler
 

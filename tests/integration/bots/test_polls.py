@@ -1,16 +1,17 @@
 """A poll in a real room: asked by a command, answered with the room's own polls and by words, ended, told."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from tchap_bridge_echo.server import EchoServer
 from tchap_bridges.testing.matrix_client import Client
-from tchap_bridges.testing.world import World
+from tchap_bridges.testing.world import LIST_DOMAIN, World
 
 START, RESPONSE, END = (f"org.matrix.msc3381.poll.{kind}" for kind in ("start", "response", "end"))
 
@@ -22,6 +23,7 @@ class Place:
     """A room in which polls are switched on, its admin and a member."""
 
     world: World
+    echo: EchoServer
     camille: Client
     bob: Client
     room: str
@@ -29,7 +31,7 @@ class Place:
     async def types(self, client: Client, words: str, **more: str) -> str:
         return await client.send_text(self.room, words, **more)
 
-    async def asked(self, words: str) -> dict[str, object]:
+    async def asked(self, words: str) -> Mapping[str, Any]:
         """The poll that a command makes."""
         await self.types(self.camille, words)
         return await self.camille.wait_for(self.room, lambda e: e["type"] == START)
@@ -40,19 +42,27 @@ class Place:
         return await client.send_event(self.room, RESPONSE, content)
 
 
+@dataclass
+class Hall:
+    """One world for the tests of this file, and the network that is linked in it."""
+
+    world: World
+    echo: EchoServer
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+async def hall(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hall]:
     template = Path(request.config.rootpath) / ".cache" / "synapse"
     folder = tmp_path_factory.mktemp("bots")
     async with EchoServer() as echo:
         changes = {"bots": {"sondages": {}}, "bridges": {"echo": {"port": echo.port}}}
         async with await World.start(folder, template=template, changes=changes) as found:
-            found.echo = echo  # type: ignore[attr-defined]
-            yield found
+            yield Hall(found, echo)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def place(world: World, request: pytest.FixtureRequest) -> Place:
+async def place(hall: Hall, request: pytest.FixtureRequest) -> Place:
+    world = hall.world
     name = request.node.name.replace("_", "-")[:40].lower()
     camille, bob = await world.agent(f"camille-{name}", "Camille Martin"), await world.agent(f"bob-{name}", "Bob")
     room = await world.room(camille)
@@ -60,12 +70,12 @@ async def place(world: World, request: pytest.FixtureRequest) -> Place:
     await bob.join(room)
     await camille.send_text(room, "!bot activer sondages")
     await camille.wait_for_text(room, "sondages est actif")
-    return Place(world, camille, bob, room)
+    return Place(world, hall.echo, camille, bob, room)
 
 
 async def test_from_the_question_to_the_result(place: Place) -> None:
     poll = await place.asked("!sondage On mange où ? Cantine / Crêperie / Pique-nique")
-    content = poll["content"][START]  # type: ignore[index]
+    content = poll["content"][START]
     assert content["question"]["org.matrix.msc1767.text"] == "On mange où ?"
     assert [one["org.matrix.msc1767.text"] for one in content["answers"]] == ["Cantine", "Crêperie", "Pique-nique"]
     id_ = str(poll["event_id"])
@@ -107,7 +117,7 @@ async def test_a_keycap_is_a_vote_and_its_removal_takes_it_back(place: Place) ->
 
 
 async def test_people_of_a_linked_network_vote_by_number(place: Place) -> None:
-    echo: EchoServer = place.world.echo  # type: ignore[attr-defined]
+    echo = place.echo
     assert "✓" in await place.world.link(place.camille, place.room, "écho #general")
     sam = echo.person("sam", "Sam")
     await place.asked("!sondage Rouge ou bleu ? Rouge / Bleu")
@@ -118,6 +128,9 @@ async def test_people_of_a_linked_network_vote_by_number(place: Place) -> None:
     await place.camille.wait_for_text(place.room, "2")
     await place.types(place.camille, "!clore")
     await place.camille.wait_for_text(place.room, "✓ Bleu — 1 voix")
+    async with asyncio.timeout(15):  # who voted there reads what came of it
+        while not any("✓ Bleu — 1 voix" in post.text for post in echo.channel("#general").messages):
+            await asyncio.sleep(0.05)
 
 
 async def test_the_result_is_a_picture_too(place: Place) -> None:
@@ -127,3 +140,29 @@ async def test_the_result_is_a_picture_too(place: Place) -> None:
     data = await place.camille.download(image["content"]["url"])
     assert data.startswith(b"\x89PNG")
     assert image["content"]["info"]["size"] == len(data)
+
+
+async def test_a_list_that_is_told_answers_only_is_asked_nothing(place: Place) -> None:
+    """What is said in the room must not reach five hundred subscribers, and a question is no answer."""
+    assert "✓" in await place.world.link(place.camille, place.room, f"courriel sondage@{LIST_DOMAIN}")
+    await place.asked("!sondage Qui vient dimanche ?")
+    await place.types(place.camille, "!clore")
+    await place.camille.wait_for(place.room, lambda e: e["content"].get("msgtype") == "m.image")
+    assert not [one for one in place.world.sink.mails if b"dimanche" in one.data]
+
+
+async def test_a_list_linked_both_ways_is_asked(place: Place) -> None:
+    assert "✓" in await place.world.link(place.camille, place.room, f"courriel tous@{LIST_DOMAIN} sens=deux-sens")
+    await place.asked("!sondage Qui vient samedi ?")
+    async with asyncio.timeout(15):
+        while not [one for one in place.world.sink.mails if b"samedi" in one.data]:
+            await asyncio.sleep(0.05)
+
+
+async def test_who_asks_in_english_is_answered_in_english(place: Place) -> None:
+    await place.types(place.camille, "!poll")
+    await place.camille.wait_for_text(place.room, "the question is missing")
+    poll = await place.asked("!poll Shall we go?")
+    assert [one["org.matrix.msc1767.text"] for one in poll["content"][START]["answers"]] == ["Yes", "No"]
+    await place.types(place.camille, "!close")
+    await place.camille.wait_for_text(place.room, "0 voters")

@@ -12,6 +12,7 @@ from tchap_bridges.bot import Bot, Room, RoomConfig, command, field, on
 from tchap_bridges.core.bots import runner
 from tchap_bridges.events import Message, Reaction
 from tchap_bridges.i18n import _
+from tchap_bridges.ids import MessageId
 from tchap_bridges.outgoing import OutgoingEdit
 from tchap_bridges.testing.bench import ADMIN, Bench
 
@@ -43,7 +44,7 @@ class Counter(Bot):
     @command("corrige")
     async def mend(self, room: Room, words: str) -> None:
         """Corrige."""
-        await room.edit(await room.kv.get("said") or "", words)  # type: ignore[arg-type]
+        await room.edit(MessageId(await room.kv.get("said") or ""), words)
 
     @command("plus-tard")
     async def later(self, room: Room, words: str) -> None:
@@ -267,3 +268,15 @@ async def test_two_edits_of_one_message_in_one_call() -> None:
 
     async with Bench(Wavering) as bench:
         assert await (await bench.room(Wavering)).say(ADMIN, "!hesite zéro") == "deux"
+
+
+async def test_a_time_that_cannot_be_read_stops_no_other() -> None:
+    async with Bench(Counter) as bench:
+        room = await bench.room(Counter)
+        async with bench.db.transaction() as tx:
+            await tx.run(
+                "timer_set", room=room.id, bot="compte", key="broken", due_at=1, handler="due", words=b"not sealed"
+            )
+        await room.say(ADMIN, "!plus-tard 60000")
+        await bench.clock.forward(minutes=2)
+        assert room.said == ["après 60000"]

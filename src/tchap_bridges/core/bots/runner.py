@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -17,7 +18,7 @@ from tchap_bridges.core.ports import Row, Tx
 from tchap_bridges.core.roomwork import Written
 from tchap_bridges.errors import BridgeError, Misconfigured, NotReady, Undeliverable
 from tchap_bridges.events import Author, Delivery, Event, Message
-from tchap_bridges.i18n import Phrase, Translator, _
+from tchap_bridges.i18n import Translator, _
 from tchap_bridges.ids import MessageId, PersonId, RoomId, UserId
 
 LONGEST = 20.0  # seconds a handler may take
@@ -46,12 +47,25 @@ class Runner:
         settings = load_config(bot, self._house.sealer, config)
         if row["action"] == TIMER:
             due = json.loads(body)
-            cause = Cause(key=row["key"], room=room, bot=name, caller=_US, message=None, config=settings)
+            cause = Cause(
+                key=row["key"],
+                room=room,
+                bot=name,
+                caller=_US,
+                message=None,
+                config=settings,
+                language=self._house.language,
+            )
             return await self._called(bot, cause, [(due["handler"], due["words"])], row)
         event = await self._told(message, body)
         cause = await self._caused(row, message, name, event, settings)
         if row["action"] == COMMAND and isinstance(event, Message):
-            return await self._called(bot, cause, self._commanded(bot, event), row)
+            word, rest = word_of(event.text.plain) or ("", "")
+            command = next((one for one in bot.commands if word in one.words), None)
+            if command is None:  # it had the word when that was typed
+                return _nothing
+            cause = replace(cause, language=command.language_of(word, self._house.language))
+            return await self._called(bot, cause, [(command.handler, rest)], row)
         heard = [(listener.handler, event) for listener in bot.listeners if type(event) in listener.kinds]
         return await self._called(bot, cause, heard, row)
 
@@ -76,6 +90,7 @@ class Runner:
             config=settings,
             answered=event.reply_to if isinstance(event, Message) else None,
             network=network,
+            language=self._house.language,
         )
 
     async def _network(self, origin: str) -> str:
@@ -86,22 +101,15 @@ class Runner:
             link = await self._house.links.get(tx, int(origin.removeprefix("link:")))
         return link.connection if link is not None else ""
 
-    @staticmethod
-    def _commanded(bot: Bot, event: Message) -> Sequence[tuple[str, object]]:
-        said = word_of(event.text.plain)
-        assert said is not None
-        word, rest = said
-        return [(command.handler, rest) for command in bot.commands if word in command.words][:1]
-
     async def _called(self, bot: Bot, cause: Cause, calls: Sequence[tuple[str, object]], row: Row) -> Written:
         turn = Turn(self._house, cause)
-        words = Translator(self._house.language)
+        words = Translator(cause.language)
         try:
             for handler, argument in calls:
                 async with asyncio.timeout(LONGEST):
                     answer = await getattr(bot, handler)(turn, argument)
                 if answer:
-                    await turn.say(words(answer) if isinstance(answer, Phrase) else answer, about=cause.message)
+                    await turn.say(answer, about=cause.message)
         except NotReady:
             raise
         except (Misconfigured, Undeliverable) as error:

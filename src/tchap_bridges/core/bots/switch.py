@@ -51,8 +51,12 @@ class Switch:
     def topics(self) -> Sequence[Topic]:
         return (
             Topic(words=WORDS, help=self._help, answer=self._switch),
-            Topic(words=dict.fromkeys(self._commands, "fr"), raw=True, help=self._commands_help, answer=self._call),
+            Topic(words=self._languages, raw=True, help=self._commands_help, answer=self._call),
         )
+
+    @property
+    def _languages(self) -> Mapping[str, Language]:
+        return {word: command.language_of(word, "fr") for word, (_bot, command) in self._commands.items()}
 
     async def configure(self, room: RoomId, bot: str, config: RoomConfig) -> None:
         """What the room's admin has set, whole."""
@@ -78,7 +82,7 @@ class Switch:
     def _commands_help(self, language: Language) -> Sequence[tuple[str, str]]:
         t = Translator(language)
         return tuple(
-            (f"!{command.words[0]}", t(command.help)) for bot in self._bots.values() for command in bot.commands
+            (f"!{command.shown(language)}", t(command.help)) for bot in self._bots.values() for command in bot.commands
         )
 
     async def _switch(self, call: Call) -> Apply:
@@ -115,10 +119,6 @@ class Switch:
         return apply
 
     @property
-    def _all(self) -> str:
-        return ", ".join(self._bots) or "—"
-
-    @property
     def _any(self) -> str:
         return next(iter(self._bots), "echo")
 
@@ -134,7 +134,7 @@ class Switch:
     @staticmethod
     def _about(t: Translator, bot: Bot) -> str:
         """What it can be told, and what can be set."""
-        lines = [f"!{command.words[0]} — {t(command.help)}" for command in bot.commands]
+        lines = [f"!{command.shown(t.language)} — {t(command.help)}" for command in bot.commands]
         if fields_of(bot.Config):
             lines.append(t(_("!bot regler {bot} — ce qui se règle", bot=bot.name)))
         return "\n".join(lines)

@@ -10,10 +10,12 @@ from tchap_bridges.core import clock
 from tchap_bridges.core.bots import TARGET, TIMER
 from tchap_bridges.core.outbox import Outbox
 from tchap_bridges.core.ports import Database, Row, Sealer, Tx
+from tchap_bridges.errors import NotReady
 from tchap_bridges.ids import RoomId
 from tchap_bridges.logs import harmless
 
 LOOK = 20.0  # seconds between two looks at the clock: it may leap
+LATER = 24 * 3600 * 1000  # milliseconds
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +52,16 @@ class Timers:
         """Seconds until the next look."""
         async with self._db.transaction() as tx:
             for row in await tx.all("timers_due", now=clock.now()):
-                await self._due(tx, row)
+                try:
+                    async with tx.savepoint():
+                        await self._due(tx, row)
+                except NotReady:
+                    raise
+                except Exception:  # one that cannot be read stops no other; it stays, for a look at it tomorrow
+                    log.exception("timers.poison", bot=row["bot"])
+                    await tx.run(
+                        "timer_postpone", room=row["room"], bot=row["bot"], key=row["key"], at=clock.now() + LATER
+                    )
         async with self._db.snapshot() as tx:
             due: int | None = await tx.value("timer_next")
         return LOOK if due is None else min(LOOK, max(0.0, (due - clock.now()) / 1000))

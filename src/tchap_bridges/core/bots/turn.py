@@ -11,16 +11,17 @@ from functools import partial
 from zoneinfo import ZoneInfo
 
 from tchap_bridges.bot import Member, RoomConfig, Store
+from tchap_bridges.bridge import Direction
 from tchap_bridges.core import clock, codec, policy
 from tchap_bridges.core.bots.hearing import kept
 from tchap_bridges.core.bots.timers import Timers
-from tchap_bridges.core.links import Link, Links
+from tchap_bridges.core.links import Links
 from tchap_bridges.core.outbox import Outbox
 from tchap_bridges.core.ports import Database, Homeserver, Sealer, Tx
 from tchap_bridges.core.secrets import request_key
 from tchap_bridges.errors import Misconfigured
 from tchap_bridges.events import Author, Edit, Event, File, Form, Message, Option, PollEnded, PollStarted, Text
-from tchap_bridges.i18n import Language, _
+from tchap_bridges.i18n import Language, Phrase, Translator, _
 from tchap_bridges.ids import ChatId, FileRef, MessageId, PersonId, RoomId
 
 MOST_EFFECTS = 50
@@ -60,6 +61,7 @@ class Cause:
     config: RoomConfig
     answered: MessageId | None = None
     network: str = ""
+    language: Language
 
 
 class Turn:
@@ -111,14 +113,14 @@ class Turn:
 
     @property
     def language(self) -> Language:
-        return self._house.language
+        return self._cause.language
 
     @property
     def kv(self) -> Store:
         return self._kv
 
     async def say(self, text: str | Text, *, about: MessageId | None = None) -> MessageId:
-        return self._shown(partial(self._message_of, _words(text), ()), about)
+        return self._shown(partial(self._message_of, self._words(text), ()), about)
 
     def _message_of(self, text: Text, files: tuple[File, ...], id_: MessageId) -> Message:
         return Message(id=id_, chat=ChatId(self.id), author=_US, at=self._now, text=text, files=files, form=Form.NOTICE)
@@ -137,7 +139,7 @@ class Turn:
         return self._shown(partial(self._message_of, Text(), (file,)), about)
 
     async def edit(self, said: MessageId, text: str | Text) -> None:
-        event = Edit(id=said, chat=ChatId(self.id), author=_US, at=self._now, target=said, text=_words(text))
+        event = Edit(id=said, chat=ChatId(self.id), author=_US, at=self._now, target=said, text=self._words(text))
         self._follow(said, "edit", event)
 
     async def poll(self, question: str, options: Sequence[str], *, most: int = 1, disclosed: bool = True) -> MessageId:
@@ -146,8 +148,8 @@ class Turn:
             chat=ChatId(self.id),
             author=_US,
             at=self._now,
-            question=question,
-            options=tuple(Option(id=str(n), text=text) for n, text in enumerate(options, 1)),
+            question=self._words(question).plain,
+            options=tuple(Option(id=str(n), text=self._words(text).plain) for n, text in enumerate(options, 1)),
             most=most,
             disclosed=disclosed,
         )
@@ -193,6 +195,11 @@ class Turn:
             for user, name in (await self._house.homeserver.members(self.id)).items()
         ]
 
+    def _words(self, text: str | Text) -> Text:
+        if isinstance(text, Text):
+            return text
+        return Text(plain=Translator(self.language)(text) if isinstance(text, Phrase) else text)
+
     # How it is written
 
     def _add(self, effect: Effect) -> None:
@@ -213,16 +220,26 @@ class Turn:
             root = await tx.value("message_root", id=parent) if parent is not None else None
             message = await self._house.outbox.message(tx, self.id, "core", "message", body, parent=parent, root=root)
             await tx.run("said_add", handle=handle, message=message)
-            targets = [self.id] + ([link.target for link in await self._open(tx)] if everywhere else [])
-            for target in targets:
+            others = await self._open(tx) if everywhere else await self._where(tx, about)
+            for target in (self.id, *others):
                 await self._house.outbox.show(tx, self.id, target, message, cause=cause)
 
         self._add(effect)
         return handle
 
-    async def _open(self, tx: Tx) -> Sequence[Link]:
+    async def _open(self, tx: Tx) -> Sequence[str]:
+        """Where all that is said in the room is said: not to a list that is told answers only."""
         links = await self._house.links.of_room(tx, self.id)
-        return [link for link in links if link.state == "active" and link.carries_out]
+        return [
+            one.target for one in links if one.state == "active" and one.direction in {Direction.BOTH, Direction.OUT}
+        ]
+
+    async def _where(self, tx: Tx, about: MessageId | None) -> Sequence[str]:
+        """Where else something of ours is shown."""
+        message = await tx.value("said_message", handle=about) if about is not None else None
+        if message is None:
+            return ()
+        return [copy["target"] for copy in await tx.all("copies_elsewhere", message=message, target=self.id)]
 
     async def _message(self, tx: Tx, about: MessageId) -> int | None:
         """Our row of a message, by the id under which a bot knows it."""
@@ -287,10 +304,6 @@ class _Kept:
 
     def _opened(self, sealed: bytes) -> str:
         return self._house.sealer.open(sealed, place="kv.value").decode()
-
-
-def _words(text: str | Text) -> Text:
-    return text if isinstance(text, Text) else Text(plain=text)
 
 
 def _under(asked: PollStarted, id_: MessageId) -> Event:

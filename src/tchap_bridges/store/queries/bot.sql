@@ -40,6 +40,9 @@ ON CONFLICT (room, bot, key) DO UPDATE SET due_at = excluded.due_at, handler = e
 -- name: timer_delete
 DELETE FROM timer WHERE room = :room AND bot = :bot AND key = :key
 
+-- name: timer_postpone
+UPDATE timer SET due_at = :at WHERE room = :room AND bot = :bot AND key = :key
+
 -- name: timers_due
 SELECT room, bot, key, due_at, handler, words FROM timer WHERE due_at <= :now ORDER BY due_at LIMIT 100
 
