@@ -47,7 +47,7 @@ class PollsBot(Bot):
             options=tuple(Option(id=str(n), text=text) for n, text in enumerate(options, 1)),
             rules=asked.rules,
             by=room.caller.person,
-            at=_milliseconds(room.now),
+            at=_milliseconds(room.when),
             disclosed=asked.disclosed,
         )
         await Polls(room.kv).keep(kept)
@@ -65,7 +65,7 @@ class PollsBot(Bot):
             )
         if len(numbers) > poll.rules.most:
             raise Misconfigured(_("ce sondage admet {n} choix au plus", n=poll.rules.most))
-        await _keep(room, poll.id, str(room.message), room.now, numbers)
+        await _keep(room, poll.id, str(room.message), room.when, numbers)
         chosen = ", ".join(option.text for option in poll.options if option.id in numbers)
         return _("✓ {name} : {answers}", name=room.caller.name, answers=chosen)
 
@@ -145,10 +145,9 @@ class PollsBot(Bot):
     async def _end(self, room: Room[PollsConfig], poll: Kept) -> None:
         polls = Polls(room.kv)
         await room.forget(f"closes {poll.id}")
-        now = _milliseconds(room.now)
-        voices = await polls.votes(poll.id)
-        result = _result(poll, voices, now, named=room.config.named)
-        await polls.keep(replace(poll, closed=now))
+        closed, voices = _milliseconds(room.when), await polls.votes(poll.id)
+        result = _result(poll, voices, closed, named=room.config.named)
+        await polls.keep(replace(poll, closed=closed))
         text, about = text_of(result, room.language), MessageId(poll.id)
         await room.end(about, text.plain)
         await room.say(text, about=about)
@@ -165,9 +164,9 @@ async def _keep(room: Room[PollsConfig], poll: str, id_: str, at: datetime, answ
     await Polls(room.kv).vote(poll, Voice(response=response, name=room.caller.name))
 
 
-def _result(poll: Kept, voices: list[Voice], now: int, *, named: bool) -> Result:
+def _result(poll: Kept, voices: list[Voice], closed: int, *, named: bool) -> Result:
     names = {voice.response.sender: voice.name for voice in voices} if named and not poll.rules.secret else None
-    end = End(id="", sender=poll.by, at=now)
+    end = End(id="", sender=poll.by, at=closed)
     return tally(poll.asked(), poll.rules, [voice.response for voice in voices], ends=[end], names=names)
 
 

@@ -114,6 +114,11 @@ class Room(Protocol[ConfigT_co]):
         ...
 
     @property
+    def when(self) -> datetime:
+        """When what calls was said, or was due: earlier than `now` where we were away. In the same zone."""
+        ...
+
+    @property
     def now(self) -> datetime:
         """In the zone of the operator's people."""
         ...

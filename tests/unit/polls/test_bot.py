@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 
 from tchap_bot_polls import PollsBot
-from tchap_bridges.testing.bench import ADMIN, Bench, BenchRoom
+from tchap_bridges.testing.bench import ADMIN, START, Bench, BenchRoom
 
 ANA, BOB = "@ana:exemple.fr", "@bob:exemple.fr"
 
@@ -52,18 +52,37 @@ async def test_what_cannot_be_asked_is_said_with_a_remedy(room: BenchRoom, typed
     assert not room.polls
 
 
-async def test_every_way_to_vote_is_one_tally(room: BenchRoom) -> None:
-    await room.say(ANA, "!sondage Qui vient ? moi / pas moi / peut-être")
-    (poll,) = room.polls
-    await room.vote(ANA, poll, "1")
-    await room.react(BOB, poll, "2️⃣")
-    assert "✓ zoe : peut-être" in await room.say("@zoe:exemple.fr", "!vote 3")
-    await room.vote("@eve:exemple.fr", poll, "9")  # spoils
-    await room.say(BOB, "!vote 1")  # thinks again
-    result = await room.say(ANA, "!clore")
-    assert poll.ended is not None
-    assert [line for line in result.splitlines() if "moi" in line or "peut" in line]
-    assert "2" in result
+async def test_every_way_to_vote_is_one_tally() -> None:
+    async with Bench(PollsBot) as bench:
+        room = await bench.room(PollsBot)
+        await room.say(ANA, "!sondage Qui vient ? moi / pas moi / peut-être")
+        (poll,) = room.polls
+        await room.vote(ANA, poll, "1")
+        await room.react(BOB, poll, "2️⃣")
+        assert "✓ zoe : peut-être" in await room.say("@zoe:exemple.fr", "!vote 3")
+        await room.vote("@eve:exemple.fr", poll, "9")  # spoils
+        await bench.clock.forward(seconds=1)
+        await room.say(BOB, "!vote 1")  # thinks again
+        result = (await room.say(ANA, "!clore")).replace("\u202f", " ").splitlines()
+        assert [line for line in result if "voix" in line] == [
+            "███████░░░ ✓ moi — 2 voix (67 %)",
+            "░░░░░░░░░░ pas moi — 0 voix (0 %)",
+            "███░░░░░░░ peut-être — 1 voix (33 %)",
+        ]
+        assert result[-1] == "3 votants, 1 vote nul"
+        assert poll.ended is not None
+
+
+async def test_what_was_said_after_the_end_does_not_count_though_it_was_heard_before() -> None:
+    """We were away at the end; what waited is heard, and then the end comes."""
+    async with Bench(PollsBot) as bench:
+        room = await bench.room(PollsBot)
+        await room.say(ANA, """!sondage On y va ? fin="aujourd'hui 17h\"""")
+        await room.vote(BOB, room.polls[0], "1")
+        bench.clock.at = START.replace(hour=18)
+        await room.vote(ANA, room.polls[0], "2")
+        await bench.settle()
+        assert room.said[-2].splitlines()[-1] == "1 votant"
 
 
 async def test_of_one_who_takes_a_vote_back_the_one_before_it_counts(room: BenchRoom) -> None:

@@ -34,8 +34,11 @@ async def test_the_moment_is_said_back_and_kept(bench: Bench) -> None:
 
 async def test_what_may_mean_two_things_is_asked(bench: Bench) -> None:
     room = await bench.room(RemindersBot)
-    said = await room.say(ANA, "!rappel lundi 8h réunion")
-    assert "plusieurs façons" in said or "30 novembre" in said
+    assert "lundi 30 novembre 2026 à 8" in await room.say(ANA, "!rappel lundi 8h réunion")
+    said = await room.say(ANA, "!rappel vendredi prochain 9h dîner")
+    assert "plusieurs façons" in said
+    assert "vendredi 27 novembre 2026" in said
+    assert "vendredi 4 décembre 2026" in said
     assert "je ne vois pas quand" in await room.say(ANA, "!rappel appeler Ana")
     assert "que faut-il rappeler" in await room.say(ANA, "!rappel demain 9h30")
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import structlog
 
 from tchap_bridges.bot import Bot, RoomConfig
-from tchap_bridges.core import codec
+from tchap_bridges.core import clock, codec
 from tchap_bridges.core.bots import COMMAND, TARGET, TIMER
 from tchap_bridges.core.bots.hearing import Hearing
 from tchap_bridges.core.bots.settings import load_config
@@ -55,6 +55,7 @@ class Runner:
                 message=None,
                 config=settings,
                 language=self._house.language,
+                when=clock.moment(due["at"]),
             )
             return await self._called(bot, cause, [(due["handler"], due["words"])], row)
         event = await self._told(message, body)
@@ -91,6 +92,7 @@ class Runner:
             answered=event.reply_to if isinstance(event, Message) else None,
             network=network,
             language=self._house.language,
+            when=getattr(event, "at", None) or clock.moment(clock.now()),
         )
 
     async def _network(self, origin: str) -> str:

@@ -69,7 +69,7 @@ class Timers:
     async def _due(self, tx: Tx, row: Row) -> None:
         room = RoomId(row["room"])
         words = self._sealer.open(row["words"], place="timer.words").decode()
-        body = json.dumps({"handler": row["handler"], "words": words}).encode()
+        body = json.dumps({"handler": row["handler"], "words": words, "at": row["due_at"]}).encode()
         sealed = self._sealer.seal(body, place="message.body")
         call = await self._outbox.message(tx, room, "timer", "timer", sealed)
         cause = f"timer {row['bot']} {row['key']} {row['due_at']}"

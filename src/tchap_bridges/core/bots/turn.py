@@ -62,6 +62,7 @@ class Cause:
     answered: MessageId | None = None
     network: str = ""
     language: Language
+    when: datetime
 
 
 class Turn:
@@ -102,6 +103,10 @@ class Turn:
     @property
     def answered(self) -> MessageId | None:
         return self._cause.answered
+
+    @property
+    def when(self) -> datetime:
+        return clock.local(self._cause.when, self._house.zone)
 
     @property
     def now(self) -> datetime:
