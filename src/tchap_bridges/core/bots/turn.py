@@ -240,11 +240,13 @@ class Turn:
         ]
 
     async def _where(self, tx: Tx, about: MessageId | None) -> Sequence[str]:
-        """Where else something of ours is shown."""
+        """Where else something of ours is shown, as far as words still go there."""
         message = await tx.value("said_message", handle=about) if about is not None else None
-        if message is None:
-            return ()
-        return [copy["target"] for copy in await tx.all("copies_elsewhere", message=message, target=self.id)]
+        return [one for one in await self._seen(tx, message) if one != self.id] if message is not None else ()
+
+    async def _seen(self, tx: Tx, message: int) -> Sequence[str]:
+        copies = await tx.all("copies_elsewhere", message=message, target="")
+        return [copy["target"] for copy in copies if await self._house.links.carries(tx, copy["target"])]
 
     async def _message(self, tx: Tx, about: MessageId) -> int | None:
         """Our row of a message, by the id under which a bot knows it."""
@@ -264,8 +266,8 @@ class Turn:
             return
         body = self._house.outbox.seal(event)
         later = await self._house.outbox.message(tx, self.id, "core", action, body, parent=message)
-        for copy in await tx.all("copies_elsewhere", message=message, target=""):
-            await self._house.outbox.add(tx, self.id, copy["target"], later, action, cause=cause)
+        for target in await self._seen(tx, message):
+            await self._house.outbox.add(tx, self.id, target, later, action, cause=cause)
 
 
 class _Kept:
