@@ -17,8 +17,9 @@ once, and nothing of it when it raises. A call that a crash has cut short is mad
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from enum import IntEnum
+from dataclasses import field as _field
+from datetime import datetime, time
+from enum import IntEnum, StrEnum
 from typing import Any, ClassVar, Protocol
 from zoneinfo import ZoneInfo
 
@@ -176,6 +177,56 @@ class Room(Protocol[ConfigT_co]):
         """Who is in the room now, the bridge's own account left out."""
         ...
 
+    @property
+    def private(self) -> bool:
+        """Whether the call comes from a direct conversation, of what somebody answered there.
+
+        What the handler returns is then said there, to that person alone; `say` speaks in the room all the same.
+        """
+        ...
+
+    def kv_of(self, person: PersonId) -> Store:
+        """What the bot keeps of somebody, whatever the room."""
+        ...
+
+    async def tell(self, person: PersonId, text: str | Text) -> bool:
+        """Say something to a user of the homeserver in their direct conversation with the bridge.
+
+        It is opened when there is none, and what is told waits until they have come in. Returns False, and tells
+        nothing, when they do not want any: they have declined, or left. They are not asked again; they may open it
+        themselves.
+        """
+        ...
+
+    async def tell_file(self, person: PersonId, name: str, mime: str, data: bytes) -> bool:
+        """As `tell` and `file`."""
+        ...
+
+    async def ask(
+        self,
+        text: str | Text,
+        handler: str,
+        words: str = "",
+        *,
+        of: PersonId | None = None,
+        private: bool = False,
+        secret: bool = False,
+        key: str = "",
+    ) -> bool:
+        """Have ``handler(room, answer, words)`` called with what the person, the caller unless said, answers.
+
+        In the room that is the next that they say there in ten minutes, and no network is told of it. ``private``: in
+        their direct conversation, as by `tell`, and however long they take; what is False there is False here.
+        ``secret``: of the answer nothing is left in our tables once the call has ended well. One question of the same
+        ``key`` to the same person replaces another; it stands until it is answered well: a handler that raises
+        `Misconfigured` is called with their next answer. « annuler » ends it.
+        """
+        ...
+
+    async def withdraw(self, key: str, *, of: PersonId | None = None) -> None:
+        """Let no answer to this question come; of anybody, unless said."""
+        ...
+
 
 Handler = Callable[..., Awaitable[str | None]]
 HandlerT = TypeVar("HandlerT", bound=Handler)
@@ -245,6 +296,107 @@ def on(*kinds: type[Event]) -> Callable[[HandlerT], HandlerT]:
     return mark
 
 
+class CatchUp(StrEnum):
+    """What becomes of times that came while the bridge was stopped: each is called for, the last one, or none."""
+
+    ALL = "all"
+    ONCE = "once"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """A handler called at times of its own. ``at``: a time, a recurrence in words, or the setting that holds it.
+
+    Either ``at`` or ``seconds`` is set.
+    """
+
+    handler: str
+    at: time | str = ""
+    workdays: bool = False
+    seconds: float = 0.0
+    catch_up: CatchUp = CatchUp.ONCE
+
+
+def daily(
+    *, at: time | str, workdays: bool = False, catch_up: CatchUp | str = CatchUp.ONCE
+) -> Callable[[HandlerT], HandlerT]:
+    """Have ``method(room)`` called every day at this time of the operator's zone, in every room where the bot is on.
+
+    ``at``: a time, ``"9:00"``, or the name of a setting that is one. ``workdays``: Monday to Friday, and on no public
+    holiday of France.
+    """
+    return _scheduled(at=at, workdays=workdays, catch_up=catch_up)
+
+
+def every(
+    *, seconds: float = 0, minutes: float = 0, hours: float = 0, catch_up: CatchUp | str = CatchUp.ONCE
+) -> Callable[[HandlerT], HandlerT]:
+    """Have ``method(room)`` called again and again, at least 30 seconds apart."""
+    span = seconds + 60 * minutes + 3600 * hours
+    if span < 30:
+        raise TypeError("@every needs at least 30 seconds: @every(minutes=5)")
+    return _scheduled(seconds=span, catch_up=catch_up)
+
+
+def at(when: str, *, catch_up: CatchUp | str = CatchUp.ONCE) -> Callable[[HandlerT], HandlerT]:
+    """Have ``method(room)`` called when the words say: ``"tous les lundis à 9h"``, or the name of a setting that does.
+
+    The words are those of ``tchap_bridges.dates``, French or English.
+    """
+    return _scheduled(at=when, catch_up=catch_up)
+
+
+def _scheduled(*, catch_up: CatchUp | str, **what: Any) -> Callable[[HandlerT], HandlerT]:
+    kind = CatchUp(catch_up)
+
+    def mark(handler: HandlerT) -> HandlerT:
+        vars(handler)["__schedule__"] = Schedule(handler=handler.__name__, catch_up=kind, **what)
+        return handler
+
+    return mark
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posted:
+    """What was sent to a webhook: the bytes as they came, and their headers by lower-case name.
+
+    ``id``: by which a repeat is known. ``hook``: the name that the hook was given when it was made.
+    """
+
+    id: str
+    hook: str
+    at: datetime
+    headers: Mapping[str, str]
+    body: bytes = _field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """A handler that deliveries are for. ``verify`` and ``dedup`` as of `webhook`."""
+
+    handler: str
+    verify: str
+    dedup: str
+    raw: bool
+
+
+def webhook(*, verify: str = "path", dedup: str = "", raw: bool = False) -> Callable[[HandlerT], HandlerT]:
+    """Have ``method(room, body)`` called with the JSON that others post to an address of this room's.
+
+    A moderator makes the address, and sees the secret, in their direct conversation with the bridge. ``verify``: how a
+    sender proves itself: one of the schemes of ``tchap_bridges.hooks`` (``hmac-sha256``, ``github``, ``gitlab`` …), or
+    ``path``, the secret being in the address. ``dedup``: the key of the body that tells a repeat; else the sender's
+    delivery id, else the bytes. ``raw``: the handler wants the `Posted` itself.
+    """
+
+    def mark(handler: HandlerT) -> HandlerT:
+        vars(handler)["__webhook__"] = Webhook(handler=handler.__name__, verify=verify, dedup=dedup, raw=raw)
+        return handler
+
+    return mark
+
+
 class Bot:
     """Inherit, give it a name, write commands."""
 
@@ -252,12 +404,16 @@ class Bot:
     Config: ClassVar[type[RoomConfig]] = RoomConfig
     commands: ClassVar[tuple[Command, ...]] = ()
     listeners: ClassVar[tuple[Listener, ...]] = ()
+    schedules: ClassVar[tuple[Schedule, ...]] = ()
+    webhooks: ClassVar[tuple[Webhook, ...]] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         own = [vars(member) for member in vars(cls).values() if callable(member) and hasattr(member, "__dict__")]
         cls.commands = (*cls.commands, *(each["__command__"] for each in own if "__command__" in each))
         cls.listeners = (*cls.listeners, *(each["__listener__"] for each in own if "__listener__" in each))
+        cls.schedules = (*cls.schedules, *(each["__schedule__"] for each in own if "__schedule__" in each))
+        cls.webhooks = (*cls.webhooks, *(each["__webhook__"] for each in own if "__webhook__" in each))
 
     @classmethod
     def hears(cls, kind: type[Event]) -> bool:
