@@ -24,6 +24,7 @@ from tchap_bridges.matrix import homeserver as matrix
 from tchap_bridges.matrix.homeserver import MatrixHomeserver
 from tchap_bridges.store.database import Database
 from tchap_bridges.store.sealing import Sealer, derive
+from tchap_bridges.web.hooks import hook_routes
 from tchap_bridges.web.lag import watch_lag
 from tchap_bridges.web.metrics import Metrics
 from tchap_bridges.web.shares import shares_site
@@ -100,6 +101,7 @@ class Application:
                 inbox_low=settings.limits.inbox_low,
                 public_url=settings.web.public_url if settings.web else None,
                 links_days=settings.web.links_days if settings.web else 0,
+                hook_rate=settings.limits.webhooks,
             ),
             meter=self.metrics,
         )
@@ -117,7 +119,9 @@ class Application:
             await stack.enter_async_context(self.kernel.running())
             await stack.enter_async_context(self._in_touch())
             if (own := self.settings.web) is not None:
-                links = shares_site(self.kernel.shares, self.kernel.avatars, language=self.settings.language)
+                language = self.settings.language
+                hooks = hook_routes(self.kernel.hooks, language=language)
+                links = shares_site(self.kernel.shares, self.kernel.avatars, language=language, beside=hooks)
                 await stack.enter_async_context(served(links, *own.listen))
             self.ready = True
             try:
