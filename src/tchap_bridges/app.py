@@ -257,7 +257,11 @@ async def opened(settings: Settings) -> AsyncIterator[Application]:
     """The application on its store, not yet running. Whoever opens it has seen to the folder (`probe_storage`)."""
     db = await Database.open(settings.database)
     try:
-        yield Application(settings, db)
+        application = Application(settings, db)
+        try:
+            yield application
+        finally:
+            await application.matrix.close()
     finally:
         await db.close()
 
