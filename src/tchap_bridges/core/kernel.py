@@ -22,6 +22,7 @@ from tchap_bridges.core.bots.deliveries import Deliveries
 from tchap_bridges.core.bots.forms import Forms
 from tchap_bridges.core.bots.guide import Guide
 from tchap_bridges.core.bots.hearing import Hearing
+from tchap_bridges.core.bots.hook_words import HookWords
 from tchap_bridges.core.bots.hooks import Hooks
 from tchap_bridges.core.bots.questions import Questions
 from tchap_bridges.core.bots.runner import Runner
@@ -230,6 +231,18 @@ class Kernel:
             outbox=outbox,
             bots=bots,
             hearing=self.hearing,
+            hooks=HookWords(
+                db=db,
+                homeserver=hs,
+                hearing=self.hearing,
+                hooks=self.hooks,
+                deliveries=deliveries,
+                directs=self.directs,
+                outbox=outbox,
+                bots=bots,
+                public_url=options.public_url,
+                zone=options.zone,
+            ),
         )
         guide = Guide(db=db, homeserver=hs, settings=bot_settings, forms=self.forms, bots=bots)
         topics = (pont.topic, *self.switch.topics)
