@@ -99,6 +99,13 @@ async def fill(db: Database, sealer: Sealer) -> None:
         place = {"lane": lane["id"], "seq": lane["last_seq"]}
         await tx.run("outbox_add", **place, key="o", message=message, action="send", created_at=1, due_at=1)
         await tx.run("outbox_begin", **place, steps=sealed("outbox.steps"))
+        hook = {"id": "h", "room": "!r", "bot": "b", "handler": "came", "name": "n", "scheme": "path", "by": "@a:t"}
+        await tx.run("hook_add", **hook, at=1, secret=sealed("hook.secret"))
+        await tx.run("hook_rotate", id="h", secret=sealed("hook.secret"), former=sealed("hook.former"), until=2)
+        posted = await tx.value(
+            "delivery_add", hook="h", n=1, key="k", at=1, size=1, content=sealed("hook_delivery.content")
+        )
+        await tx.run("delivery_end", id=posted, state=2, reason=sealed("hook_delivery.reason"))
 
 
 async def values(db: Database) -> list[tuple[str, bytes]]:
@@ -115,10 +122,10 @@ async def values(db: Database) -> list[tuple[str, bytes]]:
 async def test_the_old_key_can_be_forgotten(db: Database) -> None:
     await fill(db, Sealer([OLD]))
     counts = await reseal(db, Sealer([NEW, OLD]))
-    assert (counts.resealed, counts.unreadable) == (MANY + 9, 0)
+    assert (counts.resealed, counts.unreadable) == (MANY + 13, 0)
     alone = Sealer([NEW])
     opened = [alone.open(value, place=place) for place, value in await values(db)]
-    assert opened.count(b"secret") == 9
+    assert opened.count(b"secret") == 13
     async with db.snapshot() as tx:
         sealed = await tx.value("kv_get", space="connection:email", key="7")
         assert alone.open(sealed, place="kv.value") == b"7"
@@ -150,7 +157,7 @@ async def test_killed_in_the_middle_it_goes_on(db: Database, monkeypatch: pytest
     for place, value in await values(db):
         Sealer([NEW, OLD]).open(value, place=place)
     counts = await reseal(db, Sealer([NEW, OLD]))
-    assert 0 < counts.resealed < MANY + 9
+    assert 0 < counts.resealed < MANY + 13
     for place, value in await values(db):
         Sealer([NEW]).open(value, place=place)
 
@@ -163,7 +170,7 @@ async def test_what_no_key_opens_is_left_and_stops_nothing(db: Database) -> None
             "ghost_add", mxid="@h:t", network="mail", person=Sealer([OLD]).seal(b"h", place="ghost.person"), device=""
         )
     counts = await reseal(db, Sealer([NEW, OLD]))
-    assert (counts.resealed, counts.unreadable) == (1, MANY + 9)
+    assert (counts.resealed, counts.unreadable) == (1, MANY + 13)
     after = await values(db)
     assert set(before) < set(after)
     with pytest.raises(UnknownKey):
