@@ -62,7 +62,7 @@ class Desk:
 
     @property
     def _known(self) -> Mapping[str, Topic]:
-        return {word: topic for topic in self._topics for word in topic.words}
+        return {word: topic for topic in reversed(self._topics) for word in topic.words}
 
     async def handle(self, room: RoomId, row: Row) -> Written:
         async with self._db.snapshot() as tx:

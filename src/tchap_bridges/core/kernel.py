@@ -19,10 +19,12 @@ from tchap_bridges.core.acts import Acts
 from tchap_bridges.core.avatars import Avatars
 from tchap_bridges.core.bots import TARGET
 from tchap_bridges.core.bots.hearing import Hearing
+from tchap_bridges.core.bots.registry import Bots
 from tchap_bridges.core.bots.runner import Runner
 from tchap_bridges.core.bots.switch import Switch
 from tchap_bridges.core.bots.timers import Timers
 from tchap_bridges.core.bots.turn import BLOB, House
+from tchap_bridges.core.builtin import BUILTIN
 from tchap_bridges.core.courier import Courier
 from tchap_bridges.core.departures import Departures
 from tchap_bridges.core.desk import Desk
@@ -123,7 +125,8 @@ class Kernel:
             db, self.pieces, secrets, self._route, self._tell, high=options.inbox_high, low=options.inbox_low
         )
         outbox = Outbox(sealer, self._wake)
-        self.hearing = Hearing(bots, outbox)
+        self.bots = Bots(bots, BUILTIN)
+        self.hearing = Hearing(self.bots, outbox)
         self.rooms = RoomDesk(outbox, sealer, self.links, forget_voice=self._forget_voice)
         self.homeserver = hs = homeserver(
             Edge(
@@ -189,9 +192,9 @@ class Kernel:
             ],
         )
         self.timers = Timers(db, sealer, outbox)
-        self.switch = Switch(db=db, sealer=sealer, homeserver=hs, outbox=outbox, bots=bots, hearing=self.hearing)
-        topics = (pont.topic, *self.switch.topics)
-        for topic in (*topics, help_topic(topics)):
+        self.switch = Switch(db=db, sealer=sealer, homeserver=hs, outbox=outbox, bots=self.bots, hearing=self.hearing)
+        switch, calls = self.switch.topics
+        for topic in (pont.topic, switch, help_topic((pont.topic, switch, calls)), calls):
             desk.add(topic)
         self.router = Router(
             links=self.links,
@@ -278,7 +281,7 @@ class Kernel:
                     zone=options.zone,
                     language=options.words.language,
                 ),
-                bots,
+                self.bots,
                 self.hearing,
             ),
             acts=Acts(db, resolver),
@@ -287,12 +290,12 @@ class Kernel:
         )
         pools = [Pool(name, count) for name, count in WORKERS.items()]
         pools += [Pool(name, PER_CONNECTION) for name in bridges]
-        pools += [Pool(f"{TARGET}{name}", PER_BOT) for name in bots]
         self.lanes = Lanes(db, courier.deliver, courier.pool_of, pools, self.ends.tell_overdue)
         self.lanes.open(DESK)
         self.lanes.open(REVIEW)
         for name in bots:
-            self.lanes.open(f"{TARGET}{name}")
+            self._serve(name)
+        self.bots.watch(self._serve)
         self.upkeep = Upkeep(db, self.inbox, self.roomwork.review_forgotten, content_days=options.content_days)
 
     @asynccontextmanager
@@ -336,6 +339,15 @@ class Kernel:
             self._alive.clear()
             await self.inbox.caught_up(MATRIX)
             self.lanes.open("matrix")
+
+    def _serve(self, bot: str) -> None:
+        """What a bot is called for waits while there is no such bot."""
+        pool = f"{TARGET}{bot}"
+        self.lanes.add(Pool(pool, PER_BOT))
+        if bot in self.bots:
+            self.lanes.open(pool)
+        else:
+            self.lanes.close(pool)
 
     # The parts' ways to one another
 

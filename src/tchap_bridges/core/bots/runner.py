@@ -2,26 +2,31 @@
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import structlog
 
-from tchap_bridges.bot import Bot, RoomConfig
+from tchap_bridges.bot import Bot, Command, RoomConfig
 from tchap_bridges.core import clock, codec
 from tchap_bridges.core.bots import COMMAND, TARGET, TIMER
+from tchap_bridges.core.bots.arguments import read
 from tchap_bridges.core.bots.hearing import Hearing
+from tchap_bridges.core.bots.registry import below, called, own_head
 from tchap_bridges.core.bots.settings import load_config
 from tchap_bridges.core.bots.turn import Cause, House, Turn
-from tchap_bridges.core.commands import refusal, word_of
+from tchap_bridges.core.commands import near, refusal, word_of
 from tchap_bridges.core.ports import Row, Tx
 from tchap_bridges.core.roomwork import Written
 from tchap_bridges.errors import BridgeError, Misconfigured, NotReady, Undeliverable
 from tchap_bridges.events import Author, Delivery, Event, Message
-from tchap_bridges.i18n import Translator, _
+from tchap_bridges.i18n import Phrase, Translator, _
 from tchap_bridges.ids import MessageId, PersonId, RoomId, UserId
 
 LONGEST = 20.0  # seconds a handler may take
+
+Work = Callable[[Turn], Awaitable[str | None]]
 
 log = structlog.get_logger(__name__)
 _US = Author(person=PersonId(""), name="")
@@ -57,18 +62,24 @@ class Runner:
                 language=self._house.language,
                 when=clock.moment(due["at"]),
             )
-            return await self._called(bot, cause, [(due["handler"], due["words"])], row)
+            return await self._called(cause, [partial(_call, bot, due["handler"], due["words"])], row)
         event = await self._told(message, body)
         cause = await self._caused(row, message, name, event, settings)
         if row["action"] == COMMAND and isinstance(event, Message):
             word, rest = word_of(event.text.plain) or ("", "")
-            command = next((one for one in bot.commands if word in one.words), None)
-            if command is None:  # it had the word when that was typed
+            found = called(name, bot, word, rest)
+            if found is None:  # it had the word when that was typed
                 return _nothing
-            cause = replace(cause, language=command.language_of(word, self._house.language))
-            return await self._called(bot, cause, [(command.handler, rest)], row)
-        heard = [(listener.handler, event) for listener in bot.listeners if type(event) in listener.kinds]
-        return await self._called(bot, cause, heard, row)
+            command, words, rest = found
+            more = words.partition(" ")[2]
+            near_by = () if more else below(bot, own_head(name, bot, word))
+            cause = replace(cause, language=command.language_of(words, self._house.language))
+            call = partial(_command, bot, command, f"{word} {more}".strip(), rest, near_by)
+            return await self._called(cause, [call], row)
+        heard = [
+            partial(_call, bot, listener.handler, event) for listener in bot.listeners if type(event) in listener.kinds
+        ]
+        return await self._called(cause, heard, row)
 
     async def _told(self, message: Row, body: bytes) -> Event:
         async with self._house.db.snapshot() as tx:
@@ -103,13 +114,13 @@ class Runner:
             link = await self._house.links.get(tx, int(origin.removeprefix("link:")))
         return link.connection if link is not None else ""
 
-    async def _called(self, bot: Bot, cause: Cause, calls: Sequence[tuple[str, object]], row: Row) -> Written:
+    async def _called(self, cause: Cause, calls: Sequence[Work], row: Row) -> Written:
         turn = Turn(self._house, cause)
         words = Translator(cause.language)
         try:
-            for handler, argument in calls:
+            for call in calls:
                 async with asyncio.timeout(LONGEST):
-                    answer = await getattr(bot, handler)(turn, argument)
+                    answer = await call(turn)
                 if answer:
                     await turn.say(answer, about=cause.message)
         except NotReady:
@@ -137,6 +148,24 @@ class Runner:
             await turn.write(tx)
 
         return written
+
+
+async def _call(bot: Bot, handler: str, argument: object, turn: Turn) -> str | None:
+    answer: str | None = await getattr(bot, handler)(turn, argument)
+    return answer
+
+
+async def _command(bot: Bot, command: Command, typed: str, rest: str, near_by: Sequence[str], turn: Turn) -> str | None:
+    """``near_by``: commands that begin with the same word; what is refused may have been meant for one of them."""
+    try:
+        answer: str | None = await getattr(bot, command.handler)(turn, *await read(command, typed, rest, turn))
+    except Misconfigured as error:
+        meant = near(rest.lower().split(maxsplit=1)[0], near_by) if rest else None
+        if meant is not None:
+            hint = _("Vouliez-vous dire !{near} ?", near=f"{typed} {meant}")
+            error.remedy = Phrase("{remedy} {hint}", remedy=error.remedy, hint=hint) if error.remedy else hint
+        raise
+    return answer
 
 
 async def _nothing(tx: Tx) -> None:
