@@ -278,9 +278,9 @@ def command(*words: str, english: Sequence[str] = (), who: Power = Power.MEMBER)
         @command("garde", english=["duty"])
         async def duty(self, room, who: Member, day: Annotated[date, "jour"], note: str) -> str: ...
 
-    Types: `str` (one word; as the last one, all that is left), `int`, `datetime.date`, `dates.Moment`, `Member`. What is
-    missing is the parameter's default, and refused where it has none. Raises TypeError for words that cannot be typed,
-    and for parameters that cannot be read.
+    Types: `str` (one word; as the last one, all that is left), `int`, `date`, `dates.Moment`, `Member`. What is missing
+    is the parameter's default, and refused where it has none. Raises TypeError for words that cannot be typed, and for
+    parameters that cannot be read.
     """
     if not words:
         raise TypeError("@command needs at least one word: @command('echo')")
