@@ -50,10 +50,14 @@ def _parameter(
     handler: Callable[..., Any], one: inspect.Parameter, hint: Any, kinds: Collection[type[Any]], *, last: bool
 ) -> Parameter:
     label: Any = one.name.replace("_", " ")
-    if get_origin(hint) is Annotated:
-        hint, label, *_more = get_args(hint)
-    if get_origin(hint) in {Union, UnionType}:
-        hint = next((kind for kind in get_args(hint) if kind is not type(None)), hint)
+    while (origin := get_origin(hint)) in {Annotated, Union, UnionType}:
+        if origin is Annotated:
+            hint, label, *_more = get_args(hint)
+            continue
+        alternatives = [kind for kind in get_args(hint) if kind is not type(None)]
+        if len(alternatives) > 1:
+            break
+        (hint,) = alternatives
     if hint not in kinds or not isinstance(label, str):
         names = ", ".join(kind.__name__ for kind in kinds)
         shown = getattr(hint, "__name__", hint)

@@ -7,7 +7,7 @@ one transaction.
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import structlog
 
@@ -59,6 +59,11 @@ class Desk:
         """Whether it is meant for us: a word that some topic answers, or one so near that it must not be said aloud."""
         said = word_of(text)
         return said is not None and (said[0] in self._known or near(said[0], self._known) is not None)
+
+    @property
+    def words(self) -> Collection[str]:
+        """All that begins a command."""
+        return self._known.keys()
 
     @property
     def _known(self) -> Mapping[str, Topic]:

@@ -165,7 +165,7 @@ class Kernel:
             words=options.words,
             example=next((bridge.examples[0][0] for bridge, _ in bridges.values() if bridge.examples), "!pont"),
         )
-        desk = Desk(
+        self.desk = desk = Desk(
             db=db,
             sealer=sealer,
             homeserver=hs,

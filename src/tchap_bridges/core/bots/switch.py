@@ -220,13 +220,15 @@ class Switch:
         found = called(name, bot, call.word, call.rest)
         if found is not None:
             return found[0]
-        ways = below(bot, own_head(name, bot, call.word))
-        meant = near(call.rest.lower(), ways)
+        head, typed = own_head(name, bot, call.word), f"!{call.word} {call.rest[:50]}".strip()
+        meant = near(call.rest.lower().split(maxsplit=1)[0], below(bot, head)) if call.rest else None
+        ways = (command.shown(call.translator.language).partition(" ") for command in bot.commands)
+        possible = ", ".join(f"!{call.word} {more}" for first, _space, more in ways if first == head)
         raise Misconfigured(
-            _("« !{word} » n'est pas une commande", word=f"{call.word} {call.rest[:50]}".strip()),
+            _("« {typed} » n'est pas une commande", typed=typed),
             remedy=_("Vouliez-vous dire !{near} ?", near=f"{call.word} {meant}")
             if meant
-            else _("Possibles : {ways}", ways=", ".join(f"!{call.word} {way}" for way in ways)),
+            else _("Possibles : {ways}.", ways=possible),
         )
 
 
