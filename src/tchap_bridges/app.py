@@ -27,7 +27,7 @@ from tchap_bridges.store.sealing import Sealer, derive
 from tchap_bridges.web.hooks import hook_routes
 from tchap_bridges.web.lag import watch_lag
 from tchap_bridges.web.metrics import Metrics
-from tchap_bridges.web.settings import routes
+from tchap_bridges.web.settings import settings_routes
 from tchap_bridges.web.shares import shares_site
 from tchap_bridges.web.site import site
 
@@ -121,11 +121,11 @@ class Application:
             await stack.enter_async_context(self._in_touch())
             if (own := self.settings.web) is not None:
                 language = self.settings.language
-                forms = routes(self.kernel.forms, language=language)
-                hooks = hook_routes(self.kernel.hooks, language=language)
-                links = shares_site(
-                    self.kernel.shares, self.kernel.avatars, language=language, more=forms, programs=hooks
+                own_pages = (
+                    *settings_routes(self.kernel.forms, language=language),
+                    *hook_routes(self.kernel.hooks, language=language),
                 )
+                links = shares_site(self.kernel.shares, self.kernel.avatars, language=language, beside=own_pages)
                 await stack.enter_async_context(served(links, *own.listen))
             self.ready = True
             try:

@@ -25,11 +25,13 @@ from tchap_bridges.core.bots.hearing import Hearing
 from tchap_bridges.core.bots.hook_words import HookWords
 from tchap_bridges.core.bots.hooks import Hooks
 from tchap_bridges.core.bots.questions import Questions
+from tchap_bridges.core.bots.registry import Bots
 from tchap_bridges.core.bots.runner import Runner
 from tchap_bridges.core.bots.settings import Settings as BotSettings
 from tchap_bridges.core.bots.switch import Switch
 from tchap_bridges.core.bots.timers import Timers
 from tchap_bridges.core.bots.turn import BLOB, House
+from tchap_bridges.core.builtin import BUILTIN
 from tchap_bridges.core.courier import Courier
 from tchap_bridges.core.departures import Departures
 from tchap_bridges.core.desk import Desk
@@ -134,14 +136,15 @@ class Kernel:
             db, self.pieces, secrets, self._route, self._tell, high=options.inbox_high, low=options.inbox_low
         )
         outbox = Outbox(sealer, self._wake)
-        self.hearing = Hearing(bots, outbox)
+        self.bots = Bots(bots, BUILTIN)
+        self.hearing = Hearing(self.bots, outbox)
         self.directs = Directs(outbox, sealer, self._admits)
         self.questions = Questions(self.directs, outbox)
         deliveries = Deliveries(db, sealer, secrets, outbox)
         self.hooks = Hooks(
             db=db,
             sealer=sealer,
-            bots=bots,
+            bots=self.bots,
             hearing=self.hearing,
             deliveries=deliveries,
             per_minute=options.hook_rate,
@@ -180,7 +183,7 @@ class Kernel:
             words=options.words,
             example=next((bridge.examples[0][0] for bridge, _ in bridges.values() if bridge.examples), "!pont"),
         )
-        desk = Desk(
+        self.desk = desk = Desk(
             db=db,
             sealer=sealer,
             homeserver=hs,
@@ -212,14 +215,14 @@ class Kernel:
             ],
         )
         self.timers = Timers(db, sealer, outbox)
-        bot_settings = BotSettings(sealer, bots)
+        bot_settings = BotSettings(sealer, self.bots)
         self.forms = Forms(
             db=db,
             secrets=secrets,
             homeserver=hs,
             outbox=outbox,
             settings=bot_settings,
-            bots=bots,
+            bots=self.bots,
             public_url=options.public_url,
             words=options.words,
         )
@@ -229,7 +232,7 @@ class Kernel:
             directs=self.directs,
             homeserver=hs,
             outbox=outbox,
-            bots=bots,
+            bots=self.bots,
             hearing=self.hearing,
             hooks=HookWords(
                 db=db,
@@ -244,9 +247,9 @@ class Kernel:
                 zone=options.zone,
             ),
         )
-        guide = Guide(db=db, homeserver=hs, settings=bot_settings, forms=self.forms, bots=bots)
-        topics = (pont.topic, *self.switch.topics)
-        for topic in (*topics, help_topic(topics)):
+        guide = Guide(db=db, homeserver=hs, settings=bot_settings, forms=self.forms, bots=self.bots)
+        switch, calls = self.switch.topics
+        for topic in (pont.topic, switch, help_topic((pont.topic, switch, calls)), calls):
             desk.add(topic)
         self.router = Router(
             links=self.links,
@@ -338,7 +341,8 @@ class Kernel:
                     zone=options.zone,
                     language=options.words.language,
                 ),
-                {**bots, GUIDE: guide},
+                self.bots,
+                guide,
                 self.hearing,
             ),
             acts=Acts(db, resolver),
@@ -347,12 +351,12 @@ class Kernel:
         )
         pools = [Pool(name, count) for name, count in WORKERS.items()]
         pools += [Pool(name, PER_CONNECTION) for name in bridges]
-        pools += [Pool(f"{TARGET}{name}", PER_BOT) for name in (*bots, GUIDE)]
         self.lanes = Lanes(db, courier.deliver, courier.pool_of, pools, self.ends.tell_overdue)
         self.lanes.open(DESK)
         self.lanes.open(REVIEW)
         for name in (*bots, GUIDE):
-            self.lanes.open(f"{TARGET}{name}")
+            self._serve(name)
+        self.bots.watch(self._serve)
         self.upkeep = Upkeep(db, self.inbox, self.roomwork.review_forgotten, content_days=options.content_days)
 
     @asynccontextmanager
@@ -399,6 +403,15 @@ class Kernel:
             self._alive.clear()
             await self.inbox.caught_up(MATRIX)
             self.lanes.open("matrix")
+
+    def _serve(self, bot: str) -> None:
+        """What a bot is called for waits while there is no such bot."""
+        pool = f"{TARGET}{bot}"
+        self.lanes.add(Pool(pool, PER_BOT))
+        if bot == GUIDE or bot in self.bots:
+            self.lanes.open(pool)
+        else:
+            self.lanes.close(pool)
 
     # The parts' ways to one another
 

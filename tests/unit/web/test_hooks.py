@@ -66,7 +66,7 @@ class Sender:
 @asynccontextmanager
 async def serving(core: Core, gate: Gate | None = None) -> AsyncIterator[Sender]:
     port = free_port()
-    site = shares_site(Shelf(), language="fr", programs=hook_routes(core, language="fr", gate=gate))
+    site = shares_site(Shelf(), language="fr", beside=hook_routes(core, language="fr", gate=gate))
     async with served(site, "127.0.0.1", port), ClientSession(f"http://127.0.0.1:{port}") as http:
         yield Sender(http, port)
 
