@@ -92,6 +92,7 @@ class Application:
                     restricted_rooms=settings.policy.restricted_rooms,
                 ),
                 users=settings.policy.users,
+                guests=settings.policy.guests,
                 home="Tchap" if settings.homeserver.tchap else "Matrix",
                 words=words,
                 zone=settings.timezone,

@@ -71,6 +71,7 @@ class Options:
     rules: policy.Rules
     users: Sequence[str]
     home: str
+    guests: Sequence[str] = ()
     words: Translator
     zone: ZoneInfo = field(default_factory=partial(ZoneInfo, "UTC"))
     content_days: int = 30
@@ -142,7 +143,7 @@ class Kernel:
         )
         self.receipts = Receipts(db, hs)
         self.passing = Passing(db, self.links, hs, self.supervisor.connection)
-        admits = partial(policy.may_use, patterns=options.users, is_ours=hs.is_ours)
+        admits = partial(policy.may_use, patterns=options.users, guests=options.guests, is_ours=hs.is_ours)
         self.roomwork = RoomWork(
             db=db,
             sealer=sealer,

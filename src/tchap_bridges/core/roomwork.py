@@ -12,6 +12,7 @@ from tchap_bridges.core import clock, policy
 from tchap_bridges.core.bots.hearing import Hearing
 from tchap_bridges.core.links import Link, Links
 from tchap_bridges.core.outbox import REVIEW, Outbox
+from tchap_bridges.core.policy import Decision
 from tchap_bridges.core.ports import Database, Homeserver, RoomFacts, Row, Sealer, Tx
 from tchap_bridges.core.roomfacts import RoomDesk
 from tchap_bridges.errors import NotReady, Undeliverable
@@ -38,7 +39,7 @@ class RoomWork:
         outbox: Outbox,
         rooms: RoomDesk,
         rules: policy.Rules,
-        admits: Callable[[UserId], bool],
+        admits: Callable[[UserId], Decision],
         hearing: Hearing,
         release: Callable[[Tx, str], Awaitable[bool]],
         words: Translator,
@@ -74,7 +75,7 @@ class RoomWork:
 
     async def _join(self, room: RoomId, row: Row, fact: Mapping[str, object]) -> Written:
         by = UserId(str(fact["by"]))
-        if not self._admits(by):
+        if not self._admits(by).allowed:
             await self._homeserver.leave(room, self._words(_("Ce pont n'est pas ouvert à votre compte.")))
             return self._audited("refused invite", by, room)
         if fact["encrypted"]:

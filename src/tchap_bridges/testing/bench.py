@@ -102,6 +102,7 @@ class BenchRoom:
         self.levels: dict[UserId, int] = {ADMIN: Power.ADMIN}
         self.users_default = 0
         self.names: dict[UserId, str] = {ADMIN: "Admin"}
+        self.gone: set[UserId] = set()
 
     @property
     def said(self) -> list[str]:
@@ -115,6 +116,10 @@ class BenchRoom:
     def as_power(self, user: str, level: int) -> None:
         """From now on this is the user's level in the room."""
         self.levels[self._known(user)] = level
+
+    def leaves(self, user: str) -> None:
+        """From now on they are not in the room, though it may still give them a level."""
+        self.gone.add(self._known(user))
 
     def called(self, user: str, name: str) -> None:
         """What the user is called in the room; else it is their localpart."""
@@ -336,13 +341,15 @@ class _Homeserver:
             levels=self._bench.rooms[room].levels,
             invite_level=50,
             version="11",
+            present=self._bench.rooms[room].names.keys() - self._bench.rooms[room].gone,
         )
 
     async def display_name(self, room: RoomId, user: UserId) -> str:
         return self._bench.rooms[room].names.get(user, user)
 
     async def members(self, room: RoomId) -> Mapping[UserId, str]:
-        return self._bench.rooms[room].names
+        here = self._bench.rooms[room]
+        return {user: name for user, name in here.names.items() if user not in here.gone}
 
     async def avatar(self, room: RoomId, user: UserId) -> str:
         del room, user

@@ -11,7 +11,7 @@ from tchap_bridges.core.bots.settings import CONFIG, dump_config, load_config, s
 from tchap_bridges.core.commands import Apply, Call, Topic, audit
 from tchap_bridges.core.outbox import Outbox
 from tchap_bridges.core.ports import Database, Homeserver, Sealer, Tx
-from tchap_bridges.errors import Misconfigured
+from tchap_bridges.errors import Misconfigured, NotAllowed
 from tchap_bridges.i18n import Language, Translator, _
 from tchap_bridges.ids import RoomId
 from tchap_bridges.roomconfig.dialogue import assign
@@ -100,7 +100,7 @@ class Switch:
             return _said(self._about(call.translator, self._bots[name]))
         decision = policy.may_command(await self._homeserver.facts(call.room), call.user)
         if not decision.allowed:
-            raise Misconfigured(decision.reason)
+            raise NotAllowed(decision.reason, rule=decision.rule)
         if verb in SET:
             return await self._set(call, name, decision.rule)
 
@@ -178,7 +178,7 @@ class Switch:
             )
         decision = policy.may_command(await self._homeserver.facts(call.room), call.user, needed=int(command.who))
         if not decision.allowed:
-            raise Misconfigured(decision.reason)
+            raise NotAllowed(decision.reason, rule=decision.rule)
 
         async def apply(tx: Tx) -> str | None:
             await self._outbox.add(tx, call.room, f"{TARGET}{name}", call.message, COMMAND, cause=call.key)
