@@ -92,13 +92,8 @@ class Desk:
         words = Translator(topic.words[meant])
         denied: NotAllowed | None = None
         try:
-            match self._commands.pace(room, user):
-                case Pace.TOO_FAST:
-                    raise _too_fast()
-                case Pace.STILL_TOO_FAST:
-                    return _nothing
-                case Pace.WELL:
-                    self._admit(user)
+            if not self._admit(room, user):
+                return _nothing
             self._exactly(word, meant)
             arguments, options = ((), {}) if topic.raw else split(rest)
             name = event.author.name or await self._homeserver.display_name(room, user)
@@ -147,17 +142,20 @@ class Desk:
                 _("« !{word} » n'est pas une commande", word=word), remedy=_("Vouliez-vous dire !{near} ?", near=meant)
             )
 
-    def _admit(self, user: UserId) -> None:
+    def _admit(self, room: RoomId, user: UserId) -> bool:
+        """False for who has heard already that they go too fast. Raises `Misconfigured` for who is refused."""
+        pace = self._commands.pace(room, user)
+        if pace is Pace.STILL_TOO_FAST:
+            return False
+        if pace is Pace.TOO_FAST:
+            raise Misconfigured(
+                _("vous donnez plus de {n} commandes par minute dans ce salon", n=COMMANDS_A_MINUTE),
+                remedy=_("Attendez un moment : celles qui viennent maintenant restent sans réponse."),
+            )
         decision = self._admits(user)
         if not decision.allowed:
             raise NotAllowed(decision.reason, rule=decision.rule, remedy=decision.remedy)
-
-
-def _too_fast() -> Misconfigured:
-    return Misconfigured(
-        _("vous donnez plus de {n} commandes par minute dans ce salon", n=COMMANDS_A_MINUTE),
-        remedy=_("Attendez un moment : celles qui viennent maintenant restent sans réponse."),
-    )
+        return True
 
 
 async def _nothing(tx: Tx) -> None:

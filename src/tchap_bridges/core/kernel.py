@@ -18,9 +18,12 @@ from tchap_bridges.core import policy
 from tchap_bridges.core.acts import Acts
 from tchap_bridges.core.avatars import Avatars
 from tchap_bridges.core.bots import TARGET
+from tchap_bridges.core.bots.conduct import Conduct
 from tchap_bridges.core.bots.hearing import Hearing
+from tchap_bridges.core.bots.limits import Limits
 from tchap_bridges.core.bots.questions import Questions
 from tchap_bridges.core.bots.runner import Runner
+from tchap_bridges.core.bots.stops import Blame, Stops
 from tchap_bridges.core.bots.switch import Switch
 from tchap_bridges.core.bots.timers import Timers
 from tchap_bridges.core.bots.turn import BLOB, House
@@ -95,7 +98,10 @@ class Edge:
 
 
 class Kernel:
-    """Everything between the homeserver and the networks. ``bridges`` are (class, configuration) by connection."""
+    """Everything between the homeserver and the networks. ``bridges`` are (class, configuration) by connection.
+
+    ``blamed``: bots that kept the last process from working; they are switched off before anything runs.
+    """
 
     def __init__(
         self,
@@ -108,9 +114,11 @@ class Kernel:
         bots: Mapping[str, Bot],
         options: Options,
         meter: Meter,
+        blamed: Sequence[Blame] = (),
     ) -> None:
         self.db = db
         self._sealer = sealer
+        self._blamed = blamed
         self._users, self._guests = options.users, options.guests
         denials = Denials()
         self.secrets = secrets = Secrets(key)
@@ -196,6 +204,9 @@ class Kernel:
                 )
                 for name, (bridge, _) in bridges.items()
             ],
+        )
+        self.stops = Stops(
+            db=db, outbox=outbox, hearing=self.hearing, rooms=self.rooms, homeserver=hs, words=options.words
         )
         self.timers = Timers(db, sealer, outbox)
         self.switch = Switch(db=db, sealer=sealer, homeserver=hs, outbox=outbox, bots=bots, hearing=self.hearing)
@@ -293,6 +304,8 @@ class Kernel:
                 ),
                 bots,
                 self.hearing,
+                Conduct(Limits(), self.stops),
+                denials,
             ),
             acts=Acts(db, resolver),
             ends=self.ends,
@@ -317,6 +330,8 @@ class Kernel:
         await self.hearing.open(self.db)
         await self.directs.open(self.db)
         await self.questions.open(self.db)
+        for blame in self._blamed:  # before anything calls them again
+            await self.stops.blocked(blame)
         await self.roomwork.review_all()
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(work) for work in self._work()]

@@ -32,18 +32,20 @@ class Bucket:
     def __post_init__(self) -> None:
         self.left, self._at = self.at_once, clock.now()
 
+    def holds(self, n: float) -> bool:
+        self._fill()
+        return self.left >= n
+
     def take(self, n: int = 1) -> bool:
         """All of it, or nothing."""
-        self._fill()
-        if self.left < n:
+        if not self.holds(n):
             return False
         self.left -= n
         return True
 
     @property
     def is_full(self) -> bool:
-        self._fill()
-        return self.left >= self.at_once
+        return self.holds(self.at_once)
 
     def _fill(self) -> None:
         now = clock.now()

@@ -8,6 +8,7 @@ from tchap_bridges.core import policy
 from tchap_bridges.core.bots import COMMAND, TARGET
 from tchap_bridges.core.bots.hearing import Hearing
 from tchap_bridges.core.bots.settings import CONFIG, dump_config, load_config, shown
+from tchap_bridges.core.bots.stops import told
 from tchap_bridges.core.commands import Apply, Call, Topic, audit
 from tchap_bridges.core.outbox import Outbox
 from tchap_bridges.core.ports import Database, Homeserver, Sealer, Tx
@@ -125,12 +126,19 @@ class Switch:
 
     async def _list(self, call: Call) -> Apply:
         async with self._db.snapshot() as tx:
-            on = {row["bot"] for row in await tx.all("room_bots", room=call.room)}
+            kept = {row["bot"]: row["stopped"] for row in await tx.all("room_bots", room=call.room)}
         t = call.translator
-        lines = [f"{'●' if name in on else '○'} {name} — {t(bot.about())}" for name, bot in self._bots.items()]
+        lines = [
+            f"{'●' if kept.get(name) == '' else '○'} {name} — {t(bot.about())}{self._stopped(t, kept.get(name, ''))}"
+            for name, bot in self._bots.items()
+        ]
         if not lines:
             return _said(t(_("Aucun robot n'est installé.")))
         return _said("\n".join((*lines, t(_("Pour en activer un : !bot activer {bot}", bot=self._any)))))
+
+    @staticmethod
+    def _stopped(t: Translator, why: str) -> str:
+        return t(_(" — arrêté : {why}", why=told(why))) if why else ""
 
     @staticmethod
     def _about(t: Translator, bot: Bot) -> str:
@@ -171,8 +179,8 @@ class Switch:
     async def _call(self, call: Call) -> Apply:
         name, command = self._commands[call.word]
         async with self._db.snapshot() as tx:
-            on = {row["bot"] for row in await tx.all("room_bots", room=call.room)}
-        if name not in on:
+            on = {row["bot"]: row["stopped"] for row in await tx.all("room_bots", room=call.room)}
+        if on.get(name) != "":
             raise Misconfigured(
                 _("le robot {bot} n'est pas actif dans ce salon", bot=name),
                 remedy=_("Un modérateur peut l'activer : !bot activer {bot}", bot=name),
