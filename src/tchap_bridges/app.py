@@ -26,8 +26,10 @@ from tchap_bridges.matrix import homeserver as matrix
 from tchap_bridges.matrix.homeserver import MatrixHomeserver
 from tchap_bridges.store.database import Database
 from tchap_bridges.store.sealing import Sealer, derive
+from tchap_bridges.web.hooks import hook_routes
 from tchap_bridges.web.lag import watch_lag
 from tchap_bridges.web.metrics import Metrics
+from tchap_bridges.web.settings import settings_routes
 from tchap_bridges.web.shares import shares_site
 from tchap_bridges.web.site import site
 
@@ -106,6 +108,7 @@ class Application:
                 inbox_low=settings.limits.inbox_low,
                 public_url=settings.web.public_url if settings.web else None,
                 links_days=settings.web.links_days if settings.web else 0,
+                hook_rate=settings.limits.webhooks,
             ),
             meter=self.metrics,
         )
@@ -125,7 +128,12 @@ class Application:
             self._marks.clear()  # whom the last process had named is off, and that is written
             await stack.enter_async_context(self._in_touch())
             if (own := self.settings.web) is not None:
-                links = shares_site(self.kernel.shares, self.kernel.avatars, language=self.settings.language)
+                language = self.settings.language
+                own_pages = (
+                    *settings_routes(self.kernel.forms, language=language),
+                    *hook_routes(self.kernel.hooks, language=language),
+                )
+                links = shares_site(self.kernel.shares, self.kernel.avatars, language=language, beside=own_pages)
                 await stack.enter_async_context(served(links, *own.listen))
             self.ready = True
             try:
@@ -263,7 +271,11 @@ async def opened(settings: Settings) -> AsyncIterator[Application]:
     """The application on its store, not yet running. Whoever opens it has seen to the folder (`probe_storage`)."""
     db = await Database.open(settings.database)
     try:
-        yield Application(settings, db)
+        application = Application(settings, db)
+        try:
+            yield application
+        finally:
+            await application.matrix.close()
     finally:
         await db.close()
 

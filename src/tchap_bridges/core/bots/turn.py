@@ -11,9 +11,10 @@ from datetime import datetime
 from functools import partial
 from zoneinfo import ZoneInfo
 
-from tchap_bridges.bot import Member, RoomConfig, Store
+from tchap_bridges.bot import Member, Posted, RoomConfig, Store
 from tchap_bridges.bridge import Direction
 from tchap_bridges.core import clock, codec, policy
+from tchap_bridges.core.bots.deliveries import Deliveries
 from tchap_bridges.core.bots.kept import Effect, Kept, kept, kept_of
 from tchap_bridges.core.bots.questions import Question, Questions
 from tchap_bridges.core.bots.timers import Timers
@@ -51,6 +52,7 @@ class House:
     timers: Timers
     directs: Directs
     questions: Questions
+    deliveries: Deliveries
     zone: ZoneInfo
     language: Language
 
@@ -198,6 +200,9 @@ class Turn:
         self._shown(make, self.message if of is None else None, then=asked)
         return True
 
+    async def posted(self, most: int = 10) -> Sequence[Posted]:
+        return await self._house.deliveries.last(self.id, self._cause.bot, most)
+
     async def withdraw(self, key: str, *, of: PersonId | None = None) -> None:
         async def effect(tx: Tx) -> None:
             if of is None:
@@ -304,6 +309,10 @@ class Turn:
         return Text(plain=Translator(self.language)(text) if isinstance(text, Phrase) else text)
 
     # How it is written
+
+    def also(self, effect: Effect) -> None:
+        """Something of the core's own, written with the rest."""
+        self._add(effect)
 
     def _add(self, effect: Effect) -> None:
         if len(self._effects) >= MOST_EFFECTS:
