@@ -99,23 +99,20 @@ class Runner:
             more = words.partition(" ")[2]
             near_by = () if more else below(bot, own_head(name, bot, word))
             cause = replace(cause, language=command.language_of(words, self._house.language), word=word)
-            if (denied := await self._denied(cause, command)) is not None:
-                return self._refused(cause, denied)
             call = partial(_command, bot, command, f"{word} {more}".strip(), rest, near_by)
-            return await self._called(cause, [call])
+            return await self._commanded(cause, command, call)
         heard = [_to(bot, listener.handler, event) for listener in bot.listeners if type(event) in listener.kinds]
         return await self._called(cause, heard)
 
-    async def _denied(self, cause: Cause, command: Command) -> Refused | None:
+    async def _commanded(self, cause: Cause, command: Command, call: Handled) -> Written:
         """Who was allowed at the desk may have lost their level since."""
-        if command.who == Power.MEMBER:
-            return None
-        facts = await self._house.homeserver.facts(cause.room)
-        decision = policy.may_command(facts, UserId(cause.caller.person), needed=command.who)
-        if decision.allowed:
-            return None
-        error = NotAllowed(decision.reason, rule=decision.rule)
-        return Refused(refusal(error, Translator(cause.language)), error)
+        if command.who > Power.MEMBER:
+            facts = await self._house.homeserver.facts(cause.room)
+            decision = policy.may_command(facts, UserId(cause.caller.person), needed=command.who)
+            if not decision.allowed:
+                error = NotAllowed(decision.reason, rule=decision.rule)
+                return self._refused(cause, Refused(refusal(error, Translator(cause.language)), error))
+        return await self._called(cause, [call])
 
     async def _posted(self, row: Row, name: str, id_: int) -> Written:
         """A delivery, for the room that its hook leads to by now."""
