@@ -130,7 +130,7 @@ class Kernel:
         self._sealer = sealer
         self._blamed = blamed
         self._users, self._guests = options.users, options.guests
-        denials = Denials()
+        self.denials = Denials()
         self.secrets = secrets = Secrets(key)
         self.pieces = Pieces(db, sealer)
         self._readers = {name: Reader(bridge, config) for name, (bridge, config) in bridges.items()}
@@ -201,7 +201,7 @@ class Kernel:
             outbox=outbox,
             rooms=self.roomwork,
             admits=self._admits,
-            denials=denials,
+            denials=self.denials,
             words=options.words,
         )
         pont = Pont(
@@ -360,7 +360,7 @@ class Kernel:
                 guide,
                 self.hearing,
                 Conduct(Limits(), self.stops),
-                denials,
+                self.denials,
             ),
             acts=Acts(db, resolver),
             ends=self.ends,
