@@ -1,9 +1,10 @@
 """What becomes of notices: said, edited into a message that stands, or held. A pure state machine.
 
 A trouble is said once; heard again, its message is edited (how often, since when); over, it is edited into that. What
-nobody needs to see now waits and is said in one message, and of a storm most is edited into the last message. Nothing
-here knows the time: every step is given it, and a `Wait` says when `wake` has something to do. Messages have keys of our
-own, which the caller keeps beside event ids.
+nobody needs to see now waits and is said in one message, and of a storm most is edited into the last message.
+
+Nothing here knows the time: every step is given it, and a `Wait` says when `wake` has something to do. Messages have
+keys of our own, which the caller keeps beside event ids.
 """
 
 from collections.abc import Iterable, Sequence
@@ -244,7 +245,7 @@ class _Turn:
     def _forget(self) -> None:
         """What is over, or was only news, and has not been heard of for a window."""
         near = max(self._policy.window, STORM)
-        for key, message in list(self._messages.items()):
+        for message in list(self._messages.values()):
             told = [self._entries[one] for one in message.entries]
             if not any(self._now - one.last < (FORGOTTEN if one.ongoing else near) for one in told):
                 for one in message.entries:

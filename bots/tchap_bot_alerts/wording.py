@@ -10,6 +10,11 @@ from tchap_bot_alerts.words import bold, bounded, linked, row, stacked, words
 from tchap_bridges.events import Text
 from tchap_bridges.i18n import Translator, _, ngettext
 
+NAMES: Final = frozenset((
+    "kind", "title", "text", "html", "url", "severity", "state", "labels", "count", "since", "over", "span", "taken",
+    "summary", "entries", "digest", "dropped",
+))  # fmt: skip
+"""What a template reads of a message; see `data_of`."""
 SHOWN: Final = 30
 """Entries of one message that are listed."""
 _MARKS: Final = {
@@ -31,7 +36,9 @@ def worded(shown: Shown, say: Translator, zone: tzinfo) -> Text:
 def reminder(shown: Shown, say: Translator, zone: tzinfo) -> Text:
     """That something still goes on."""
     if len(shown.entries) > 1:
-        head = say(ngettext("🔴 Toujours en cours : {n} alerte", "🔴 Toujours en cours : {n} alertes", len(shown.entries)))
+        head = say(
+            ngettext("🔴 Toujours en cours : {n} alerte", "🔴 Toujours en cours : {n} alertes", len(shown.entries))
+        )
         return bounded(_list(bold(head), shown.entries, say, zone))
     entry = shown.entries[0]
     since = entry.since or entry.last
@@ -39,12 +46,10 @@ def reminder(shown: Shown, say: Translator, zone: tzinfo) -> Text:
     return bounded(words(say.gettext(_("🔴 Toujours en cours depuis {time} ({span}) : {title}"), **told)))
 
 
-def ongoing(entries: Sequence[Entry], say: Translator, zone: tzinfo) -> Text:
-    """What goes on, and who sees to it, the worst first."""
-    if not entries:
-        return words(say(_("🟢 Aucune alerte en cours.")))
-    head = say(ngettext("{n} alerte en cours", "{n} alertes en cours", len(entries)))
-    return bounded(_list(bold(head), _sorted(entries), say, zone))
+def ongoing(hook: str, entries: Sequence[Entry], say: Translator, zone: tzinfo) -> Text:
+    """What goes on of a hook, and who sees to it, the worst first."""
+    head = say(ngettext("{hook} : {n} alerte en cours", "{hook} : {n} alertes en cours", len(entries), hook=hook))
+    return _list(bold(head), _sorted(entries), say, zone)
 
 
 def data_of(shown: Shown, say: Translator, zone: tzinfo) -> dict[str, Any]:
