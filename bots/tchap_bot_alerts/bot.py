@@ -128,17 +128,17 @@ class AlertsBot(Bot):
     async def _answer(self, room: Room[AlertsConfig], asked: str) -> Text | Phrase:
         verb, _space, rest = asked.partition(" ")
         match verb.lower(), rest.split():
-            case ("" | "liste" | "list"), []:
+            case (("" | "liste" | "list"), []):
                 return await self._list(room)
-            case ("silence" | "mute"), [_, *_]:
+            case (("silence" | "mute"), [_, *_]):
                 return await self._silence(room, rest.strip())
-            case ("essayer" | "essai" | "try"), _:
+            case (("essayer" | "essai" | "try"), _):
                 return await self._try(room, rest.strip())
-            case ("modele" | "modèle" | "template"), []:
+            case (("modele" | "modèle" | "template"), []):
                 return self._template(room)
-            case ("moi" | "me"), []:
+            case (("moi" | "me"), []):
                 return await self._consent(room)
-            case ("pas" | "not"), [("moi" | "me")]:
+            case (("pas" | "not"), [("moi" | "me")]):
                 return await self._decline(room)
             case _:
                 raise Misconfigured(_("je ne comprends pas cette demande"), remedy=_EXAMPLE)

@@ -36,9 +36,8 @@ def worded(shown: Shown, say: Translator, zone: tzinfo) -> Text:
 def reminder(shown: Shown, say: Translator, zone: tzinfo) -> Text:
     """That something still goes on."""
     if len(shown.entries) > 1:
-        head = say(
-            ngettext("🔴 Toujours en cours : {n} alerte", "🔴 Toujours en cours : {n} alertes", len(shown.entries))
-        )
+        n = len(shown.entries)
+        head = say(ngettext("🔴 Toujours en cours : {n} alerte", "🔴 Toujours en cours : {n} alertes", n))
         return bounded(_list(bold(head), shown.entries, say, zone))
     entry = shown.entries[0]
     since = entry.since or entry.last

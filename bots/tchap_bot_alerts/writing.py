@@ -1,8 +1,8 @@
 """Strangers' bytes read, and messages written, beside the loop and within a time.
 
-What is read and written here ends by itself: every format reads a bounded part of its body, and a template has its steps
-(``template.py``). So a thread is enough; the limits here are for a machine that is busy with everything else. Nothing is
-shared by two threads but compiled patterns.
+What is read and written here ends by itself: every format reads a bounded part of its body, and a template has its
+steps (``template.py``). So a thread is enough; the limits here are for a machine that is busy with everything else.
+Nothing is shared by two threads but compiled patterns.
 """
 
 import asyncio
