@@ -18,7 +18,7 @@ from tchap_bot_alerts.words import bounded, preformatted, stacked, words
 from tchap_bot_alerts.writing import Style, read_aside, told, write_aside
 from tchap_bridges.bot import Bot, Posted, Power, Room, command, on, webhook
 from tchap_bridges.dates import Moment, said, understand
-from tchap_bridges.dates.meaning import meant
+from tchap_bridges.dates.meaning import meant, settled
 from tchap_bridges.errors import Misconfigured
 from tchap_bridges.events import Deletion, Reaction, Text
 from tchap_bridges.i18n import Phrase, Translator, _
@@ -148,7 +148,7 @@ class AlertsBot(Bot):
         kept, say = Kept(room.id, room.kv), Translator(room.language)
         desk = await kept.desk()
         told_ = []
-        for name in desk.hooks:
+        for name in sorted(desk.hooks):
             book = (await kept.hook(name)).book
             going = [one for one in book.entries.values() if one.ongoing and room.now - one.last < grouping.FORGOTTEN]
             told_ += [ongoing(name, going, say, room.zone)] if going else []
@@ -168,7 +168,7 @@ class AlertsBot(Bot):
         if rest.lower() in _NO_SILENCE:
             await kept.set_desk(replace(desk, muted=None))
             for name in desk.hooks:
-                await room.at(room.now, "unmuted", name, key=f"wake {name}")
+                await room.at(room.now, "unmuted", name, key=f"unmuted {name}")
             return _("🔔 Le silence est levé.")
         until = _until(room, rest)
         if not timedelta(0) < until - room.now <= LONGEST_SILENCE:
@@ -228,21 +228,21 @@ class AlertsBot(Bot):
         return stacked((words(say(title)), preformatted(source), *(words(say(one)) for one in help_)))
 
     @staticmethod
-    async def _consent(self, room: Room[AlertsConfig]) -> Phrase:
+    async def _consent(room: Room[AlertsConfig]) -> Phrase:
         kept, person = Kept(room.id, room.kv), room.caller.person
         desk = await kept.desk()
         if person in desk.told:
-            return _("C'est déjà le cas. Pour ne plus être prévenu : !alertes pas moi")
+            return _("C'est déjà le cas. Pour arrêter : !alertes pas moi")
         if len(desk.told) >= MOST_TOLD:
-            raise Misconfigured(_("{n} personnes sont déjà prévenues dans ce salon, au plus", n=MOST_TOLD))
-        welcome = _("Vous serez prévenu ici des alertes critiques d'un salon. Pour arrêter, là-bas : !alertes pas moi")
+            raise Misconfigured(_("{n} personnes au plus reçoivent directement les alertes d'un salon", n=MOST_TOLD))
+        welcome = _("Vous recevrez ici les alertes critiques d'un salon. Pour arrêter, dans ce salon : !alertes pas moi")
         if not await room.tell(person, welcome):
             raise Misconfigured(
                 _("vous avez refusé que je vous écrive"),
                 remedy=_("Ouvrez vous-même une discussion avec moi, puis recommencez"),
             )
         await kept.set_desk(replace(desk, told=(*desk.told, person)))
-        return _("✓ {name} sera prévenu directement des alertes critiques.", name=room.caller.name)
+        return _("✓ {name} recevra directement les alertes critiques.", name=room.caller.name)
 
     @staticmethod
     async def _decline(room: Room[AlertsConfig]) -> Phrase:
@@ -250,7 +250,7 @@ class AlertsBot(Bot):
         desk = await kept.desk()
         if room.caller.person in desk.told:
             await kept.set_desk(replace(desk, told=tuple(one for one in desk.told if one != room.caller.person)))
-        return _("✓ {name} ne sera pas prévenu directement.", name=room.caller.name)
+        return _("✓ {name} ne recevra pas d'alertes directement.", name=room.caller.name)
 
     @staticmethod
     async def _step(room: Room[AlertsConfig], name: str, step_of: Callable[[Book, Policy], Step]) -> None:
@@ -280,8 +280,8 @@ async def _level(room: Room[AlertsConfig]) -> int:
 def _until(room: Room[AlertsConfig], rest: str) -> datetime:
     """``2h`` is how long; ``demain 8h``, ``jusqu'à 18h`` is until when. Raises `Misconfigured`."""
     for long in (f"dans {rest}", f"in {rest}"):
-        if isinstance(found := understand(long, now=room.now, zone=room.zone), Moment):
-            return found.at
+        if (found := understand(long, now=room.now, zone=room.zone)) is not None:
+            return settled(found, rest, room.now, room.zone, room.language).at
     return meant(rest, room.now, room.zone, room.language).at
 
 

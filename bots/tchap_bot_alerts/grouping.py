@@ -252,13 +252,13 @@ class _Turn:
                     self._drop(one)
 
     def _evict(self) -> None:
-        """Of what is too much, the oldest goes, what is over first; what is said now stays."""
+        """Of what is too much, what is over goes first, then of the longest message the oldest; what is said now stays."""
         over = len(self._entries) - MOST
         if over <= 0:
             return
         standing = [one for one, key in self._places.items() if key not in self._said]
-        alone = {message.entries[0] for message in self._messages.values() if len(message.entries) == 1}
-        standing.sort(key=lambda one: (self._entries[one].ongoing, one in alone, self._entries[one].last))
+        size = {key: len(message.entries) for key, message in self._messages.items()}
+        standing.sort(key=lambda one: (self._entries[one].ongoing, -size[self._places[one]], self._entries[one].last))
         for one in standing[:over]:
             self._drop(one)
 
