@@ -235,7 +235,7 @@ class AlertsBot(Bot):
             return _("C'est déjà le cas. Pour arrêter : !alertes pas moi")
         if len(desk.told) >= MOST_TOLD:
             raise Misconfigured(_("{n} personnes au plus reçoivent directement les alertes d'un salon", n=MOST_TOLD))
-        welcome = _("Vous recevrez ici les alertes critiques d'un salon. Pour arrêter, dans ce salon : !alertes pas moi")
+        welcome = _("Vous recevrez ici les alertes critiques d'un salon. Pour arrêter, là-bas : !alertes pas moi")
         if not await room.tell(person, welcome):
             raise Misconfigured(
                 _("vous avez refusé que je vous écrive"),

@@ -252,7 +252,7 @@ class _Turn:
                     self._drop(one)
 
     def _evict(self) -> None:
-        """Of what is too much, what is over goes first, then of the longest message the oldest; what is said now stays."""
+        """Of what is too much, what is over goes first, then the oldest of the longest message; what is new stays."""
         over = len(self._entries) - MOST
         if over <= 0:
             return

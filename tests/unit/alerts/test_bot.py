@@ -1,4 +1,4 @@
-"""The alerts bot on the bench: told, followed, seen to, kept quiet; however much comes, and in the middle of a restart."""
+"""The alerts bot on the bench: told, followed, seen to, kept quiet; however much comes, and over a restart."""
 
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -14,6 +14,7 @@ from tests.unit.alerts.deliveries import CASES, body_of
 from tchap_bot_alerts import AlertsBot
 from tchap_bot_alerts.grouping import MOST_AT_ONCE
 from tchap_bridges.core.bots.hooks import Outcome
+from tchap_bridges.ids import RoomId
 from tchap_bridges.testing.bench import ADMIN, START, Bench, BenchRoom
 
 ANA, BOB = "@ana:exemple.fr", "@bob:exemple.fr"
@@ -258,9 +259,7 @@ LOOPS = "{% for a in entries %}" * 7 + "x" + "{% endfor %}" * 7
         ("{% if false %}x{% endif %}", "⚠ Modèle : Le modèle ne dit rien."),
     ],
 )
-async def test_a_broken_template_loses_no_alert_and_says_what_is_wrong(
-    bench: Bench, template: str, wrong: str
-) -> None:
+async def test_a_broken_template_loses_no_alert_and_says_what_is_wrong(bench: Bench, template: str, wrong: str) -> None:
     room = await bench.room(AlertsBot, template=template)
     said = await post(room, *(alert(f"S{n}") for n in range(30)))
     assert "S7" in said
@@ -372,3 +371,24 @@ async def test_settings_are_set_in_words(bench: Bench) -> None:
     assert "une heure est attendue" in await room.say(ADMIN, "!bot regler alertes resumes=9")
     assert "un identifiant est attendu" in await room.say(ADMIN, "!bot regler alertes appeler=ana")
     assert "Résumés : 09:00, 17:30" in await room.say(ADMIN, "!bot regler alertes")
+
+
+async def test_in_a_room_that_replaces_another_what_goes_on_is_said_anew(bench: Bench) -> None:
+    old = await bench.room(AlertsBot)
+    await post(old, alert("Disque"))
+    await old.react(ANA, old.timeline[0], "✅")
+    await old.say(ANA, "!alertes moi")
+    new = BenchRoom(bench, RoomId("!nouveau:exemple.fr"))
+    new.levels, new.names = old.levels, old.names
+    bench.rooms[new.id] = new
+    async with bench.db.transaction() as tx:
+        await bench.kernel.switch._hearing.move(tx, old.id, new.id)
+        await bench.kernel.hooks.move(tx, old.id, new.id)
+    was = list(old.said)
+    await bench.clock.forward(minutes=1)
+    assert "ana s'en occupe" in await new.say(BOB, "!alertes")
+    await post(new, alert("Disque", over=True))
+    assert new.said[-1] == "🟢 Disque\nterminé à 09:31, après 1 min"
+    await post(new, alert("Pire", severity="critical"), group="h")
+    assert bench.direct(ANA).said[-1].startswith("🔴 Pire")
+    assert old.said == was
