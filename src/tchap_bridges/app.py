@@ -24,8 +24,10 @@ from tchap_bridges.matrix import homeserver as matrix
 from tchap_bridges.matrix.homeserver import MatrixHomeserver
 from tchap_bridges.store.database import Database
 from tchap_bridges.store.sealing import Sealer, derive
+from tchap_bridges.web.hooks import hook_routes
 from tchap_bridges.web.lag import watch_lag
 from tchap_bridges.web.metrics import Metrics
+from tchap_bridges.web.settings import routes
 from tchap_bridges.web.shares import shares_site
 from tchap_bridges.web.site import site
 
@@ -100,6 +102,7 @@ class Application:
                 inbox_low=settings.limits.inbox_low,
                 public_url=settings.web.public_url if settings.web else None,
                 links_days=settings.web.links_days if settings.web else 0,
+                hook_rate=settings.limits.webhooks,
             ),
             meter=self.metrics,
         )
@@ -117,7 +120,12 @@ class Application:
             await stack.enter_async_context(self.kernel.running())
             await stack.enter_async_context(self._in_touch())
             if (own := self.settings.web) is not None:
-                links = shares_site(self.kernel.shares, self.kernel.avatars, language=self.settings.language)
+                language = self.settings.language
+                forms = routes(self.kernel.forms, language=language)
+                hooks = hook_routes(self.kernel.hooks, language=language)
+                links = shares_site(
+                    self.kernel.shares, self.kernel.avatars, language=language, more=forms, programs=hooks
+                )
                 await stack.enter_async_context(served(links, *own.listen))
             self.ready = True
             try:
@@ -254,7 +262,11 @@ async def opened(settings: Settings) -> AsyncIterator[Application]:
     """The application on its store, not yet running. Whoever opens it has seen to the folder (`probe_storage`)."""
     db = await Database.open(settings.database)
     try:
-        yield Application(settings, db)
+        application = Application(settings, db)
+        try:
+            yield application
+        finally:
+            await application.matrix.close()
     finally:
         await db.close()
 

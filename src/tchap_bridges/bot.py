@@ -187,7 +187,7 @@ class Room(Protocol[ConfigT_co]):
         ...
 
     def kv_of(self, person: PersonId) -> Store:
-        """What the bot keeps of somebody, whatever the room."""
+        """What the bot keeps of a user of the homeserver, whatever the room."""
         ...
 
     async def tell(self, person: PersonId, text: str | Text) -> bool:

@@ -17,12 +17,16 @@ from tchap_bridges.bridge import Bridge, Item, OpensFiles
 from tchap_bridges.core import policy
 from tchap_bridges.core.acts import Acts
 from tchap_bridges.core.avatars import Avatars
-from tchap_bridges.core.bots import TARGET
+from tchap_bridges.core.bots import GUIDE, TARGET
 from tchap_bridges.core.bots.deliveries import Deliveries
+from tchap_bridges.core.bots.forms import Forms
+from tchap_bridges.core.bots.guide import Guide
 from tchap_bridges.core.bots.hearing import Hearing
+from tchap_bridges.core.bots.hook_words import HookWords
 from tchap_bridges.core.bots.hooks import Hooks
 from tchap_bridges.core.bots.questions import Questions
 from tchap_bridges.core.bots.runner import Runner
+from tchap_bridges.core.bots.settings import Settings as BotSettings
 from tchap_bridges.core.bots.switch import Switch
 from tchap_bridges.core.bots.timers import Timers
 from tchap_bridges.core.bots.turn import BLOB, House
@@ -208,7 +212,39 @@ class Kernel:
             ],
         )
         self.timers = Timers(db, sealer, outbox)
-        self.switch = Switch(db=db, sealer=sealer, homeserver=hs, outbox=outbox, bots=bots, hearing=self.hearing)
+        bot_settings = BotSettings(sealer, bots)
+        self.forms = Forms(
+            db=db,
+            secrets=secrets,
+            homeserver=hs,
+            outbox=outbox,
+            settings=bot_settings,
+            bots=bots,
+            public_url=options.public_url,
+            words=options.words,
+        )
+        self.switch = Switch(
+            db=db,
+            settings=bot_settings,
+            directs=self.directs,
+            homeserver=hs,
+            outbox=outbox,
+            bots=bots,
+            hearing=self.hearing,
+            hooks=HookWords(
+                db=db,
+                homeserver=hs,
+                hearing=self.hearing,
+                hooks=self.hooks,
+                deliveries=deliveries,
+                directs=self.directs,
+                outbox=outbox,
+                bots=bots,
+                public_url=options.public_url,
+                zone=options.zone,
+            ),
+        )
+        guide = Guide(db=db, homeserver=hs, settings=bot_settings, forms=self.forms, bots=bots)
         topics = (pont.topic, *self.switch.topics)
         for topic in (*topics, help_topic(topics)):
             desk.add(topic)
@@ -302,7 +338,7 @@ class Kernel:
                     zone=options.zone,
                     language=options.words.language,
                 ),
-                bots,
+                {**bots, GUIDE: guide},
                 self.hearing,
             ),
             acts=Acts(db, resolver),
@@ -311,11 +347,11 @@ class Kernel:
         )
         pools = [Pool(name, count) for name, count in WORKERS.items()]
         pools += [Pool(name, PER_CONNECTION) for name in bridges]
-        pools += [Pool(f"{TARGET}{name}", PER_BOT) for name in bots]
+        pools += [Pool(f"{TARGET}{name}", PER_BOT) for name in (*bots, GUIDE)]
         self.lanes = Lanes(db, courier.deliver, courier.pool_of, pools, self.ends.tell_overdue)
         self.lanes.open(DESK)
         self.lanes.open(REVIEW)
-        for name in bots:
+        for name in (*bots, GUIDE):
             self.lanes.open(f"{TARGET}{name}")
         self.upkeep = Upkeep(db, self.inbox, self.roomwork.review_forgotten, content_days=options.content_days)
 
