@@ -1,6 +1,7 @@
 """The alerts bot on the bench: told, followed, seen to, kept quiet; however much comes, and over a restart."""
 
 import json
+import re
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from tchap_bridges.testing.bench import ADMIN, START, Bench, BenchRoom
 
 ANA, BOB = "@ana:exemple.fr", "@bob:exemple.fr"
 PARIS = ZoneInfo("Europe/Paris")
+DOCS = Path(__file__).resolve().parents[3] / "docs"
 
 
 @pytest_asyncio.fixture
@@ -392,3 +394,27 @@ async def test_in_a_room_that_replaces_another_what_goes_on_is_said_anew(bench: 
     await post(new, alert("Pire", severity="critical"), group="h")
     assert bench.direct(ANA).said[-1].startswith("🔴 Pire")
     assert old.said == was
+
+
+GUIDES = {"fr": DOCS / "fr" / "robot-alertes.md", "en": DOCS / "en" / "bot-alerts.md"}
+COMMANDS = sorted({found for guide in GUIDES.values() for found in re.findall(r"`(!alert[^`]*)`", guide.read_text())})
+
+
+@pytest.mark.parametrize("typed", COMMANDS)
+async def test_every_command_of_the_guides_does_what_it_says(bench: Bench, typed: str) -> None:
+    room = await bench.room(AlertsBot)
+    await post(room, alert("Un"))
+    await post(room, alert("Deux"), group="h")
+    said = await room.say(ADMIN, typed)
+    assert said
+    assert "✗" not in said
+
+
+@pytest.mark.parametrize("language", GUIDES)
+async def test_the_example_of_a_template_in_the_guides_works(bench: Bench, language: str) -> None:
+    source = next(line.strip() for line in GUIDES[language].read_text().splitlines() if line.startswith("    <b>{{"))
+    room = await bench.room(AlertsBot, template=source)
+    assert await post(room, alert("Disque", equipe="bleue", team="blue")) in {
+        "Disque (warning) depuis 09:30 — bleue",
+        "Disque (warning) depuis 09:30 — blue",
+    }
