@@ -18,19 +18,25 @@ from tchap_bridges.core import policy
 from tchap_bridges.core.acts import Acts
 from tchap_bridges.core.avatars import Avatars
 from tchap_bridges.core.bots import GUIDE, TARGET
+from tchap_bridges.core.bots.conduct import Conduct
 from tchap_bridges.core.bots.deliveries import Deliveries
 from tchap_bridges.core.bots.forms import Forms
 from tchap_bridges.core.bots.guide import Guide
 from tchap_bridges.core.bots.hearing import Hearing
 from tchap_bridges.core.bots.hook_words import HookWords
 from tchap_bridges.core.bots.hooks import Hooks
+from tchap_bridges.core.bots.limits import Limits
 from tchap_bridges.core.bots.questions import Questions
+from tchap_bridges.core.bots.registry import Bots
 from tchap_bridges.core.bots.runner import Runner
 from tchap_bridges.core.bots.settings import Settings as BotSettings
+from tchap_bridges.core.bots.stops import Blame, Stops
 from tchap_bridges.core.bots.switch import Switch
 from tchap_bridges.core.bots.timers import Timers
 from tchap_bridges.core.bots.turn import BLOB, House
+from tchap_bridges.core.builtin import BUILTIN
 from tchap_bridges.core.courier import Courier
+from tchap_bridges.core.denials import Denials
 from tchap_bridges.core.departures import Departures
 from tchap_bridges.core.desk import Desk
 from tchap_bridges.core.directs import Directs
@@ -80,6 +86,7 @@ class Options:
     rules: policy.Rules
     users: Sequence[str]
     home: str
+    guests: Sequence[str] = ()
     words: Translator
     zone: ZoneInfo = field(default_factory=partial(ZoneInfo, "UTC"))
     content_days: int = 30
@@ -101,7 +108,10 @@ class Edge:
 
 
 class Kernel:
-    """Everything between the homeserver and the networks. ``bridges`` are (class, configuration) by connection."""
+    """Everything between the homeserver and the networks. ``bridges`` are (class, configuration) by connection.
+
+    ``blamed``: bots that kept the last process from working; they are switched off before anything runs.
+    """
 
     def __init__(
         self,
@@ -114,10 +124,13 @@ class Kernel:
         bots: Mapping[str, Bot],
         options: Options,
         meter: Meter,
+        blamed: Sequence[Blame] = (),
     ) -> None:
         self.db = db
         self._sealer = sealer
-        self._users = options.users
+        self._blamed = blamed
+        self._users, self._guests = options.users, options.guests
+        denials = Denials()
         self.secrets = secrets = Secrets(key)
         self.pieces = Pieces(db, sealer)
         self._readers = {name: Reader(bridge, config) for name, (bridge, config) in bridges.items()}
@@ -134,14 +147,15 @@ class Kernel:
             db, self.pieces, secrets, self._route, self._tell, high=options.inbox_high, low=options.inbox_low
         )
         outbox = Outbox(sealer, self._wake)
-        self.hearing = Hearing(bots, outbox)
-        self.directs = Directs(outbox, sealer, self._admits)
+        self.bots = Bots(bots, BUILTIN)
+        self.hearing = Hearing(self.bots, outbox)
+        self.directs = Directs(outbox, sealer, lambda user: self._admits(user).allowed)
         self.questions = Questions(self.directs, outbox)
         deliveries = Deliveries(db, sealer, secrets, outbox)
         self.hooks = Hooks(
             db=db,
             sealer=sealer,
-            bots=bots,
+            bots=self.bots,
             hearing=self.hearing,
             deliveries=deliveries,
             per_minute=options.hook_rate,
@@ -180,13 +194,14 @@ class Kernel:
             words=options.words,
             example=next((bridge.examples[0][0] for bridge, _ in bridges.values() if bridge.examples), "!pont"),
         )
-        desk = Desk(
+        self.desk = desk = Desk(
             db=db,
             sealer=sealer,
             homeserver=hs,
             outbox=outbox,
             rooms=self.roomwork,
             admits=self._admits,
+            denials=denials,
             words=options.words,
         )
         pont = Pont(
@@ -211,15 +226,18 @@ class Kernel:
                 for name, (bridge, _) in bridges.items()
             ],
         )
+        self.stops = Stops(
+            db=db, outbox=outbox, hearing=self.hearing, rooms=self.rooms, homeserver=hs, words=options.words
+        )
         self.timers = Timers(db, sealer, outbox)
-        bot_settings = BotSettings(sealer, bots)
+        bot_settings = BotSettings(sealer, self.bots)
         self.forms = Forms(
             db=db,
             secrets=secrets,
             homeserver=hs,
             outbox=outbox,
             settings=bot_settings,
-            bots=bots,
+            bots=self.bots,
             public_url=options.public_url,
             words=options.words,
         )
@@ -229,7 +247,7 @@ class Kernel:
             directs=self.directs,
             homeserver=hs,
             outbox=outbox,
-            bots=bots,
+            bots=self.bots,
             hearing=self.hearing,
             hooks=HookWords(
                 db=db,
@@ -244,9 +262,9 @@ class Kernel:
                 zone=options.zone,
             ),
         )
-        guide = Guide(db=db, homeserver=hs, settings=bot_settings, forms=self.forms, bots=bots)
-        topics = (pont.topic, *self.switch.topics)
-        for topic in (*topics, help_topic(topics)):
+        guide = Guide(db=db, homeserver=hs, settings=bot_settings, forms=self.forms, bots=self.bots)
+        switch, calls = self.switch.topics
+        for topic in (pont.topic, switch, help_topic((pont.topic, switch, calls)), calls):
             desk.add(topic)
         self.router = Router(
             links=self.links,
@@ -338,8 +356,11 @@ class Kernel:
                     zone=options.zone,
                     language=options.words.language,
                 ),
-                {**bots, GUIDE: guide},
+                self.bots,
+                guide,
                 self.hearing,
+                Conduct(Limits(), self.stops),
+                denials,
             ),
             acts=Acts(db, resolver),
             ends=self.ends,
@@ -347,12 +368,12 @@ class Kernel:
         )
         pools = [Pool(name, count) for name, count in WORKERS.items()]
         pools += [Pool(name, PER_CONNECTION) for name in bridges]
-        pools += [Pool(f"{TARGET}{name}", PER_BOT) for name in (*bots, GUIDE)]
         self.lanes = Lanes(db, courier.deliver, courier.pool_of, pools, self.ends.tell_overdue)
         self.lanes.open(DESK)
         self.lanes.open(REVIEW)
         for name in (*bots, GUIDE):
-            self.lanes.open(f"{TARGET}{name}")
+            self._serve(name)
+        self.bots.watch(self._serve)
         self.upkeep = Upkeep(db, self.inbox, self.roomwork.review_forgotten, content_days=options.content_days)
 
     @asynccontextmanager
@@ -365,6 +386,8 @@ class Kernel:
         await self.directs.open(self.db)
         await self.questions.open(self.db)
         await self.hooks.open()
+        for blame in self._blamed:  # before anything calls them again
+            await self.stops.blocked(blame)
         await self.roomwork.review_all()
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(work) for work in self._work()]
@@ -400,6 +423,15 @@ class Kernel:
             await self.inbox.caught_up(MATRIX)
             self.lanes.open("matrix")
 
+    def _serve(self, bot: str) -> None:
+        """What a bot is called for waits while there is no such bot."""
+        pool = f"{TARGET}{bot}"
+        self.lanes.add(Pool(pool, PER_BOT))
+        if bot == GUIDE or bot in self.bots:
+            self.lanes.open(pool)
+        else:
+            self.lanes.close(pool)
+
     # The parts' ways to one another
 
     async def _route(self, tx: Tx, arrival: Any, ordinal: int, event: Event | RoomFact) -> None:
@@ -408,8 +440,8 @@ class Kernel:
     async def _tell(self, tx: Tx, arrival: Any, item: Item) -> None:
         await self.router.tell_unreadable(tx, arrival, item)
 
-    def _admits(self, user: UserId) -> bool:
-        return policy.may_use(user, patterns=self._users, is_ours=self.homeserver.is_ours)
+    def _admits(self, user: UserId) -> policy.Decision:
+        return policy.may_use(user, patterns=self._users, guests=self._guests, is_ours=self.homeserver.is_ours)
 
     def _wake(self, lane: int, room: RoomId, target: str) -> None:
         self.lanes.wake(lane, room, target)
