@@ -17,11 +17,14 @@ from tchap_bridges.bridge import Bridge, Item, OpensFiles
 from tchap_bridges.core import policy
 from tchap_bridges.core.acts import Acts
 from tchap_bridges.core.avatars import Avatars
-from tchap_bridges.core.bots import TARGET
+from tchap_bridges.core.bots import GUIDE, TARGET
+from tchap_bridges.core.bots.forms import Forms
+from tchap_bridges.core.bots.guide import Guide
 from tchap_bridges.core.bots.hearing import Hearing
 from tchap_bridges.core.bots.questions import Questions
 from tchap_bridges.core.bots.registry import Bots
 from tchap_bridges.core.bots.runner import Runner
+from tchap_bridges.core.bots.settings import Settings as BotSettings
 from tchap_bridges.core.bots.switch import Switch
 from tchap_bridges.core.bots.timers import Timers
 from tchap_bridges.core.bots.turn import BLOB, House
@@ -197,7 +200,27 @@ class Kernel:
             ],
         )
         self.timers = Timers(db, sealer, outbox)
-        self.switch = Switch(db=db, sealer=sealer, homeserver=hs, outbox=outbox, bots=self.bots, hearing=self.hearing)
+        bot_settings = BotSettings(sealer, self.bots)
+        self.forms = Forms(
+            db=db,
+            secrets=secrets,
+            homeserver=hs,
+            outbox=outbox,
+            settings=bot_settings,
+            bots=self.bots,
+            public_url=options.public_url,
+            words=options.words,
+        )
+        self.switch = Switch(
+            db=db,
+            settings=bot_settings,
+            directs=self.directs,
+            homeserver=hs,
+            outbox=outbox,
+            bots=self.bots,
+            hearing=self.hearing,
+        )
+        guide = Guide(db=db, homeserver=hs, settings=bot_settings, forms=self.forms, bots=self.bots)
         switch, calls = self.switch.topics
         for topic in (pont.topic, switch, help_topic((pont.topic, switch, calls)), calls):
             desk.add(topic)
@@ -290,7 +313,7 @@ class Kernel:
                     zone=options.zone,
                     language=options.words.language,
                 ),
-                self.bots,
+                lambda name: guide if name == GUIDE else self.bots.get(name),
                 self.hearing,
             ),
             acts=Acts(db, resolver),
@@ -299,9 +322,10 @@ class Kernel:
         )
         pools = [Pool(name, count) for name, count in WORKERS.items()]
         pools += [Pool(name, PER_CONNECTION) for name in bridges]
+        pools.append(Pool(f"{TARGET}{GUIDE}", PER_BOT))
         self.lanes = Lanes(db, courier.deliver, courier.pool_of, pools, self.ends.tell_overdue)
-        self.lanes.open(DESK)
-        self.lanes.open(REVIEW)
+        for name in (DESK, REVIEW, f"{TARGET}{GUIDE}"):
+            self.lanes.open(name)
         for name in bots:
             self._serve(name)
         self.bots.watch(self._serve)

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -37,14 +37,14 @@ _US = Author(person=PersonId(""), name="")
 class Runner:
     """Calls handlers. `handle` returns what is to be written; it raises `NotReady` for what is to be tried again."""
 
-    def __init__(self, house: House, bots: Mapping[str, Bot], hearing: Hearing) -> None:
+    def __init__(self, house: House, bot_of: Callable[[str], Bot | None], hearing: Hearing) -> None:
         self._house = house
-        self._bots = bots
+        self._bot_of = bot_of
         self._hearing = hearing
 
     async def handle(self, room: RoomId, target: str, row: Row) -> Written:
         name = target.removeprefix(TARGET)
-        bot = self._bots.get(name)
+        bot = self._bot_of(name)
         async with self._house.db.snapshot() as tx:
             message = await tx.one("message_get", id=row["message"])
             config = await tx.value("room_bot_config", room=room, bot=name)

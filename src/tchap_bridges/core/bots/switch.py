@@ -5,13 +5,14 @@ from functools import partial
 
 from tchap_bridges.bot import Command, RoomConfig
 from tchap_bridges.core import policy
-from tchap_bridges.core.bots import COMMAND, TARGET
+from tchap_bridges.core.bots import COMMAND, GUIDE, TARGET
 from tchap_bridges.core.bots.hearing import Hearing
 from tchap_bridges.core.bots.registry import Bots, below, called, own_head
-from tchap_bridges.core.bots.settings import CONFIG, dump_config, load_config, shown
+from tchap_bridges.core.bots.settings import Settings, shown
 from tchap_bridges.core.commands import Apply, Call, Topic, audit, near
+from tchap_bridges.core.directs import Directs
 from tchap_bridges.core.outbox import Outbox
-from tchap_bridges.core.ports import Database, Homeserver, Sealer, Tx
+from tchap_bridges.core.ports import Database, Homeserver, Tx
 from tchap_bridges.errors import Misconfigured
 from tchap_bridges.i18n import Language, Phrase, Translator, _
 from tchap_bridges.ids import RoomId
@@ -23,6 +24,7 @@ ENABLE = {"activer", "enable"}
 DISABLE = {"desactiver", "désactiver", "disable"}
 SET = {"regler", "régler", "set"}
 HELP = {"aide", "help"}
+PRIVATE = {"prive", "privé", "private"}
 
 
 class Switch:
@@ -32,13 +34,15 @@ class Switch:
         self,
         *,
         db: Database,
-        sealer: Sealer,
+        settings: Settings,
+        directs: Directs,
         homeserver: Homeserver,
         outbox: Outbox,
         bots: Bots,
         hearing: Hearing,
     ) -> None:
-        self._sealer = sealer
+        self._settings = settings
+        self._directs = directs
         self._hearing = hearing
         self._db = db
         self._homeserver = homeserver
@@ -68,11 +72,7 @@ class Switch:
     async def configure(self, room: RoomId, bot: str, config: RoomConfig) -> None:
         """What the room's admin has set, whole."""
         async with self._db.transaction() as tx:
-            await self._configure(tx, room, bot, config)
-
-    async def _configure(self, tx: Tx, room: RoomId, bot: str, config: RoomConfig) -> None:
-        sealed = self._sealer.seal(dump_config(config), place=CONFIG)
-        await tx.run("room_bot_configure", room=room, bot=bot, config=sealed)
+            await self._settings.set(tx, room, bot, config)
 
     def _help(self, language: Language, room: RoomId) -> Sequence[tuple[str, str]]:
         if not self._bots:
@@ -92,6 +92,7 @@ class Switch:
                 if off
                 else t(_("active un robot dans ce salon (« desactiver » l'arrête)")),
             ),
+            (t(_("!bot prive")), t(_("ouvre une conversation directe avec moi"))),
         )
 
     def _commands_help(self, language: Language, room: RoomId) -> Sequence[tuple[str, str]]:
@@ -108,6 +109,8 @@ class Switch:
         verb, name = (*(word.lower() for word in call.arguments[:2]), "", "")[:2]
         if not verb:
             return await self._list(call)
+        if verb in PRIVATE:
+            return self._in_private(call, call.translator(_("Je vous écris en privé.")))
         if verb not in ENABLE | DISABLE | SET | HELP or name not in self._bots:
             raise Misconfigured(
                 _("je ne connais pas ce robot ou cette commande"),
@@ -172,19 +175,16 @@ class Switch:
         return "\n".join(lines)
 
     async def _set(self, call: Call, name: str, rule: str) -> Apply:
-        """``!bot regler name key=value``; without values what there is to set, and how it is set now."""
+        """``!bot regler name key=value``; without values what there is to set, how it is set now, and a guide."""
         bot, t = self._bots[name], call.translator
         async with self._db.snapshot() as tx:
-            row = await tx.one("room_bot_config", room=call.room, bot=name)
-        if row is None:
-            raise Misconfigured(
-                _("le robot {bot} n'est pas actif dans ce salon", bot=name),
-                remedy=_("Activez-le d'abord : !bot activer {bot}", bot=name),
-            )
-        present = load_config(bot, self._sealer, row["config"])
+            present = await self._settings.of(tx, call.room, name)
         words = " ".join(call.rest.split(maxsplit=2)[2:])
         if not words:
-            return _said(shown(t, bot, present))
+            if not fields_of(bot.Config):
+                return _said(shown(t, bot, present))
+            guided = t(_("Je vous écris en privé pour les changer, par questions ou par un formulaire."))
+            return self._in_private(call, f"{shown(t, bot, present)}\n{guided}")
         found = assign(present, words, t.language)
         if not isinstance(found, RoomConfig):
             raise Misconfigured(
@@ -193,9 +193,19 @@ class Switch:
             )
 
         async def apply(tx: Tx) -> str:
-            await self._configure(tx, call.room, name, found)
+            await self._settings.set(tx, call.room, name, found)
             await audit(tx, call, "bot set", name, rule)
             return "\n".join((t(_("✓ C'est réglé.")), shown(t, bot, found)))
+
+        return apply
+
+    def _in_private(self, call: Call, text: str) -> Apply:
+        """The guide goes on with it where nobody else reads, whoever asks for that once more wants it."""
+
+        async def apply(tx: Tx) -> str:
+            await self._directs.ask_again(tx, call.user)
+            await self._outbox.add(tx, call.room, f"{TARGET}{GUIDE}", call.message, COMMAND, cause=call.key)
+            return text
 
         return apply
 
