@@ -17,6 +17,7 @@ from tchap_bridges.core.kernel import Edge, Kernel, Options
 from tchap_bridges.core.outbox import DESK, REVIEW
 from tchap_bridges.core.ports import Homeserver
 from tchap_bridges.core.reseal import reseal
+from tchap_bridges.development import Development
 from tchap_bridges.errors import BadCredentials
 from tchap_bridges.i18n import Translator
 from tchap_bridges.logs import harmless
@@ -105,6 +106,8 @@ class Application:
             meter=self.metrics,
         )
         self.matrix = made[0]
+        folder = settings.development.bots
+        self.development = Development(folder, self.kernel.bots) if folder is not None else None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -114,6 +117,10 @@ class Application:
                 await stack.enter_async_context(served(application, *self.settings.operate.listen))
             if self.settings.storage.old_keys:
                 await reseal(self.kernel.db, self._sealer)
+            for name, bot in self.settings.bots.items():
+                log.info("bot.loaded", bot=name, version=bot.version)
+            if self.development is not None:
+                await self.development.look()
             stack.push_async_callback(self.matrix.close)  # last of all: what is in flight at a stop still needs it
             await stack.enter_async_context(self.kernel.running())
             await stack.enter_async_context(self._in_touch())
@@ -133,7 +140,9 @@ class Application:
         """Listening to the homeserver, and looking after what it may have lost."""
         await self.matrix.start()
         async with asyncio.TaskGroup() as group:
-            works = (self._keep_in_touch(), self._announce(), watch_lag(self.metrics.late))
+            works = [self._keep_in_touch(), self._announce(), watch_lag(self.metrics.late)]
+            if self.development is not None:
+                works.append(self.development.run())
             tasks = [group.create_task(work) for work in works]
             try:
                 yield

@@ -23,7 +23,7 @@ class Bots(Mapping[str, Bot]):
         self._watchers: list[Watcher] = []
         self.builtin = builtin
         self.faults: dict[str, str] = {}
-        """Of a bot that is developed: why its newest version is not the one that runs."""
+        """By the name of a file that is developed: why it is not what runs."""
         self._changed()
 
     def __getitem__(self, name: str) -> Bot:
@@ -47,7 +47,6 @@ class Bots(Mapping[str, Bot]):
     def drop(self, name: str) -> None:
         """No more of it, or the installed one again. Where it was on it stays on, for the day that it comes back."""
         del self._developed[name]
-        self.faults.pop(name, None)
         self._changed(name)
 
     def _changed(self, *names: str) -> None:
