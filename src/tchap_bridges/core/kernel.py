@@ -18,9 +18,11 @@ from tchap_bridges.core import policy
 from tchap_bridges.core.acts import Acts
 from tchap_bridges.core.avatars import Avatars
 from tchap_bridges.core.bots import GUIDE, TARGET
+from tchap_bridges.core.bots.deliveries import Deliveries
 from tchap_bridges.core.bots.forms import Forms
 from tchap_bridges.core.bots.guide import Guide
 from tchap_bridges.core.bots.hearing import Hearing
+from tchap_bridges.core.bots.hooks import Hooks
 from tchap_bridges.core.bots.questions import Questions
 from tchap_bridges.core.bots.registry import Bots
 from tchap_bridges.core.bots.runner import Runner
@@ -72,7 +74,8 @@ log = structlog.get_logger(__name__)
 class Options:
     """What the configuration says to the core. ``home`` is how the Matrix side is called: Tchap, or Matrix.
 
-    ``public_url`` is where links to files lead, None where there are none.
+    ``public_url`` is where links to files lead, and webhooks are; None where there are none. ``hook_rate``: deliveries
+    that one webhook takes in a minute.
     """
 
     rules: policy.Rules
@@ -85,6 +88,7 @@ class Options:
     inbox_low: int = 8_000
     public_url: str | None = None
     links_days: int = 30
+    hook_rate: int = 600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +139,15 @@ class Kernel:
         self.hearing = Hearing(self.bots, outbox)
         self.directs = Directs(outbox, sealer, self._admits)
         self.questions = Questions(self.directs, outbox)
+        deliveries = Deliveries(db, sealer, secrets, outbox)
+        self.hooks = Hooks(
+            db=db,
+            sealer=sealer,
+            bots=self.bots,
+            hearing=self.hearing,
+            deliveries=deliveries,
+            per_minute=options.hook_rate,
+        )
         self.rooms = RoomDesk(outbox, sealer, self.links, self.directs, forget_voice=self._forget_voice)
         self.homeserver = hs = homeserver(
             Edge(
@@ -163,6 +176,7 @@ class Kernel:
             rules=options.rules,
             admits=self._admits,
             hearing=self.hearing,
+            hooks=self.hooks,
             directs=self.directs,
             release=self.inbox.release,
             words=options.words,
@@ -310,10 +324,12 @@ class Kernel:
                     timers=self.timers,
                     directs=self.directs,
                     questions=self.questions,
+                    deliveries=deliveries,
                     zone=options.zone,
                     language=options.words.language,
                 ),
-                lambda name: guide if name == GUIDE else self.bots.get(name),
+                self.bots,
+                guide,
                 self.hearing,
             ),
             acts=Acts(db, resolver),
@@ -322,11 +338,10 @@ class Kernel:
         )
         pools = [Pool(name, count) for name, count in WORKERS.items()]
         pools += [Pool(name, PER_CONNECTION) for name in bridges]
-        pools.append(Pool(f"{TARGET}{GUIDE}", PER_BOT))
         self.lanes = Lanes(db, courier.deliver, courier.pool_of, pools, self.ends.tell_overdue)
-        for name in (DESK, REVIEW, f"{TARGET}{GUIDE}"):
-            self.lanes.open(name)
-        for name in bots:
+        self.lanes.open(DESK)
+        self.lanes.open(REVIEW)
+        for name in (*bots, GUIDE):
             self._serve(name)
         self.bots.watch(self._serve)
         self.upkeep = Upkeep(db, self.inbox, self.roomwork.review_forgotten, content_days=options.content_days)
@@ -340,6 +355,7 @@ class Kernel:
         await self.hearing.open(self.db)
         await self.directs.open(self.db)
         await self.questions.open(self.db)
+        await self.hooks.open()
         await self.roomwork.review_all()
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(work) for work in self._work()]
@@ -379,7 +395,7 @@ class Kernel:
         """What a bot is called for waits while there is no such bot."""
         pool = f"{TARGET}{bot}"
         self.lanes.add(Pool(pool, PER_BOT))
-        if bot in self.bots:
+        if bot == GUIDE or bot in self.bots:
             self.lanes.open(pool)
         else:
             self.lanes.close(pool)
