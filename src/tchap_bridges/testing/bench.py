@@ -30,7 +30,7 @@ from tchap_bridges.core import clock, policy
 from tchap_bridges.core.kernel import Edge, Kernel, Options
 from tchap_bridges.core.ports import Ghost, RoomFact, RoomFacts
 from tchap_bridges.errors import Undeliverable
-from tchap_bridges.events import Event, Option
+from tchap_bridges.events import Event, Option, PollEnded, PollStarted, PollVote, Related, Text
 from tchap_bridges.i18n import Translator
 from tchap_bridges.ids import FileRef, MessageId, PersonId, RoomId, UserId
 from tchap_bridges.matrix import polls, read
@@ -58,15 +58,20 @@ _numbers = itertools.count(1)
 
 @dataclass(slots=True)
 class Said:
-    """One thing that the bot has said, as it reads now. ``options``: of a poll. ``ended``: what its end told."""
+    """One thing that the bot has said, as it reads now. ``options`` and ``most``: of a poll. ``ended``: what its end told.
+
+    ``words``: with the people it names.
+    """
 
     id: MessageId
     text: str
     answers: MessageId | None = None
     edited: bool = False
     options: tuple[Option, ...] = ()
+    most: int = 1
     ended: str | None = None
     files: tuple[str, ...] = ()
+    words: Text = Text()
 
 
 class Clock:
@@ -102,6 +107,9 @@ class BenchRoom:
         self.levels: dict[UserId, int] = {ADMIN: Power.ADMIN}
         self.users_default = 0
         self.names: dict[UserId, str] = {ADMIN: "Admin"}
+        self.redact_level = 50
+        self.events: dict[MessageId, dict[str, Any]] = {}
+        self.ended: dict[MessageId, str] = {}
 
     @property
     def said(self) -> list[str]:
@@ -115,6 +123,10 @@ class BenchRoom:
     def as_power(self, user: str, level: int) -> None:
         """From now on this is the user's level in the room."""
         self.levels[self._known(user)] = level
+
+    def left(self, user: str) -> None:
+        """They are no longer in the room."""
+        self.names.pop(UserId(user), None)
 
     def called(self, user: str, name: str) -> None:
         """What the user is called in the room; else it is their localpart."""
@@ -130,12 +142,19 @@ class BenchRoom:
         await self.happens(user, "m.room.message", content)
         return "\n".join(one.text for one in self.timeline[before:])
 
-    async def vote(self, user: str, poll: Said, *answers: str) -> MessageId:
-        return await self.happens(user, polls.RESPONSE, polls.response(poll.id, answers))
+    async def ask(self, user: str, question: str, *options: str, most: int = 1) -> MessageId:
+        """A poll of somebody's own, made with their client; the options' ids are "a", "b" and so on."""
+        asked = [Option(id=chr(ord("a") + n), text=text) for n, text in enumerate(options)]
+        return await self.happens(user, polls.START, polls.start(question, asked, most, disclosed=True))
 
-    async def end(self, user: str, poll: Said) -> MessageId:
+    async def vote(self, user: str, poll: Said | MessageId, *answers: str) -> MessageId:
+        id_ = poll.id if isinstance(poll, Said) else poll
+        return await self.happens(user, polls.RESPONSE, polls.response(id_, answers))
+
+    async def end(self, user: str, poll: Said | MessageId) -> MessageId:
         """As a client does it, without a word to the bot."""
-        return await self.happens(user, polls.END, polls.end(poll.id, ""))
+        id_ = poll.id if isinstance(poll, Said) else poll
+        return await self.happens(user, polls.END, polls.end(id_, ""))
 
     async def react(self, user: str, said: Said, symbol: str) -> MessageId:
         relation = {"rel_type": "m.annotation", "event_id": said.id, "key": symbol}
@@ -156,6 +175,8 @@ class BenchRoom:
             "content": dict(content),
             **more,
         }
+        self.events.pop(more.get("redacts", id_), None)
+        self.events[id_] = event
         await self._bench.kernel.inbox.take([(id_, json.dumps(event).encode())])
         await self._bench.settle()
         return id_
@@ -270,7 +291,10 @@ class _Rooms(Connection, Edits, Deletes, Reacts, AsksPolls, OpensFiles):
 
     async def send(self, message: Outgoing) -> Sequence[MessageId]:
         names = tuple(file.name for file in message.files)
-        said = self._said(message.key, message.chat, text=message.text.plain, answers=message.reply_to, files=names)
+        words = message.text
+        said = self._said(
+            message.key, message.chat, text=words.plain, answers=message.reply_to, files=names, words=words
+        )
         return [said]
 
     async def edit(self, edit: OutgoingEdit) -> None:
@@ -285,10 +309,14 @@ class _Rooms(Connection, Edits, Deletes, Reacts, AsksPolls, OpensFiles):
         return None if reaction.removed else MessageId(f"$ours{next(_numbers)}")
 
     async def ask(self, poll: OutgoingPoll) -> MessageId:
-        return self._said(poll.key, poll.chat, text=poll.question, options=poll.options)
+        return self._said(poll.key, poll.chat, text=poll.question, options=poll.options, most=poll.most)
 
     async def end_poll(self, end: OutgoingPollEnd) -> None:
-        self._found(end.chat, end.poll).ended = end.text
+        room = self._bench.rooms[RoomId(end.chat)]
+        room.ended[end.poll] = end.text
+        for said in room.timeline:
+            if said.id == end.poll:
+                said.ended = end.text
 
     @asynccontextmanager
     async def open_file(self, ref: FileRef) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -336,7 +364,22 @@ class _Homeserver:
             levels=self._bench.rooms[room].levels,
             invite_level=50,
             version="11",
+            redact_level=self._bench.rooms[room].redact_level,
         )
+
+    async def related(self, room: RoomId, event: MessageId) -> Related:
+        events = self._bench.rooms[room].events
+        about = [one for one in events.values() if one["content"].get("m.relates_to", {}).get("event_id") == event]
+        means = [self._poll(one) for one in about if one["type"] != "m.reaction"]
+        found = tuple(one for one in means if one is not None)
+        unreadable = sum(one["type"] == "m.room.encrypted" for one in about)
+        start = self._poll(events[event]) if event in events else None
+        return Related(message=start, events=found, unreadable=unreadable)
+
+    def _poll(self, event: Mapping[str, Any]) -> Event | None:
+        item = Item(key=event["event_id"], raw=json.dumps(event).encode(), meta={}, received_at=self._bench.clock.at)
+        means = (one for one in self.read(item) if isinstance(one, PollStarted | PollVote | PollEnded))
+        return next(means, None)
 
     async def display_name(self, room: RoomId, user: UserId) -> str:
         return self._bench.rooms[room].names.get(user, user)
