@@ -19,6 +19,7 @@ from tchap_bridges.core.acts import Acts
 from tchap_bridges.core.avatars import Avatars
 from tchap_bridges.core.bots import TARGET
 from tchap_bridges.core.bots.hearing import Hearing
+from tchap_bridges.core.bots.questions import Questions
 from tchap_bridges.core.bots.runner import Runner
 from tchap_bridges.core.bots.switch import Switch
 from tchap_bridges.core.bots.timers import Timers
@@ -26,6 +27,7 @@ from tchap_bridges.core.bots.turn import BLOB, House
 from tchap_bridges.core.courier import Courier
 from tchap_bridges.core.departures import Departures
 from tchap_bridges.core.desk import Desk
+from tchap_bridges.core.directs import Directs
 from tchap_bridges.core.ends import Ends
 from tchap_bridges.core.files import Files
 from tchap_bridges.core.help import help_topic
@@ -52,7 +54,7 @@ from tchap_bridges.core.supervisor import Supervisor, Watched
 from tchap_bridges.core.upkeep import Upkeep
 from tchap_bridges.events import Event, Read, Typing
 from tchap_bridges.i18n import Translator
-from tchap_bridges.ids import ConnectionName, FileRef, RoomId
+from tchap_bridges.ids import ConnectionName, FileRef, RoomId, UserId
 
 WORKERS = {"matrix": 32, DESK: 4, REVIEW: 4}
 PER_CONNECTION = 8
@@ -107,6 +109,7 @@ class Kernel:
     ) -> None:
         self.db = db
         self._sealer = sealer
+        self._users = options.users
         self.secrets = secrets = Secrets(key)
         self.pieces = Pieces(db, sealer)
         self._readers = {name: Reader(bridge, config) for name, (bridge, config) in bridges.items()}
@@ -124,7 +127,9 @@ class Kernel:
         )
         outbox = Outbox(sealer, self._wake)
         self.hearing = Hearing(bots, outbox)
-        self.rooms = RoomDesk(outbox, sealer, self.links, forget_voice=self._forget_voice)
+        self.directs = Directs(outbox, sealer, self._admits)
+        self.questions = Questions(self.directs, outbox)
+        self.rooms = RoomDesk(outbox, sealer, self.links, self.directs, forget_voice=self._forget_voice)
         self.homeserver = hs = homeserver(
             Edge(
                 take=self.inbox.take,
@@ -142,7 +147,6 @@ class Kernel:
         )
         self.receipts = Receipts(db, hs)
         self.passing = Passing(db, self.links, hs, self.supervisor.connection)
-        admits = partial(policy.may_use, patterns=options.users, is_ours=hs.is_ours)
         self.roomwork = RoomWork(
             db=db,
             sealer=sealer,
@@ -151,8 +155,9 @@ class Kernel:
             outbox=outbox,
             rooms=self.rooms,
             rules=options.rules,
-            admits=admits,
+            admits=self._admits,
             hearing=self.hearing,
+            directs=self.directs,
             release=self.inbox.release,
             words=options.words,
             example=next((bridge.examples[0][0] for bridge, _ in bridges.values() if bridge.examples), "!pont"),
@@ -163,7 +168,7 @@ class Kernel:
             homeserver=hs,
             outbox=outbox,
             rooms=self.roomwork,
-            admits=admits,
+            admits=self._admits,
             words=options.words,
         )
         pont = Pont(
@@ -205,6 +210,8 @@ class Kernel:
             release=self.inbox.release,
             spoke=self.departures.spoke,
             hearing=self.hearing,
+            directs=self.directs,
+            questions=self.questions,
             room_of=hs.room_of,
             words=options.words,
         )
@@ -275,6 +282,8 @@ class Kernel:
                     outbox=outbox,
                     links=self.links,
                     timers=self.timers,
+                    directs=self.directs,
+                    questions=self.questions,
                     zone=options.zone,
                     language=options.words.language,
                 ),
@@ -302,6 +311,8 @@ class Kernel:
         await self.rooms.open(self.db)
         await self.departures.open()
         await self.hearing.open(self.db)
+        await self.directs.open(self.db)
+        await self.questions.open(self.db)
         await self.roomwork.review_all()
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(work) for work in self._work()]
@@ -344,6 +355,9 @@ class Kernel:
 
     async def _tell(self, tx: Tx, arrival: Any, item: Item) -> None:
         await self.router.tell_unreadable(tx, arrival, item)
+
+    def _admits(self, user: UserId) -> bool:
+        return policy.may_use(user, patterns=self._users, is_ours=self.homeserver.is_ours)
 
     def _wake(self, lane: int, room: RoomId, target: str) -> None:
         self.lanes.wake(lane, room, target)

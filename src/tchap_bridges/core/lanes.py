@@ -56,7 +56,8 @@ Overdue = Callable[[], Awaitable[None]]
 """Tells of what has waited too long, also behind a closed gate."""
 Deliver = Callable[[Lane, Row], Awaitable[float | None]]
 """Sends one row and settles it; returns how many seconds until it is due again, or None when it is final."""
-PoolOf = Callable[[RoomId, str], Awaitable[str]]
+PoolOf = Callable[[RoomId, str], Awaitable[str | None]]
+"""None: its rows wait until somebody moves them."""
 
 
 class Lanes:
@@ -143,6 +144,8 @@ class Lanes:
                         continue  # the next sweep finds it
                     except Exception:  # one lane that cannot be read stops no other
                         log.exception("lanes.not_admitted", lane=id_)
+                        continue
+                    if name is None:
                         continue
                     if name not in self._pools:
                         log.warning("lanes.no_connection", lane=id_, connection=name)

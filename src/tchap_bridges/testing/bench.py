@@ -58,7 +58,7 @@ _numbers = itertools.count(1)
 
 @dataclass(slots=True)
 class Said:
-    """One thing that the bot has said, as it reads now. ``options`` and ``most``: of a poll. ``ended``: what its end told.
+    """One thing that the bot has said, as it reads now. ``options``, ``most``: of a poll. ``ended``: what its end told.
 
     ``words``: with the people it names.
     """
@@ -124,10 +124,6 @@ class BenchRoom:
         """From now on this is the user's level in the room."""
         self.levels[self._known(user)] = level
 
-    def left(self, user: str) -> None:
-        """They are no longer in the room."""
-        self.names.pop(UserId(user), None)
-
     def called(self, user: str, name: str) -> None:
         """What the user is called in the room; else it is their localpart."""
         self._known(user)
@@ -141,6 +137,20 @@ class BenchRoom:
         before = len(self.timeline)
         await self.happens(user, "m.room.message", content)
         return "\n".join(one.text for one in self.timeline[before:])
+
+    async def leaves(self, user: str) -> None:
+        """Somebody goes, or does not follow an invitation."""
+        before = "join" if UserId(user) in self.names else "invite"
+        self.names.pop(UserId(user), None)
+        await self._moves(user, "leave", before)
+
+    async def joins(self, user: str) -> None:
+        self._known(user)
+        await self._moves(user, "join", "leave")
+
+    async def _moves(self, user: str, membership: str, before: str) -> None:
+        unsigned = {"prev_content": {"membership": before}}
+        await self.happens(user, "m.room.member", {"membership": membership}, state_key=user, unsigned=unsigned)
 
     async def ask(self, user: str, question: str, *options: str, most: int = 1) -> MessageId:
         """A poll of somebody's own, made with their client; the options' ids are "a", "b" and so on."""
@@ -165,12 +175,14 @@ class BenchRoom:
 
     async def happens(self, user: str, kind: str, content: Mapping[str, Any], **more: Any) -> MessageId:
         """Any event of the room, by its type and content; returns its id."""
+        if kind != "m.room.member":
+            self._known(user)
         id_ = MessageId(f"${next(_numbers)}")
         event = {
             "event_id": id_,
             "type": kind,
             "room_id": self.id,
-            "sender": self._known(user),
+            "sender": user,
             "origin_server_ts": self._bench.clock.milliseconds(),
             "content": dict(content),
             **more,
@@ -197,6 +209,9 @@ class Bench:
         self._stack = AsyncExitStack()
         self.clock = Clock(self, at)
         self.rooms: dict[RoomId, BenchRoom] = {}
+        self._directs: dict[UserId, BenchRoom] = {}
+        self._shy: set[UserId] = set()
+        self._invited: list[tuple[RoomId, UserId]] = []
         self.kernel: Kernel
         self.db: Database
 
@@ -242,6 +257,16 @@ class Bench:
         room.timeline.clear()
         return room
 
+    def direct(self, user: str) -> BenchRoom:
+        """The direct conversation of the bridge with somebody; KeyError when there is none.
+
+        Whoever is invited into one comes, unless they are `shy`: these wait for ``room.joins(user)``.
+        """
+        return self._directs[UserId(user)]
+
+    def shy(self, user: str) -> None:
+        self._shy.add(UserId(user))
+
     def rejoin(self, room: BenchRoom) -> BenchRoom:
         """The same room for the bench that has come after another on its folder."""
         self.rooms[room.id] = BenchRoom(self, room.id)
@@ -254,9 +279,40 @@ class Bench:
         quiet = 0
         async with asyncio.timeout(_SETTLES):
             while quiet < 5:
+                while self._invited:
+                    room, user = self._invited.pop()
+                    self.rooms[room].names[user] = user[1:].partition(":")[0]
+                    await self._come(room, user)
                 await asyncio.sleep(0.002)
                 busy = self.kernel.inbox.waiting or self.kernel.lanes.active or await self._due()
                 quiet = 0 if busy else quiet + 1
+
+    async def _come(self, room: RoomId, user: UserId) -> None:
+        id_ = MessageId(f"${next(_numbers)}")
+        event = {
+            "event_id": id_,
+            "type": "m.room.member",
+            "room_id": room,
+            "sender": user,
+            "state_key": user,
+            "origin_server_ts": self.clock.milliseconds(),
+            "content": {"membership": "join"},
+            "unsigned": {"prev_content": {"membership": "invite"}},
+        }
+        await self.kernel.inbox.take([(id_, json.dumps(event).encode())])
+
+    def made(self) -> RoomId:
+        """A room that the bridge has made."""
+        room = BenchRoom(self, RoomId(f"!{next(_numbers)}:exemple.fr"))
+        room.names, room.levels = {}, {}
+        self.rooms[room.id] = room
+        return room.id
+
+    def invited(self, room: RoomId, user: UserId) -> None:
+        self._directs[user] = self.rooms[room]
+        self.rooms[room].levels[user] = Power.MODERATOR
+        if user not in self._shy:
+            self._invited.append((room, user))
 
     async def _due(self) -> bool:
         async with self.db.snapshot() as tx:
@@ -397,6 +453,14 @@ class _Homeserver:
     async def join(self, room: RoomId) -> None: ...
     async def leave(self, room: RoomId, reason: str) -> None: ...
     async def call_off(self, room: RoomId) -> None: ...
+    async def make_direct(self, user: UserId) -> RoomId:
+        del user
+        return self._bench.made()
+
+    async def invite_direct(self, room: RoomId, user: UserId, reason: str) -> None:
+        del reason
+        self._bench.invited(room, user)
+
     async def wear(self, room: RoomId, name: str | None) -> None: ...
     async def mark_read(self, room: RoomId, event: MessageId) -> None: ...
     def forget_voice(self, room: RoomId) -> None: ...

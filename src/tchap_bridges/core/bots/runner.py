@@ -4,13 +4,15 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import structlog
 
 from tchap_bridges.bot import Bot, RoomConfig
 from tchap_bridges.core import clock, codec
-from tchap_bridges.core.bots import COMMAND, TARGET, TIMER
+from tchap_bridges.core.bots import ANSWER, COMMAND, TARGET, TIMER
 from tchap_bridges.core.bots.hearing import Hearing
+from tchap_bridges.core.bots.questions import ENDS, forget_answer
 from tchap_bridges.core.bots.settings import load_config
 from tchap_bridges.core.bots.turn import Cause, House, Turn
 from tchap_bridges.core.commands import refusal, word_of
@@ -22,6 +24,9 @@ from tchap_bridges.i18n import Translator, _
 from tchap_bridges.ids import MessageId, PersonId, RoomId, UserId
 
 LONGEST = 20.0  # seconds a handler may take
+
+Handled = tuple[str, tuple[object, ...]]
+"""A handler, and what it is called with after the room."""
 
 log = structlog.get_logger(__name__)
 _US = Author(person=PersonId(""), name="")
@@ -50,6 +55,7 @@ class Runner:
             cause = Cause(
                 key=row["key"],
                 room=room,
+                place=room,
                 bot=name,
                 caller=_US,
                 message=None,
@@ -57,25 +63,29 @@ class Runner:
                 language=self._house.language,
                 when=clock.moment(due["at"]),
             )
-            return await self._called(bot, cause, [(due["handler"], due["words"])], row)
+            return await self._called(bot, cause, [(due["handler"], (due["words"],))], row)
         event = await self._told(message, body)
-        cause = await self._caused(row, message, name, event, settings)
+        cause = await self._caused(row, room, message, name, event, settings)
+        if row["action"] == ANSWER and isinstance(event, Message):
+            return await self._answered(bot, cause, message, event)
         if row["action"] == COMMAND and isinstance(event, Message):
             word, rest = word_of(event.text.plain) or ("", "")
             command = next((one for one in bot.commands if word in one.words), None)
             if command is None:  # it had the word when that was typed
                 return _nothing
             cause = replace(cause, language=command.language_of(word, self._house.language))
-            return await self._called(bot, cause, [(command.handler, rest)], row)
-        heard = [(listener.handler, event) for listener in bot.listeners if type(event) in listener.kinds]
+            return await self._called(bot, cause, [(command.handler, (rest,))], row)
+        heard = [(listener.handler, (event,)) for listener in bot.listeners if type(event) in listener.kinds]
         return await self._called(bot, cause, heard, row)
 
     async def _told(self, message: Row, body: bytes) -> Event:
         async with self._house.db.snapshot() as tx:
             return await self._hearing.told(tx, message["origin"], codec.load(body))
 
-    async def _caused(self, row: Row, message: Row, name: str, event: Event, settings: RoomConfig) -> Cause:
-        room, network = RoomId(message["room"]), await self._network(message["origin"])
+    async def _caused(
+        self, row: Row, room: RoomId, message: Row, name: str, event: Event, settings: RoomConfig
+    ) -> Cause:
+        network = await self._network(message["origin"])
         caller = _US if isinstance(event, Delivery) else event.author
         if not caller.name and not network:
             user = UserId(caller.person)
@@ -85,6 +95,7 @@ class Runner:
         return Cause(
             key=row["key"],
             room=room,
+            place=RoomId(message["room"]),
             bot=name,
             caller=caller,
             message=MessageId(about) if about is not None else None,
@@ -103,40 +114,94 @@ class Runner:
             link = await self._house.links.get(tx, int(origin.removeprefix("link:")))
         return link.connection if link is not None else ""
 
-    async def _called(self, bot: Bot, cause: Cause, calls: Sequence[tuple[str, object]], row: Row) -> Written:
+    async def _answered(self, bot: Bot, cause: Cause, message: Row, event: Message) -> Written:
+        """The question stands until it is answered well; a secret answer is forgotten, however the call ends."""
+        asked = {"bot": cause.bot, "room": cause.room, "person": event.author.person, "key": message["symbol"]}
+        async with self._house.db.snapshot() as tx:
+            question = await tx.one("question_get", **asked)
+        if question is None:  # it was withdrawn meanwhile: what was said to it is nobody's business
+            return partial(forget_answer, message=message["id"])
+        cause = replace(
+            cause,
+            private=bool(question["private"]),
+            language=question["language"],
+            message=None if question["secret"] else cause.message,
+        )
+        done, call = await self._on_answer(bot, cause, event, question)
+
+        async def written(tx: Tx) -> None:
+            if done:
+                await tx.run("question_delete", **asked)
+            else:
+                await self._house.questions.go_on(tx, cause.bot, cause.room, event.author.person, question)
+            await call(tx)
+            if question["secret"]:
+                await forget_answer(tx, message["id"])
+
+        return written
+
+    async def _on_answer(self, bot: Bot, cause: Cause, event: Message, question: Row) -> tuple[bool, Written]:
+        """Whether the question is answered, or is none any more, and what is to be written."""
+        answer = event.text.plain.strip()
+        if answer.lower() in ENDS:
+            return True, self._said(cause, Translator(cause.language)(_("✓ C'est abandonné.")))
+        here = await self._house.homeserver.members(cause.room) if cause.place != cause.room else None
+        if here is not None and UserId(event.author.person) not in here:
+            gone = refusal(Misconfigured(_("vous n'êtes plus dans le salon")), Translator(cause.language))
+            return True, self._said(cause, gone)
+        words = self._house.sealer.open(question["words"], place="question.words").decode()
+        try:
+            return True, await self._call(bot, cause, [(question["handler"], (answer, words))])
+        except _Refused as refused:
+            return False, self._said(cause, refused.text)
+
+    async def _called(self, bot: Bot, cause: Cause, calls: Sequence[Handled], row: Row) -> Written:
+        """Whoever typed a command is told why it failed; what nobody asked for is only logged."""
+        try:
+            return await self._call(bot, cause, calls)
+        except _Refused as refused:
+            return self._said(cause, refused.text) if row["action"] == COMMAND else _nothing
+
+    async def _call(self, bot: Bot, cause: Cause, calls: Sequence[Handled]) -> Written:
+        """What the handlers want written. Raises `_Refused`."""
         turn = Turn(self._house, cause)
         words = Translator(cause.language)
         try:
-            for handler, argument in calls:
+            for handler, arguments in calls:
                 async with asyncio.timeout(LONGEST):
-                    answer = await getattr(bot, handler)(turn, argument)
+                    answer = await getattr(bot, handler)(turn, *arguments)
                 if answer:
-                    await turn.say(answer, about=cause.message)
+                    await turn.answer(answer, cause.message)
         except NotReady:
             raise
         except (Misconfigured, Undeliverable) as error:
-            return self._refused(cause, row, refusal(error, words))
+            raise _Refused(refusal(error, words)) from error
         except BridgeError as error:
-            return self._refused(cause, row, f"✗ {error}")
+            raise _Refused(f"✗ {error}") from error
         except Exception as error:
             log.exception("bot.broken", bot=cause.bot, room=cause.room)
             slow = isinstance(error, TimeoutError)
             broken = _("erreur interne du robot {bot}", bot=cause.bot)
             reason = _("le robot n'a pas répondu à temps") if slow else broken
-            return self._refused(cause, row, refusal(Misconfigured(reason), words))
+            raise _Refused(refusal(Misconfigured(reason), words)) from error
         return turn.write
 
-    def _refused(self, cause: Cause, row: Row, text: str) -> Written:
-        """Whoever typed a command is told; what nobody asked for is only logged."""
-        if row["action"] != COMMAND:
-            return _nothing
+    def _said(self, cause: Cause, text: str) -> Written:
         turn = Turn(self._house, cause)
 
         async def written(tx: Tx) -> None:
-            await turn.say(text, about=cause.message)
+            await turn.answer(text, cause.message)
             await turn.write(tx)
 
         return written
+
+
+class _Refused(Exception):
+    """A handler said no, or broke. ``text``: what is said of it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
 
 
 async def _nothing(tx: Tx) -> None:

@@ -107,6 +107,7 @@ class Switch:
         async def apply(tx: Tx) -> str:
             if verb in DISABLE:
                 await tx.run("room_bot_remove", room=call.room, bot=name)
+                await tx.run("questions_drop", room=call.room, bot=name)
             else:
                 await tx.run("room_bot_add", room=call.room, bot=name, by=call.user)
             tx.after_commit(partial(self._hearing.switched, call.room, name, on=verb in ENABLE))
