@@ -185,6 +185,10 @@ class Room(Protocol[ConfigT_co]):
         """Who is in the room now, the bridge's own account left out."""
         ...
 
+    async def name(self) -> str:
+        """What the room is called; "" when it has no name."""
+        ...
+
     async def may_redact(self) -> bool:
         """Whether the bridge's own account may remove what others say, and so end their polls."""
         ...

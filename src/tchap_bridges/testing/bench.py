@@ -30,12 +30,13 @@ from tchap_bridges.core import clock, policy
 from tchap_bridges.core.kernel import Edge, Kernel, Options
 from tchap_bridges.core.ports import Ghost, RoomFact, RoomFacts
 from tchap_bridges.errors import Undeliverable
-from tchap_bridges.events import Event, Option, PollEnded, PollStarted, PollVote, Related, Text
+from tchap_bridges.events import Event, Option, PollEnded, PollStarted, PollVote, Related
 from tchap_bridges.i18n import Translator
 from tchap_bridges.ids import FileRef, MessageId, PersonId, RoomId, UserId
 from tchap_bridges.matrix import polls, read
 from tchap_bridges.matrix.names import Namespace
 from tchap_bridges.outgoing import (
+    Attachment,
     Outgoing,
     OutgoingDeletion,
     OutgoingEdit,
@@ -60,7 +61,7 @@ _numbers = itertools.count(1)
 class Said:
     """One thing that the bot has said, as it reads now. ``options``, ``most``: of a poll. ``ended``: what its end told.
 
-    ``words``: with the people it names.
+    ``html``: as it is formatted, with the people it names.
     """
 
     id: MessageId
@@ -71,7 +72,8 @@ class Said:
     most: int = 1
     ended: str | None = None
     files: tuple[str, ...] = ()
-    words: Text = Text()
+    data: tuple[bytes, ...] = ()
+    html: str | None = None
 
 
 class Clock:
@@ -175,6 +177,12 @@ class BenchRoom:
 
     async def happens(self, user: str, kind: str, content: Mapping[str, Any], **more: Any) -> MessageId:
         """Any event of the room, by its type and content; returns its id."""
+        id_ = await self.waits(user, kind, content, **more)
+        await self._bench.settle()
+        return id_
+
+    async def waits(self, user: str, kind: str, content: Mapping[str, Any], **more: Any) -> MessageId:
+        """The same, and it is on the disk, but nothing has come of it yet: `Bench.settle` lets it."""
         if kind != "m.room.member":
             self._known(user)
         id_ = MessageId(f"${next(_numbers)}")
@@ -190,7 +198,6 @@ class BenchRoom:
         self.events.pop(more.get("redacts", id_), None)
         self.events[id_] = event
         await self._bench.kernel.inbox.take([(id_, json.dumps(event).encode())])
-        await self._bench.settle()
         return id_
 
     def _known(self, user: str) -> UserId:
@@ -347,9 +354,16 @@ class _Rooms(Connection, Edits, Deletes, Reacts, AsksPolls, OpensFiles):
 
     async def send(self, message: Outgoing) -> Sequence[MessageId]:
         names = tuple(file.name for file in message.files)
+        data = [await _bytes(file) for file in message.files]
         words = message.text
         said = self._said(
-            message.key, message.chat, text=words.plain, answers=message.reply_to, files=names, words=words
+            message.key,
+            message.chat,
+            text=words.plain,
+            answers=message.reply_to,
+            files=names,
+            data=tuple(data),
+            html=words.html,
         )
         return [said]
 
@@ -464,6 +478,11 @@ class _Homeserver:
     async def wear(self, room: RoomId, name: str | None) -> None: ...
     async def mark_read(self, room: RoomId, event: MessageId) -> None: ...
     def forget_voice(self, room: RoomId) -> None: ...
+
+
+async def _bytes(file: Attachment) -> bytes:
+    async with file.open() as chunks:
+        return b"".join([chunk async for chunk in chunks])
 
 
 class _Uncounted:

@@ -4,7 +4,6 @@ import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
 import pytest_asyncio
 
 from tchap_bridges.bot import Bot, Room, command, on

@@ -311,6 +311,9 @@ class Turn:
             for user, name in (await self._house.homeserver.members(self.id)).items()
         ]
 
+    async def name(self) -> str:
+        return (await self._house.homeserver.facts(self.id)).name
+
     async def may_redact(self) -> bool:
         return (await self._house.homeserver.facts(self.id)).may_redact(self._house.homeserver.bot)
 
