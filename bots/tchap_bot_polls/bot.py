@@ -56,9 +56,8 @@ class PollsBot(Bot):
         return await voting.by_words(room, poll, words)
 
     @command("voter", english=["ballot"])
-    async def vote_secretly(self, room: Room[PollsConfig], words: str) -> Phrase | None:
+    async def vote_secretly(self, room: Room[PollsConfig]) -> Phrase | None:
         """Vote dans un sondage secret : je vous demande votre choix en message direct"""
-        del words
         poll = await _meant(room, secretly=True)
         return await secret.open_booth(room, poll, starting.numbered(poll, Translator(room.language)))
 
@@ -91,9 +90,8 @@ class PollsBot(Bot):
     # Reminding
 
     @command("relancer", english=["nudge"])
-    async def nudge(self, room: Room[PollsConfig], words: str) -> Phrase | None:
+    async def nudge(self, room: Room[PollsConfig]) -> Phrase | None:
         """Appelle par leur nom ceux qui n'ont pas encore voté, une fois par sondage"""
-        del words
         poll = await _meant(room)
         await _may_run(room, poll.by, _("seul qui a lancé le sondage, ou qui modère le salon, peut relancer"))
         return await reminding.remind(room, poll)
@@ -139,15 +137,13 @@ class PollsBot(Bot):
     # Afterwards
 
     @command("pv", english=["minutes"])
-    async def minutes(self, room: Room[PollsConfig], words: str) -> None:
+    async def minutes(self, room: Room[PollsConfig]) -> None:
         """Donne le procès-verbal du dernier sondage clos, ou de celui auquel on répond"""
-        del words
         await papers.show_minutes(room, await _over(room))
 
     @command("csv")
-    async def table(self, room: Room[PollsConfig], words: str) -> Phrase | None:
+    async def table(self, room: Room[PollsConfig]) -> Phrase | None:
         """Envoie le tableau des votes, en message direct, à qui a lancé le sondage ou modère"""
-        del words
         closed = await _over(room)
         await _may_run(room, closed.poll.by, _("seul qui a lancé le sondage, ou qui modère le salon, peut l'avoir"))
         return await papers.send_table(room, closed, room.caller.person)

@@ -242,6 +242,7 @@ class Bench:
                 home="Matrix",
                 words=Translator("fr"),
                 zone=_PARIS,
+                public_url="https://pont.exemple.fr",
             ),
             meter=_Uncounted(),
         )
