@@ -4,7 +4,7 @@
 homeserver offers it as a `bridge.Connection` whose chats are rooms.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -123,8 +123,9 @@ class RoomFacts:
 
     ``tchap``: the homeserver keeps Tchap's access rules. ``rule`` is the ``im.vector.room.access_rules`` value:
     '' when the room has none, 'malformed' when it cannot be understood. ``levels`` are those of the users named;
-    a version 12 creator counts as 2**53. ``predecessor`` is what the create event names. From ``redact_level`` on one
-    may remove what others say.
+    a version 12 creator counts as 2**53. ``predecessor`` is what the create event names. ``present``: who is in the
+    room; a level outlives its owner's stay.
+    From ``redact_level`` on one may remove what others say.
     """
 
     room: RoomId
@@ -137,6 +138,7 @@ class RoomFacts:
     levels: Mapping[UserId, int]
     invite_level: int
     version: str
+    present: Collection[UserId]
     predecessor: RoomId | None = None
     federates: bool = True
     redact_level: int = 50
