@@ -27,12 +27,12 @@ def table(result: Result, language: Language) -> bytes:
     """Who chose what; counts, when that is secret or nobody is named."""
     words = Words(language)
     named = any(voters(result, count) for count in result.counts)
-    return _csv(_voters(words, result) if named else _counts(words, result), language)
+    return csv_of(_voters(words, result) if named else _counts(words, result), language)
 
 
 def counts(result: Result, language: Language) -> bytes:
     """What each answer was given: for a named poll, beside `table`."""
-    return _csv(_counts(Words(language), result), language)
+    return csv_of(_counts(Words(language), result), language)
 
 
 def _voters(words: Words, result: Result) -> Iterator[Row]:
@@ -82,7 +82,8 @@ def _whole_text(count: Count) -> str:
     return clean(count.option.text) or "…"
 
 
-def _csv(rows: Iterable[Row], language: Language) -> bytes:
+def csv_of(rows: Iterable[Row], language: Language) -> bytes:
+    """Any rows, as a file that opens as a table and runs nothing."""
     out = StringIO(newline="")
     csv.writer(out, delimiter=";" if language == "fr" else ",").writerows(map(_harmless, rows))
     return out.getvalue().encode("utf-8-sig")
