@@ -17,13 +17,18 @@ from tchap_bridges.bridge import Bridge, Item, OpensFiles
 from tchap_bridges.core import policy
 from tchap_bridges.core.acts import Acts
 from tchap_bridges.core.avatars import Avatars
-from tchap_bridges.core.bots import TARGET
+from tchap_bridges.core.bots import GUIDE, TARGET
+from tchap_bridges.core.bots.forms import Forms
+from tchap_bridges.core.bots.guide import Guide
 from tchap_bridges.core.bots.hearing import Hearing
 from tchap_bridges.core.bots.questions import Questions
+from tchap_bridges.core.bots.registry import Bots
 from tchap_bridges.core.bots.runner import Runner
+from tchap_bridges.core.bots.settings import Settings as BotSettings
 from tchap_bridges.core.bots.switch import Switch
 from tchap_bridges.core.bots.timers import Timers
 from tchap_bridges.core.bots.turn import BLOB, House
+from tchap_bridges.core.builtin import BUILTIN
 from tchap_bridges.core.courier import Courier
 from tchap_bridges.core.departures import Departures
 from tchap_bridges.core.desk import Desk
@@ -126,7 +131,8 @@ class Kernel:
             db, self.pieces, secrets, self._route, self._tell, high=options.inbox_high, low=options.inbox_low
         )
         outbox = Outbox(sealer, self._wake)
-        self.hearing = Hearing(bots, outbox)
+        self.bots = Bots(bots, BUILTIN)
+        self.hearing = Hearing(self.bots, outbox)
         self.directs = Directs(outbox, sealer, self._admits)
         self.questions = Questions(self.directs, outbox)
         self.rooms = RoomDesk(outbox, sealer, self.links, self.directs, forget_voice=self._forget_voice)
@@ -162,7 +168,7 @@ class Kernel:
             words=options.words,
             example=next((bridge.examples[0][0] for bridge, _ in bridges.values() if bridge.examples), "!pont"),
         )
-        desk = Desk(
+        self.desk = desk = Desk(
             db=db,
             sealer=sealer,
             homeserver=hs,
@@ -194,9 +200,29 @@ class Kernel:
             ],
         )
         self.timers = Timers(db, sealer, outbox)
-        self.switch = Switch(db=db, sealer=sealer, homeserver=hs, outbox=outbox, bots=bots, hearing=self.hearing)
-        topics = (pont.topic, *self.switch.topics)
-        for topic in (*topics, help_topic(topics)):
+        bot_settings = BotSettings(sealer, self.bots)
+        self.forms = Forms(
+            db=db,
+            secrets=secrets,
+            homeserver=hs,
+            outbox=outbox,
+            settings=bot_settings,
+            bots=self.bots,
+            public_url=options.public_url,
+            words=options.words,
+        )
+        self.switch = Switch(
+            db=db,
+            settings=bot_settings,
+            directs=self.directs,
+            homeserver=hs,
+            outbox=outbox,
+            bots=self.bots,
+            hearing=self.hearing,
+        )
+        guide = Guide(db=db, homeserver=hs, settings=bot_settings, forms=self.forms, bots=self.bots)
+        switch, calls = self.switch.topics
+        for topic in (pont.topic, switch, help_topic((pont.topic, switch, calls)), calls):
             desk.add(topic)
         self.router = Router(
             links=self.links,
@@ -287,7 +313,8 @@ class Kernel:
                     zone=options.zone,
                     language=options.words.language,
                 ),
-                bots,
+                self.bots,
+                guide,
                 self.hearing,
             ),
             acts=Acts(db, resolver),
@@ -296,12 +323,12 @@ class Kernel:
         )
         pools = [Pool(name, count) for name, count in WORKERS.items()]
         pools += [Pool(name, PER_CONNECTION) for name in bridges]
-        pools += [Pool(f"{TARGET}{name}", PER_BOT) for name in bots]
         self.lanes = Lanes(db, courier.deliver, courier.pool_of, pools, self.ends.tell_overdue)
         self.lanes.open(DESK)
         self.lanes.open(REVIEW)
-        for name in bots:
-            self.lanes.open(f"{TARGET}{name}")
+        for name in (*bots, GUIDE):
+            self._serve(name)
+        self.bots.watch(self._serve)
         self.upkeep = Upkeep(db, self.inbox, self.roomwork.review_forgotten, content_days=options.content_days)
 
     @asynccontextmanager
@@ -347,6 +374,15 @@ class Kernel:
             self._alive.clear()
             await self.inbox.caught_up(MATRIX)
             self.lanes.open("matrix")
+
+    def _serve(self, bot: str) -> None:
+        """What a bot is called for waits while there is no such bot."""
+        pool = f"{TARGET}{bot}"
+        self.lanes.add(Pool(pool, PER_BOT))
+        if bot == GUIDE or bot in self.bots:
+            self.lanes.open(pool)
+        else:
+            self.lanes.close(pool)
 
     # The parts' ways to one another
 

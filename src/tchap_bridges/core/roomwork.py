@@ -85,10 +85,13 @@ class RoomWork:
             await self._homeserver.leave(room, self._words(_("Ce pont n'est pas ouvert à votre compte.")))
             return self._audited("refused invite", by, room)
         if fact["encrypted"]:
-            await self._homeserver.leave(
-                room,
-                self._words(_("Ce salon est chiffré et le pont ne sait pas encore chiffrer : il n'y entre pas.")),
-            )
+            reason = _("Ce salon est chiffré et le pont ne sait pas encore chiffrer : il n'y entre pas.")
+            if fact.get("direct"):
+                reason = _(
+                    "Cette conversation est chiffrée et le pont ne sait pas encore chiffrer. "
+                    "Pour que je vous écrive : !bot prive, dans un salon où je suis."
+                )
+            await self._homeserver.leave(room, self._words(reason))
             return self._audited("refused invite", by, room, "encrypted")
         await self._homeserver.join(room)
         facts = await self._homeserver.facts(room)

@@ -218,6 +218,7 @@ class Bench:
                 home="Matrix",
                 words=Translator("fr"),
                 zone=_PARIS,
+                public_url="https://pont.exemple.fr",
             ),
             meter=_Uncounted(),
         )

@@ -6,10 +6,12 @@ class TestEchoBot(BotContract):
 
 import inspect
 import re
+from datetime import datetime, time
 
 import pytest
 
 from tchap_bridges.bot import Bot, Power
+from tchap_bridges.dates import Recurrence, recurrence
 from tchap_bridges.testing.bench import ADMIN, Bench
 
 HOSTILE = (
@@ -26,7 +28,7 @@ HOSTILE = (
     "=",
     "é" * 50,
 )
-_WORD = re.compile(r"[^\W_][\w-]*")
+_WORD = re.compile(r"[^\W\d_][\w-]*")
 
 
 class BotContract:
@@ -41,22 +43,37 @@ class BotContract:
 
     def test_commands_are_words_with_help(self) -> None:
         words = [word for command in self.bot.commands for word in command.words]
-        assert words, "a bot without commands is never called"
+        assert words or self.bot.listeners or self.bot.schedules or self.bot.webhooks, "nothing ever calls it"
         assert len(set(words)) == len(words), "two commands answer one word"
         for command in self.bot.commands:
             assert command.help, f"{command.handler}: its docstring is its help"
             assert command.who in set(Power)
             for word in command.words:
                 assert word == word.lower()
-                assert _WORD.fullmatch(word), f"!{word} could not be typed"
+                assert all(map(_WORD.fullmatch, word.split(" "))), f"!{word} could not be typed"
 
     def test_handlers_can_be_called(self) -> None:
+        """Those that are named in words, for `Room.at` and `Room.ask`, cannot be looked at."""
         bot = self.bot()
-        handlers = [command.handler for command in bot.commands] + [listener.handler for listener in bot.listeners]
-        for name in handlers:
+        calls = [(one.handler, ("room", *(each.label for each in one.parameters))) for one in bot.commands]
+        calls += [(one.handler, ("room", "event")) for one in bot.listeners]
+        calls += [(one.handler, ("room",)) for one in bot.schedules]
+        calls += [(one.handler, ("room", "body")) for one in bot.webhooks]
+        for name, arguments in calls:
             handler = getattr(bot, name)
             assert inspect.iscoroutinefunction(handler), f"{name} has to be async"
-            inspect.signature(handler).bind("room", "words, or an event")
+            try:
+                inspect.signature(handler).bind(*arguments)
+            except TypeError as error:
+                pytest.fail(f"{name} is called as {name}({', '.join(arguments)}): {error}")
+
+    def test_schedules_come(self) -> None:
+        """A time is one, or a setting that is one; a recurrence is understood, or a setting that holds its words."""
+        for one in self.bot.schedules:
+            field = self.bot.Config.model_fields.get(str(one.at))
+            assert one.seconds or field or _comes(one.at), f"{one.handler}: {one.at!r} is no time and no setting"
+            if field is not None:
+                assert isinstance(field.default, time) or _comes(field.default), f"{one.at}: no time by default"
 
     def test_every_setting_has_a_default_and_a_label(self) -> None:
         self.bot.Config()
@@ -72,6 +89,7 @@ class BotContract:
             for command in self.bot.commands:
                 said = await room.say(ADMIN, f"!{command.words[0]} {words}")
                 assert "erreur interne" not in said, f"!{command.words[0]} {words[:40]!r} raised"
+                assert "à temps" not in said, f"!{command.words[0]} {words[:40]!r} took too long"
 
     @pytest.mark.asyncio
     async def test_power_is_asked(self) -> None:
@@ -81,3 +99,15 @@ class BotContract:
                 if command.who > Power.MEMBER:
                     room.as_power("@membre:exemple.fr", command.who - 1)
                     assert (await room.say("@membre:exemple.fr", f"!{command.words[0]}")).startswith("✗")
+
+
+def _comes(at: object) -> bool:
+    """Whether it is a time of the day, or words for a recurrence."""
+    if isinstance(at, time):
+        return True
+    if not isinstance(at, str):
+        return False
+    try:
+        return bool(datetime.strptime(at, "%H:%M"))  # noqa: DTZ007 - a time of the day
+    except ValueError:
+        return isinstance(recurrence(at), Recurrence)

@@ -250,3 +250,12 @@ async def test_what_is_kept_of_somebody_is_theirs_in_every_room(bench: Bench, ro
     await room.say(ANA, "!moi a")
     assert await other.say(ANA, "!moi b") == "a"
     assert await other.say(BOB, "!moi c") == "rien"
+
+
+async def test_a_conversation_that_is_encrypted_now_is_replaced(bench: Bench, room: BenchRoom) -> None:
+    await room.say(BOB, f"!dire {ANA} un")
+    first = bench.direct(ANA)
+    await first.happens(ANA, "m.room.encryption", {"algorithm": "m.megolm.v1.aes-sha2"}, state_key="")
+    await room.say(BOB, f"!dire {ANA} deux")
+    assert first.said == ["un"]
+    assert bench.direct(ANA).said == ["deux"]

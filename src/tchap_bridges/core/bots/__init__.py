@@ -1,6 +1,7 @@
 """Bots at work: who is on where, what each is called for, and what comes of a call.
 
-1. ``switch.py``   ``!bot``: which bots are on in a room, and the words that call them; ``settings.py``: what is set
+1. ``switch.py``   ``!bot``: which bots are on in a room, and the words that call them; ``settings.py``: what is set,
+   by ``guide.py`` in a direct conversation, by ``forms.py`` on a page
 2. ``hearing.py``  from an event in a room to the lanes of the bots that hear it
 3. ``questions.py`` what bots have asked people, and which words answer it
 4. ``runner.py``   one row of such a lane: the handler is called, what it did is written
@@ -13,5 +14,7 @@ waiting; and its row ends in the transaction that writes what it did, so that a 
 
 TARGET = "bot:"
 """What the target of a bot's lane begins with."""
+GUIDE = "reglages"
+"""The bot by which others are set: it is on everywhere, and no other may be called so."""
 EVENT, COMMAND, TIMER, ANSWER = "event", "call", "timer", "answer"
 """Actions of its rows."""

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from tchap_bridges.bot import Bot
-from tchap_bridges.core.bots import EVENT, TARGET
+from tchap_bridges.core.bots import EVENT, GUIDE, TARGET
 from tchap_bridges.core.bots.kept import kept
 from tchap_bridges.core.inbox import PATIENCE, Arrival, Await
 from tchap_bridges.core.outbox import ORIGIN, Outbox
@@ -48,7 +48,7 @@ class Hearing:
             tx.after_commit(partial(self.switched, new, name, on=True))
 
     def is_on(self, room: RoomId, bot: str) -> bool:
-        return bot in self._on.get(room, ())
+        return bot == GUIDE or bot in self._on.get(room, ())
 
     def listeners(self, room: RoomId, kind: type[Event]) -> Sequence[str]:
         """The bots that hear such events there."""

@@ -298,6 +298,10 @@ class Turn:
 
     # How it is written
 
+    def also(self, effect: Effect) -> None:
+        """Something of the core's own, written with the rest."""
+        self._add(effect)
+
     def _add(self, effect: Effect) -> None:
         if len(self._effects) >= MOST_EFFECTS:
             raise Misconfigured(_("ce robot en fait trop à la fois"))
