@@ -1,11 +1,13 @@
 """A result as a table for whoever owns the poll: CSV (RFC 4180) that French and English Excel open as it is.
 
 UTF-8 with a byte order mark; ``;`` between cells in French, where the comma is in the numbers. A cell that a
-spreadsheet would take for a formula has an apostrophe before it (OWASP, CSV Injection). Of a secret poll there are
-counts only, in the order of the question; of another, a line per voter in the order of names. Neither has times. Pure.
+spreadsheet would take for a formula, and that is no number, has an apostrophe before it (OWASP, CSV Injection). Of a
+secret poll there are counts only, in the order of the question; of another, a line per voter in the order of names.
+Neither has times. Pure.
 """
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
@@ -18,6 +20,7 @@ from tchap_bot_polls.wording import Words, leaders, voters, whole
 from tchap_bridges.i18n import Language
 
 _FORMULA: Final = frozenset("=+-@＝＋－＠")
+_NUMBER: Final = re.compile(r"[-+]?[0-9]+(?:[.,][0-9]+)?")
 _CHOSEN: Final = "x"
 
 Row = Sequence[str]
@@ -90,4 +93,4 @@ def csv_of(rows: Iterable[Row], language: Language) -> bytes:
 
 
 def _harmless(row: Row) -> list[str]:
-    return [f"'{cell}" if cell.lstrip()[:1] in _FORMULA else cell for cell in row]
+    return [f"'{cell}" if cell.lstrip()[:1] in _FORMULA and not _NUMBER.fullmatch(cell) else cell for cell in row]
