@@ -53,7 +53,7 @@ def read(question: Question, typed: Typed) -> Answer:
             return (_text(words),)
 
 
-def shown(question: Question, answer: Answer) -> Phrase | str:
+def shown(question: Question, answer: Answer, language: Language) -> Phrase | str:
     """The answer as it was understood."""
     if not answer:
         return _("(passée)")
@@ -62,8 +62,15 @@ def shown(question: Question, answer: Answer) -> Phrase | str:
             return ", ".join(question.options[int(one) - 1] for one in answer)
         case Kind.DATE:
             return said_date(date.fromisoformat(answer[0]))
-        case Kind.SCALE | Kind.NUMBER | Kind.TEXT:
+        case Kind.SCALE | Kind.NUMBER:
+            return decimal(answer[0], language)
+        case Kind.TEXT:
             return answer[0]
+
+
+def decimal(number: str, language: Language) -> str:
+    """A number as it is written in that language."""
+    return number.replace(".", ",") if language == "fr" else number
 
 
 def numbered(question: Question) -> list[str]:
@@ -94,6 +101,8 @@ def _several(question: Question, words: str) -> Answer:
     if (whole := chosen(question, words)) is not None:
         return (whole,)
     found = set(_options(question, words))
+    if not found:
+        raise Misconfigured(_not_an_option(words), remedy=_choices(question))
     return tuple(sorted(found, key=int))
 
 
@@ -119,7 +128,7 @@ def _number(words: str) -> str:
     said = re.sub(r"[\s\u00a0\u202f](?=\d{3}(?!\d))", "", words)
     if not _NUMBER.fullmatch(said):
         raise Misconfigured(_("il faut un nombre"), remedy=_("Exemples : 12 ou 3,5"))
-    return f"{Decimal(said.replace(',', '.')).normalize():f}"
+    return f"{Decimal(said.replace(',', '.')).normalize() + 0:f}"  # and minus nothing is nothing
 
 
 def _date(words: str, typed: Typed) -> date:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from tchap_bot_polls.signs import clean
 from tchap_bot_surveys.model import LONGEST, MOST_OPTIONS, MOST_QUESTIONS, Kind, Question
 from tchap_bridges.errors import Misconfigured
 from tchap_bridges.i18n import Translator, _
@@ -33,7 +34,7 @@ _BOX: Final = re.compile(r"\s*(?:[-*•–]\s+)?(?:\[\s?\]|[☐□])\s*")
 _MARK: Final = re.compile(r"[?:](?=\s|$)")
 _BRACKETS: Final = re.compile(r"\s*[(\[]([^()\[\]]*)[)\]]")
 _ENDS: Final = r"(-?\d{1,4})\s*(?:à|to|et|and|-|–|\.\.\.?|…)\s*(-?\d{1,4})"
-_RANGE: Final = re.compile(rf"(?:(?:note|échelle|de|entre|from|between)\s+)*{_ENDS}", re.IGNORECASE)
+_RANGE: Final = re.compile(rf"(?:(?:note|échelle|nombre|number|scale|de|entre|from|between)\s+)*{_ENDS}", re.IGNORECASE)
 _SAID_RANGE: Final = re.compile(
     r"\b(?:(?:de|from)\s+(-?\d{1,4})\s+(?:à|to)|(?:entre|between)\s+(-?\d{1,4})\s+(?:et|and))\s+(-?\d{1,4})(?=\s*[?:.,]|\s*$)",
     re.IGNORECASE,
@@ -173,6 +174,7 @@ def _question(block: _Block, translator: Translator) -> Question:
     text, ends = (text, None) if options or free else _ends(text, hints)
     if not text.strip("?: "):
         raise Misconfigured(_("il manque le texte de la question"), remedy=QUESTION)
+    text = text.removesuffix(":").rstrip()
     required = hints.required or block.required
     kind = hints.kind if hints.kind is not None and ends is None else None
     kind = kind or (Kind.SEVERAL if block.several else _kind(text, options, ends))
@@ -236,7 +238,7 @@ def _parts(text: str) -> tuple[str, tuple[str, ...]]:
         cut = next((mark for mark in reversed(marks) if text[mark:after].strip()), marks[0])
         options = tuple(shown for one in text[cut:].split(separator) if (shown := one.strip()))
         if len(options) > 1:
-            return text[:cut].removesuffix(":").strip(), options
+            return text[:cut].strip(), options
     return text, ()
 
 
@@ -245,7 +247,7 @@ def _ends(text: str, hints: _Hints) -> tuple[str, tuple[int, int] | None]:
     ends = hints.ends
     mark = _MARK.search(text)
     if ends is None and mark is not None and (tail := _RANGE.fullmatch(text[mark.end() :].strip())):
-        text, ends = text[: mark.end()].removesuffix(":").strip(), (int(tail[1]), int(tail[2]))
+        text, ends = text[: mark.end()], (int(tail[1]), int(tail[2]))
     if ends is None and (said := _SAID_RANGE.search(text)):
         ends = (int(said[1] or said[2]), int(said[3]))
     if ends is None and (out_of := _OUT_OF.search(text)):
@@ -269,6 +271,7 @@ def _options(options: Sequence[str]) -> tuple[str, ...]:
 
 
 def _fit(text: str) -> str:
+    text = clean(text)
     if len(text) > LONGEST:
         raise Misconfigured(_("c'est trop long : {n} caractères au plus par ligne", n=LONGEST))
     return text

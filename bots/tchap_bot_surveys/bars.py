@@ -8,6 +8,7 @@ from typing import Final
 from tchap_bot_polls.bars import ANSWER_LENGTH, QUESTION_LENGTH, bar
 from tchap_bot_polls.signs import shown
 from tchap_bot_polls.wording import Words
+from tchap_bot_surveys import answering
 from tchap_bot_surveys.model import Kind
 from tchap_bot_surveys.summary import Count, Summary
 from tchap_bridges.events import Text
@@ -66,19 +67,18 @@ def turnout(words: Words, summary: Summary) -> list[str]:
     if summary.skipped:
         found.append(words.ngettext("{n} passée", "{n} passées", summary.skipped))
     if summary.numbers is not None:
-        found.append(words.gettext("moyenne {n}", n=decimal(words, summary.numbers.mean)))
-        found.append(words.gettext("médiane {n}", n=decimal(words, summary.numbers.median)))
+        found.append(words.gettext("moyenne {n}", n=_decimal(words, summary.numbers.mean)))
+        found.append(words.gettext("médiane {n}", n=_decimal(words, summary.numbers.median)))
         if summary.question.kind is Kind.NUMBER:
-            least, most = decimal(words, summary.numbers.least), decimal(words, summary.numbers.most)
+            least, most = _decimal(words, summary.numbers.least), _decimal(words, summary.numbers.most)
             found.append(words.gettext("de {least} à {most}", least=least, most=most))
     return found
 
 
-def decimal(words: Words, number: Fraction) -> str:
+def _decimal(words: Words, number: Fraction) -> str:
     """With at most two places, rounded to even."""
     rounded = round(number, 2)
-    written = f"{float(rounded):.2f}".rstrip("0").rstrip(".")
-    return written.replace(".", ",") if words.language == "fr" else written
+    return answering.decimal(f"{float(rounded):.2f}".rstrip("0").rstrip("."), words.language)
 
 
 def _marked(line: str) -> str:

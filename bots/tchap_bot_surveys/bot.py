@@ -32,6 +32,9 @@ _WORDS: Final = {
     **dict.fromkeys(("relancer", "nudge"), "nudge"),
 }
 
+_CALL: Final = re.compile(r"\s*(\S+)(?:\s+n°\s*(\d{1,6})|\s+(\d{1,6})(?=\s*$))?(?:\s+(.*\S))?\s*")
+"""A word, a number, and when: of « clore 3 décembre » the 3 is no number of a survey."""
+
 
 class SurveysConfig(RoomConfig):
     """What a room admin sets of surveys."""
@@ -123,7 +126,7 @@ class SurveysBot(Bot):
 
     async def questioned(self, room: Room[SurveysConfig], answer: str, words: str) -> None:
         """One more question; ``words`` are the lines so far."""
-        if answer.strip().casefold().rstrip(".!") in _DONE:
+        if answer.strip().casefold().rstrip(".! ") in _DONE:
             await self._draft(room, words)
             return
         lines = f"{words}\n{answer}"
@@ -157,7 +160,7 @@ class SurveysBot(Bot):
 
     async def confirmed(self, room: Room[SurveysConfig], answer: str, _words: str) -> Phrase | None:
         """Whether the survey that was read back is what was meant."""
-        said_ = answer.strip().casefold().rstrip(".!")
+        said_ = answer.strip().casefold().rstrip(".! ")
         surveys = Surveys(room.kv)
         draft = await surveys.draft(room.caller.person)
         if draft is None:
@@ -289,11 +292,12 @@ class SurveysBot(Bot):
 
 def _read(words: str) -> tuple[str, int | None, str]:
     """What is to be done, to which survey, and the rest; "" to make one."""
-    found = re.fullmatch(r"\s*(\S+)(?:\s+(?:n°\s*)?(\d{1,6}))?(?:\s+(.*))?", words.rstrip())
+    found = _CALL.fullmatch(words)
     what = _WORDS.get(found[1].casefold(), "") if found else ""
-    if found is None or not what:
+    if found is None or not what or (found[4] and what != "close"):
         return "", None, ""
-    return what, int(found[2]) if found[2] else None, found[3] or ""
+    number = found[2] or found[3]
+    return what, int(number) if number else None, found[4] or ""
 
 
 def _number(words: str) -> int | None:

@@ -11,9 +11,9 @@ from typing import Final
 
 from PIL import Image, ImageDraw
 
-from tchap_bot_polls.chart import FAINT, INK, PAPER, TRACK, WIDTH, WON, Colour
+from tchap_bot_polls.chart import FAINT, INK, PAPER, TRACK, WIDTH, WON, Colour, palette
 from tchap_bot_polls.face import Face, Weight
-from tchap_bot_polls.signs import clean
+from tchap_bot_polls.signs import clean, cut
 from tchap_bot_polls.wording import Words
 from tchap_bot_surveys.bars import MOST_BARS, given, turnout
 from tchap_bot_surveys.summary import Count, Summary
@@ -26,6 +26,7 @@ _MARGIN: Final = 42
 _INNER: Final = WIDTH - 2 * _MARGIN
 _THICK: Final = 14
 _LEAST: Final = 3
+_LONGEST: Final = 140
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class _Drawing:
         self._plain, self._small = Face(Weight.PLAIN, 26), Face(Weight.PLAIN, 24)
 
     def pngs(self, title: str, found: Sequence[Summary]) -> Iterator[bytes]:
-        head = self._head.wrapped(self._head.drawable(clean(title)) or self._words.gettext("Enquête"), _INNER, 2)
+        head = self._head.wrapped(self._head.drawable(_short(title)) or self._words.gettext("Enquête"), _INNER, 2)
         sections = [self._section(n, summary) for n, summary in enumerate(found, 1) if summary.counts]
         tallest = max(TALLEST, sum(section.height for section in sections) // _MANY)
         page: list[_Section] = []
@@ -70,7 +71,7 @@ class _Drawing:
             yield self._png(head, page)
 
     def _section(self, n: int, summary: Summary) -> _Section:
-        text = self._bold.drawable(clean(summary.question.text)) or self._words.gettext("Question {n}", n=str(n))
+        text = self._bold.drawable(_short(summary.question.text)) or self._words.gettext("Question {n}", n=str(n))
         title = self._bold.wrapped(f"{n}. {text}", _INNER, 2)
         bars = [self._bar(place, summary, count) for place, count in enumerate(summary.counts[:MOST_BARS], 1)]
         notes = self._small.wrapped(", ".join(turnout(self._words, summary)), _INNER, 2)
@@ -80,8 +81,8 @@ class _Drawing:
 
     def _bar(self, place: int, summary: Summary, count: Count) -> _Bar:
         value = given(self._words, summary, count)
-        text = clean(Translator(self._words.language)(count.text))
-        name = self._plain.drawable(text) or self._words.gettext("Réponse {n}", n=str(place))
+        text = Translator(self._words.language)(count.text)
+        name = self._plain.drawable(_short(text)) or self._words.gettext("Réponse {n}", n=str(place))
         lines = self._plain.wrapped(name, _INNER - math.ceil(self._plain.width(value)) - 32, 2)
         part = round(_INNER * count.votes / summary.answered) if summary.answered else 0
         return _Bar(lines=lines, value=value, filled=max(part, _LEAST) if count.votes else 0)
@@ -103,8 +104,13 @@ class _Drawing:
                 y += _THICK + 12
             y = _written(on, y, section.notes, self._small, FAINT)
         out = BytesIO()
-        image.quantize(colors=32, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+        image.quantize(palette=palette(), dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
         return out.getvalue()
+
+
+def _short(text: str) -> str:
+    """What may find room in two lines: to cut is to measure, again and again."""
+    return cut(clean(text), _LONGEST)
 
 
 def _written(on: ImageDraw.ImageDraw, y: int, lines: Sequence[str], face: Face, ink: Colour, x: int = _MARGIN) -> int:

@@ -112,11 +112,14 @@ class Surveys:
         """Everybody's who has begun, and for an anonymous survey has not sent."""
         return [_PART.validate_json(one) for one in (await self._kv.all(f"part {number} ")).values()]
 
-    async def begin(self, number: int, part: Part) -> None:
-        """Raises `Misconfigured` when the survey is full."""
-        tally = await self.tally(number)
-        if tally.begun >= MOST_PEOPLE:
+    async def check_room(self, number: int) -> None:
+        """Raises `Misconfigured` when nobody can begin any more."""
+        if (await self.tally(number)).begun >= MOST_PEOPLE:
             raise Misconfigured(_("cette enquête a déjà {n} participants, elle est pleine", n=MOST_PEOPLE))
+
+    async def begin(self, number: int, part: Part) -> None:
+        """Somebody's first question is asked."""
+        tally = await self.tally(number)
         await self._tell(number, replace(tally, begun=tally.begun + 1))
         await self.keep_part(number, part)
 

@@ -11,6 +11,7 @@ from typing import Final
 from tchap_bot_polls.signs import alphabetical, clean
 from tchap_bot_polls.table import csv_of
 from tchap_bot_polls.wording import Words
+from tchap_bot_surveys import answering
 from tchap_bot_surveys.keeping import Given
 from tchap_bot_surveys.model import Answer, Kind, Question, Survey
 from tchap_bot_surveys.summary import Entry
@@ -66,6 +67,6 @@ def _cells(question: Question, answer: Answer, language: Language) -> Iterator[s
         case Kind.ONE:
             yield clean(question.options[int(answer[0]) - 1])
         case Kind.SCALE | Kind.NUMBER:
-            yield answer[0].replace(".", ",") if language == "fr" else answer[0]
+            yield answering.decimal(answer[0], language)
         case Kind.DATE | Kind.TEXT:
             yield answer[0]

@@ -22,7 +22,7 @@ def key_of(number: int) -> str:
 
 
 async def begin(room: Room, survey: Survey) -> Phrase:
-    """Whoever calls begins, or goes on where they were. Raises `Misconfigured` when they cannot."""
+    """Whoever calls begins, or goes on where they were. Raises `Misconfigured` before it has done anything."""
     _open(survey, room.when)
     if room.network:
         raise Misconfigured(_("une enquête se remplit en conversation directe : il faut être soi-même dans le salon"))
@@ -30,14 +30,16 @@ async def begin(room: Room, survey: Survey) -> Phrase:
     if survey.anonymous and person in await surveys.roll(survey.number):
         raise Misconfigured(_("vous avez déjà répondu, et vos réponses ne portent plus votre nom"))
     part = await surveys.part(survey.number, person)
+    at = part.walk if part is not None else walk.begun(survey.questions)
     if part is None:
-        part = Part(person=person, name=room.caller.name, walk=walk.begun(survey.questions))
-        await surveys.begin(survey.number, part)
-    if not await _ask(room, survey, part.walk, first=True):
+        await surveys.check_room(survey.number)
+    if not await _ask(room, survey, at, first=True):
         raise Misconfigured(
             _("je ne peux pas vous écrire : vous avez décliné notre conversation directe, ou l'avez quittée"),
             remedy=_("Ouvrez-en une avec moi, puis écrivez !repondre {n}", n=survey.number),
         )
+    if part is None:
+        await surveys.begin(survey.number, Part(person=person, name=room.caller.name, walk=at))
     return _("✉️ {name}, je vous écris en conversation directe.", name=room.caller.name)
 
 
@@ -67,7 +69,7 @@ async def answer(room: Room, typed: str, number: int) -> Phrase | None:
     await surveys.keep_part(number, replace(part, walk=step.walk))
     if step.word is Word.LATER:
         return _("✓ C'est gardé. Pour reprendre où vous en êtes : !repondre {n} dans le salon.", n=number)
-    await _ask(room, survey, step.walk, heard=_heard(survey, step))
+    await _ask(room, survey, step.walk, heard=_heard(room, survey, step))
     return None
 
 
@@ -81,12 +83,12 @@ def _stepped(survey: Survey, before: Walk, said: Typed) -> Step:
         raise
 
 
-def _heard(survey: Survey, step: Step) -> Phrase | str:
+def _heard(room: Room, survey: Survey, step: Step) -> Phrase | str:
     """The answer said back."""
     if step.answered is None or survey.anonymous:
         return ""
     given = step.walk.answers[step.answered] or ()
-    return _("✓ {answer}", answer=answering.shown(survey.questions[step.answered], given))
+    return _("✓ {answer}", answer=answering.shown(survey.questions[step.answered], given, room.language))
 
 
 async def _ask(room: Room, survey: Survey, at: Walk, *, heard: Phrase | str = "", first: bool = False) -> bool:

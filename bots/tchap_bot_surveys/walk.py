@@ -121,7 +121,7 @@ def _reviewed(walk: Walk, words: str) -> Step:
 
 
 def _word(words: str) -> Word | None:
-    return WORDS.get(words.strip().casefold().rstrip(".!"))
+    return WORDS.get(words.strip().casefold().rstrip(".! "))
 
 
 def _skipped(question: Question) -> Answer:

@@ -95,7 +95,9 @@ def question(survey: Survey, walk: Walk, words: Translator, *, heard: Phrase | s
     ]
     before = walk.answers[walk.at]
     if before is not None and not survey.anonymous:
-        lines.append(_("Votre réponse : {answer} (« passer » la garde)", answer=answering.shown(asked, before)))
+        lines.append(
+            _("Votre réponse : {answer} (« passer » la garde)", answer=answering.shown(asked, before, words.language))
+        )
     elif before is not None:
         lines.append(_("Vous y avez répondu (« passer » garde votre réponse)"))
     if first:
@@ -127,7 +129,8 @@ def review(survey: Survey, walk: Walk, words: Translator, *, heard: Phrase | str
     else:
         told = [_("Vos réponses :")]
         for n, (asked, answer) in enumerate(zip(survey.questions, walk.complete, strict=True), 1):
-            told.append(_("{n}. {text} — {answer}", n=n, text=asked.text, answer=answering.shown(asked, answer)))
+            given = answering.shown(asked, answer, words.language)
+            told.append(_("{n}. {text} — {answer}", n=n, text=asked.text, answer=given))
     send = _("« envoyer » les envoie ; un numéro change une réponse ; « recommencer », « plus tard ».")
     return "\n".join(map(words, [*([heard] if heard else []), *told, send]))
 
