@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 from datetime import timedelta
 from html import escape
-from typing import Final
+from typing import Annotated, Final
 
 from tchap_bot_surveys import asking, results, taking, wording
 from tchap_bot_surveys.keeping import Surveys
@@ -14,7 +14,7 @@ from tchap_bridges.dates import Moment, said
 from tchap_bridges.dates.meaning import meant
 from tchap_bridges.errors import Misconfigured
 from tchap_bridges.events import Reaction, Text, mention
-from tchap_bridges.i18n import Phrase, Translator, _, ngettext
+from tchap_bridges.i18n import Phrase, Translator, _
 from tchap_bridges.ids import PersonId
 
 MOST_OPEN: Final = 10
@@ -24,16 +24,9 @@ _YES: Final = frozenset(("oui", "ouvrir", "ok", "yes", "open", "o", "y"))
 _NO: Final = frozenset(("non", "no", "n"))
 _DONE: Final = frozenset(("fin", "fini", "c'est tout", "done", "end"))
 _AGAIN: Final = timedelta(hours=1)
-_WORDS: Final = {
-    **dict.fromkeys(("ouvrir", "open"), "open"),
-    **dict.fromkeys(("liste", "list"), "list"),
-    **dict.fromkeys(("résultats", "resultats", "results"), "results"),
-    **dict.fromkeys(("clore", "clôturer", "close"), "close"),
-    **dict.fromkeys(("relancer", "nudge"), "nudge"),
-}
-
-_CALL: Final = re.compile(r"\s*(\S+)(?:\s+n°\s*(\d{1,6})|\s+(\d{1,6})(?=\s*$))?(?:\s+(.*\S))?\s*")
-"""A word, a number, and when: of « clore 3 décembre » the 3 is no number of a survey."""
+_CLOSE: Final = re.compile(r"\s*(?:n°\s*([0-9]{1,6})|([0-9]{1,6})(?=\s*$))?\s*(.*?)\s*")
+"""A number, and when: of « 3 décembre » the 3 is no number of a survey."""
+Number = Annotated[int, _("numéro de l'enquête")]
 
 
 class SurveysConfig(RoomConfig):
@@ -52,38 +45,82 @@ class SurveysBot(Bot):
     Config = SurveysConfig
 
     @command("enquete", "enquête", english=["survey"])
-    async def survey(self, room: Room[SurveysConfig], words: str) -> Phrase | str | None:
-        """Fait une enquête, une question par ligne ; puis : !enquete liste, resultats, relancer, clore"""
-        what, number, rest = _read(words)
-        match what:
-            case "open":
-                draft = await Surveys(room.kv).draft(room.caller.person)
-                if draft is None:
-                    raise Misconfigured(_("vous n'avez pas d'enquête à ouvrir"), remedy=asking.EXAMPLE)
-                await self._open(room, draft)
-            case "list":
-                return await self._list(room)
-            case "results":
-                survey = await self._meant(room, number, closed=True)
-                if survey.by != room.caller.person:
-                    raise Misconfigured(_("les réponses ne sont dites qu'à {name}, qui l'a faite", name=survey.name))
-                await results.tell(room, survey)
-                return _("✉️ {name}, je vous écris en conversation directe.", name=room.caller.name)
-            case "close":
-                return await self._close(room, await self._theirs(room, number), rest)
-            case "nudge":
-                await self._nudge(room, await self._theirs(room, number))
-            case _:
-                await self._make(room, words)
-        return None
+    async def make(self, room: Room[SurveysConfig], words: str) -> None:
+        """Fait une enquête, une question par ligne ; sans rien après, le robot demande le titre et les questions"""
+        if not room.config.everybody and await _level(room) < Power.MODERATOR:
+            raise Misconfigured(_("dans ce salon, seule une personne qui modère fait des enquêtes"))
+        lines = [line for line in words.splitlines() if line.strip()]
+        if len(lines) > 1:
+            await self._draft(room, words)
+        elif lines:
+            asking.titled(lines[0])
+            await self._ask_question(room, lines[0])
+        else:
+            await room.ask(_("Quel est le titre de l'enquête ?"), "entitled", key="draft")
+
+    @command("enquete ouvrir", "enquête ouvrir", english=["survey open"])
+    async def open(self, room: Room[SurveysConfig]) -> None:
+        """Ouvre l'enquête que vous avez écrite"""
+        draft = await Surveys(room.kv).draft(room.caller.person)
+        if draft is None:
+            raise Misconfigured(_("vous n'avez pas d'enquête à ouvrir"), remedy=asking.EXAMPLE)
+        await self._open(room, draft)
+
+    @command("enquete liste", "enquête liste", english=["survey list"])
+    async def listed(self, room: Room[SurveysConfig]) -> Phrase | str:
+        """Les enquêtes de ce salon, et leurs numéros"""
+        surveys, words = Surveys(room.kv), Translator(room.language)
+        kept = [one for number in await surveys.numbers() if (one := await surveys.get(number)) is not None]
+        lines = [words(wording.line(one, await surveys.tally(one.number), room.now, room.zone)) for one in kept]
+        return "\n".join(lines) or _("Aucune enquête dans ce salon. {example}", example=asking.EXAMPLE)
+
+    @command("enquete resultats", "enquête résultats", english=["survey results"])
+    async def results(self, room: Room[SurveysConfig], number: Number = 0) -> Phrase:
+        """Dit à qui a fait l'enquête, en conversation directe, ce qui a été répondu"""
+        survey = await self._meant(room, number, closed=True)
+        if survey.by != room.caller.person:
+            raise Misconfigured(_("les réponses ne sont dites qu'à {name}, qui l'a faite", name=survey.name))
+        await results.tell(room, survey)
+        return _("✉️ {name}, je vous écris en conversation directe.", name=room.caller.name)
+
+    @command("enquete relancer", "enquête relancer", english=["survey nudge"])
+    async def nudge(self, room: Room[SurveysConfig], number: Number = 0) -> None:
+        """Rappelle l'enquête au salon, et qui a commencé sans finir"""
+        survey = await self._theirs(room, number)
+        if survey.nudged is not None and room.now - survey.nudged < _AGAIN:
+            raise Misconfigured(_("une relance par heure suffit"))
+        surveys = Surveys(room.kv)
+        here = {member.person for member in await room.members()}
+        parts = [] if survey.anonymous else await surveys.parts(survey.number)
+        late = [(part.person, part.name) for part in parts if part.sent is None and part.person in here]
+        tally = await surveys.tally(survey.number)
+        await room.say(_calling(Translator(survey.language)(wording.nudge(survey, tally)), late))
+        await surveys.keep(replace(survey, nudged=room.now))
+
+    @command("enquete clore", "enquête clore", english=["survey close"])
+    async def close(self, room: Room[SurveysConfig], words: str = "") -> Phrase | None:
+        """Clôt l'enquête, ou dit quand elle le sera : !enquete clore vendredi 17h, !enquete clore 2"""
+        found = _CLOSE.fullmatch(words)
+        number, when = (int(found[1] or found[2] or 0), found[3]) if found else (0, words)
+        survey = await self._theirs(room, number)
+        if not when:
+            await self._end(room, survey)
+            return None
+        closes = meant(when, room.when, room.zone, room.language).at
+        await Surveys(room.kv).keep(replace(survey, closes=closes))
+        await room.at(closes, "due", str(survey.number), key=f"closes {survey.number}")
+        back = said(Moment(at=closes, words=""), room.now, room.zone)
+        return _("⏱ L'enquête n° {n} sera close {when}.", n=survey.number, when=back)
 
     @command("repondre", "répondre", english=["answer"])
-    async def take(self, room: Room[SurveysConfig], words: str) -> Phrase:
-        """Répond à l'enquête en cours, ou y revient : !repondre ; « retirer » efface vos réponses"""
-        first, _space, rest = words.strip().partition(" ")
-        away = first.lower() in {"retirer", "withdraw"}
-        survey = await self._meant(room, _number(rest if away else words), closed=away)
-        return await (taking.withdraw(room, survey) if away else taking.begin(room, survey))
+    async def take(self, room: Room[SurveysConfig], number: Number = 0) -> Phrase:
+        """Répond à l'enquête en cours, ou y revient : !repondre, !repondre 2"""
+        return await taking.begin(room, await self._meant(room, number))
+
+    @command("repondre retirer", "répondre retirer", english=["answer withdraw"])
+    async def withdraw(self, room: Room[SurveysConfig], number: Number = 0) -> Phrase:
+        """Efface vos réponses à une enquête, qui n'est pas anonyme"""
+        return await taking.withdraw(room, await self._meant(room, number, closed=True))
 
     @on(Reaction)
     async def reacted(self, room: Room[SurveysConfig], event: Reaction) -> Phrase | None:
@@ -105,19 +142,7 @@ class SurveysBot(Bot):
         """Somebody has answered in their conversation; ``words`` is the number of the survey."""
         return await taking.answer(room, answer, int(words))
 
-    # The owner
-
-    async def _make(self, room: Room[SurveysConfig], words: str) -> None:
-        if not room.config.everybody and await _level(room) < Power.MODERATOR:
-            raise Misconfigured(_("dans ce salon, seule une personne qui modère fait des enquêtes"))
-        lines = [line for line in words.splitlines() if line.strip()]
-        if len(lines) > 1:
-            await self._draft(room, words)
-        elif lines:
-            asking.titled(lines[0])
-            await self._ask_question(room, lines[0])
-        else:
-            await room.ask(_("Quel est le titre de l'enquête ?"), "entitled", key="draft")
+    # How a survey is made
 
     async def entitled(self, room: Room[SurveysConfig], answer: str, _words: str) -> None:
         """The title of a survey that is made by dialogue."""
@@ -192,42 +217,6 @@ class SurveysBot(Bot):
         if survey.closes is not None:
             await room.at(survey.closes, "due", str(survey.number), key=f"closes {survey.number}")
 
-    async def _list(self, room: Room[SurveysConfig]) -> Phrase | str:
-        surveys = Surveys(room.kv)
-        words = Translator(room.language)
-        kept = [one for number in await surveys.numbers() if (one := await surveys.get(number)) is not None]
-        lines = [words(wording.line(one, await surveys.tally(one.number), room.now, room.zone)) for one in kept]
-        return "\n".join(lines) or _("Aucune enquête dans ce salon. {example}", example=asking.EXAMPLE)
-
-    async def _nudge(self, room: Room[SurveysConfig], survey: Survey) -> None:
-        """Who has begun and not ended is named; of an anonymous survey nobody is."""
-        if survey.nudged is not None and room.now - survey.nudged < _AGAIN:
-            raise Misconfigured(_("une relance par heure suffit"))
-        surveys = Surveys(room.kv)
-        here = {member.person for member in await room.members()}
-        parts = [] if survey.anonymous else await surveys.parts(survey.number)
-        late = [part for part in parts if part.sent is None and part.person in here]
-        tally = await surveys.tally(survey.number)
-        sent = ngettext("{n} réponse jusqu'ici", "{n} réponses jusqu'ici", tally.sent)
-        text = _(
-            "📝 L'enquête n° {n} « {title} » attend les vôtres ({sent}) : !repondre {n}",
-            n=survey.number,
-            title=survey.title,
-            sent=sent,
-        )
-        await room.say(_calling(Translator(survey.language)(text), [(part.person, part.name) for part in late]))
-        await surveys.keep(replace(survey, nudged=room.now))
-
-    async def _close(self, room: Room[SurveysConfig], survey: Survey, when: str) -> Phrase | None:
-        if not when:
-            await self._end(room, survey)
-            return None
-        closes = meant(when, room.when, room.zone, room.language).at
-        await Surveys(room.kv).keep(replace(survey, closes=closes))
-        await room.at(closes, "due", str(survey.number), key=f"closes {survey.number}")
-        back = said(Moment(at=closes, words=""), room.now, room.zone)
-        return _("⏱ L'enquête n° {n} sera close {when}.", n=survey.number, when=back)
-
     async def _end(self, room: Room[SurveysConfig], survey: Survey) -> None:
         number = survey.number
         closed = replace(survey, state=State.CLOSED)
@@ -267,20 +256,20 @@ class SurveysBot(Bot):
 
     # Which is meant
 
-    async def _meant(self, room: Room[SurveysConfig], number: int | None, *, closed: bool = False) -> Survey:
+    async def _meant(self, room: Room[SurveysConfig], number: int, *, closed: bool = False) -> Survey:
         """The one of this number, or that is answered, or else the last that is open; ``closed``: or was."""
         surveys = Surveys(room.kv)
-        if number is None and room.answered is not None:
-            number = await surveys.announced_by(room.answered)
-        for one in [number] if number is not None else reversed(await surveys.numbers()):
+        if not number and room.answered is not None:
+            number = await surveys.announced_by(room.answered) or 0
+        for one in [number] if number else reversed(await surveys.numbers()):
             survey = await surveys.get(one)
-            if survey is not None and (closed or number is not None or survey.state is State.OPEN):
+            if survey is not None and (closed or number or survey.state is State.OPEN):
                 return survey
-        if number is not None:
+        if number:
             raise Misconfigured(_("il n'y a pas d'enquête n° {n}", n=number), remedy=_("Voyez : !enquete liste"))
         raise Misconfigured(_("aucune enquête n'est ouverte dans ce salon"), remedy=asking.EXAMPLE)
 
-    async def _theirs(self, room: Room[SurveysConfig], number: int | None) -> Survey:
+    async def _theirs(self, room: Room[SurveysConfig], number: int) -> Survey:
         """An open one that whoever calls may end."""
         survey = await self._meant(room, number)
         if survey.by != room.caller.person and await _level(room) < Power.MODERATOR:
@@ -288,27 +277,6 @@ class SurveysBot(Bot):
         if survey.state is not State.OPEN:
             raise Misconfigured(_("l'enquête n° {n} est close", n=survey.number))
         return survey
-
-
-def _read(words: str) -> tuple[str, int | None, str]:
-    """What is to be done, to which survey, and the rest; "" to make one."""
-    found = _CALL.fullmatch(words)
-    what = _WORDS.get(found[1].casefold(), "") if found else ""
-    if found is None or not what or (found[4] and what != "close"):
-        return "", None, ""
-    number = found[2] or found[3]
-    return what, int(number) if number else None, found[4] or ""
-
-
-def _number(words: str) -> int | None:
-    said_ = words.strip().removeprefix("n°").strip()
-    if not said_:
-        return None
-    if not re.fullmatch(r"[0-9]{1,6}", said_):
-        raise Misconfigured(
-            _("« {word} » n'est pas le numéro d'une enquête", word=said_[:40]), remedy=_("Voyez : !enquete liste")
-        )
-    return int(said_)
 
 
 def _calling(text: str, people: list[tuple[str, str]]) -> Text:

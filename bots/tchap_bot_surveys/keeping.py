@@ -187,7 +187,7 @@ class Surveys:
             await self._kv.delete(f"{key} {number}")
         await self._kv.delete(f"announced {survey.announced}")
         kept = [one for one in await self.numbers() if one != number]
-        await self._kv.set("index", _INDEX.dump_json(kept).decode())
+        await (self._kv.set("index", _INDEX.dump_json(kept).decode()) if kept else self._kv.delete("index"))
         return False
 
     async def _delete(self, keys: list[str]) -> bool:

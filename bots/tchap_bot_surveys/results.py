@@ -36,8 +36,7 @@ async def hand_over(room: Room, survey: Survey) -> None:
     given = await Surveys(room.kv).given(survey)
     if not await _told(room, survey, given, whole=False):
         lost = _(
-            "{name}, je ne peux pas vous écrire en direct. Ouvrez une conversation avec moi, puis écrivez ici :"
-            " !enquete resultats {n}",
+            "{name}, je ne peux pas vous écrire en direct. Écrivez !bot prive, puis !enquete resultats {n}",
             name=survey.name,
             n=survey.number,
         )
@@ -62,7 +61,7 @@ async def tell(room: Room, survey: Survey) -> None:
     if not await _told(room, survey, given, whole=True):
         raise Misconfigured(
             _("je ne peux pas vous écrire : vous avez décliné notre conversation directe, ou l'avez quittée"),
-            remedy=_("Ouvrez-en une avec moi, puis redites-le."),
+            remedy=_("Écrivez !bot prive, puis redites-le."),
         )
 
 

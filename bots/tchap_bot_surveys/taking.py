@@ -36,7 +36,7 @@ async def begin(room: Room, survey: Survey) -> Phrase:
     if not await _ask(room, survey, at, first=True):
         raise Misconfigured(
             _("je ne peux pas vous écrire : vous avez décliné notre conversation directe, ou l'avez quittée"),
-            remedy=_("Ouvrez-en une avec moi, puis écrivez !repondre {n}", n=survey.number),
+            remedy=_("Écrivez !bot prive, puis !repondre {n}", n=survey.number),
         )
     if part is None:
         await surveys.begin(survey.number, Part(person=person, name=room.caller.name, walk=at))

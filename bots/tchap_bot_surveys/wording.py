@@ -141,6 +141,16 @@ def sent(survey: Survey) -> Phrase:
     return _("✓ C'est envoyé, merci. Pour changer vos réponses avant la clôture : !repondre {n}", n=survey.number)
 
 
+def nudge(survey: Survey, tally: Tally) -> Phrase:
+    """What is said to a room whose answers are awaited."""
+    return _(
+        "📝 L'enquête n° {n} « {title} » attend les vôtres ({sent}) : !repondre {n}",
+        n=survey.number,
+        title=survey.title,
+        sent=ngettext("{n} réponse jusqu'ici", "{n} réponses jusqu'ici", tally.sent),
+    )
+
+
 def line(survey: Survey, tally: Tally, now: datetime, zone: ZoneInfo) -> Phrase:
     """One survey in the list of the room's."""
     ends = _ends(survey, now, zone) or ""

@@ -1,4 +1,4 @@
-"""The way through the questions: nothing is lost or mixed, whatever people do, and nobody passes what they must answer."""
+"""The way through the questions: nothing is lost or mixed, and nobody passes what they must answer."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo
