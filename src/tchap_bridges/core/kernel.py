@@ -188,8 +188,16 @@ class Kernel:
                 for name, (bridge, _) in bridges.items()
             ],
         )
-        self.timers = Timers(db, sealer, outbox)
-        self.switch = Switch(db=db, sealer=sealer, homeserver=hs, outbox=outbox, bots=bots, hearing=self.hearing)
+        self.timers = Timers(db, sealer, outbox, options.zone)
+        self.switch = Switch(
+            db=db,
+            sealer=sealer,
+            homeserver=hs,
+            outbox=outbox,
+            bots=bots,
+            hearing=self.hearing,
+            timers=self.timers,
+        )
         topics = (pont.topic, *self.switch.topics)
         for topic in (*topics, help_topic(topics)):
             desk.add(topic)
@@ -302,6 +310,7 @@ class Kernel:
         await self.rooms.open(self.db)
         await self.departures.open()
         await self.hearing.open(self.db)
+        await self.switch.open()
         await self.roomwork.review_all()
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(work) for work in self._work()]

@@ -10,6 +10,7 @@ import re
 import pytest
 
 from tchap_bridges.bot import Bot, Power
+from tchap_bridges.core.bots import schedules
 from tchap_bridges.testing.bench import ADMIN, Bench
 
 HOSTILE = (
@@ -41,7 +42,8 @@ class BotContract:
 
     def test_commands_are_words_with_help(self) -> None:
         words = [word for command in self.bot.commands for word in command.words]
-        assert words, "a bot without commands is never called"
+        called = (*words, *self.bot.listeners, *self.bot.schedules, *self.bot.webhooks)
+        assert called, "nothing ever calls a bot without commands, listeners, schedules and webhooks"
         assert len(set(words)) == len(words), "two commands answer one word"
         for command in self.bot.commands:
             assert command.help, f"{command.handler}: its docstring is its help"
@@ -57,6 +59,13 @@ class BotContract:
             handler = getattr(bot, name)
             assert inspect.iscoroutinefunction(handler), f"{name} has to be async"
             inspect.signature(handler).bind("room", "words, or an event")
+
+    def test_schedules_are_times(self) -> None:
+        schedules.check(self.bot)
+        for schedule in self.bot.schedules:
+            handler = getattr(self.bot(), schedule.handler)
+            assert inspect.iscoroutinefunction(handler), f"{schedule.handler} has to be async"
+            inspect.signature(handler).bind("room")
 
     def test_every_setting_has_a_default_and_a_label(self) -> None:
         self.bot.Config()

@@ -57,25 +57,30 @@ class Runner:
                 language=self._house.language,
                 when=clock.moment(due["at"]),
             )
-            return await self._called(bot, cause, [(due["handler"], due["words"])], row)
+            if "words" in due:
+                return await self._called(bot, cause, [(due["handler"], (due["words"],))], row)
+            work = await self._called(bot, cause, [(due["handler"], ())], row)
+            return self._scheduled(work, room, name, due["handler"], due["at"])
         event = await self._told(message, body)
-        cause = await self._caused(row, message, name, event, settings)
+        cause = await self._caused(room, row, message, name, event, settings)
         if row["action"] == COMMAND and isinstance(event, Message):
             word, rest = word_of(event.text.plain) or ("", "")
             command = next((one for one in bot.commands if word in one.words), None)
             if command is None:  # it had the word when that was typed
                 return _nothing
             cause = replace(cause, language=command.language_of(word, self._house.language))
-            return await self._called(bot, cause, [(command.handler, rest)], row)
-        heard = [(listener.handler, event) for listener in bot.listeners if type(event) in listener.kinds]
+            return await self._called(bot, cause, [(command.handler, (rest,))], row)
+        heard = [(listener.handler, (event,)) for listener in bot.listeners if type(event) in listener.kinds]
         return await self._called(bot, cause, heard, row)
 
     async def _told(self, message: Row, body: bytes) -> Event:
         async with self._house.db.snapshot() as tx:
             return await self._hearing.told(tx, message["origin"], codec.load(body))
 
-    async def _caused(self, row: Row, message: Row, name: str, event: Event, settings: RoomConfig) -> Cause:
-        room, network = RoomId(message["room"]), await self._network(message["origin"])
+    async def _caused(
+        self, room: RoomId, row: Row, message: Row, name: str, event: Event, settings: RoomConfig
+    ) -> Cause:
+        network = await self._network(message["origin"])
         caller = _US if isinstance(event, Delivery) else event.author
         if not caller.name and not network:
             user = UserId(caller.person)
@@ -103,13 +108,15 @@ class Runner:
             link = await self._house.links.get(tx, int(origin.removeprefix("link:")))
         return link.connection if link is not None else ""
 
-    async def _called(self, bot: Bot, cause: Cause, calls: Sequence[tuple[str, object]], row: Row) -> Written:
+    async def _called(
+        self, bot: Bot, cause: Cause, calls: Sequence[tuple[str, tuple[object, ...]]], row: Row
+    ) -> Written:
         turn = Turn(self._house, cause)
         words = Translator(cause.language)
         try:
-            for handler, argument in calls:
+            for handler, arguments in calls:
                 async with asyncio.timeout(LONGEST):
-                    answer = await getattr(bot, handler)(turn, argument)
+                    answer = await getattr(bot, handler)(turn, *arguments)
                 if answer:
                     await turn.say(answer, about=cause.message)
         except NotReady:
@@ -125,6 +132,15 @@ class Runner:
             reason = _("le robot n'a pas répondu à temps") if slow else broken
             return self._refused(cause, row, refusal(Misconfigured(reason), words))
         return turn.write
+
+    def _scheduled(self, work: Written, room: RoomId, bot: str, handler: str, at: int) -> Written:
+        """The next time of a schedule is written with what this call did, and when it raised all the same."""
+
+        async def written(tx: Tx) -> None:
+            await work(tx)
+            await self._house.timers.called(tx, room, bot, handler, at)
+
+        return written
 
     def _refused(self, cause: Cause, row: Row, text: str) -> Written:
         """Whoever typed a command is told; what nobody asked for is only logged."""

@@ -3,17 +3,22 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+import structlog
+
 from tchap_bridges.bot import Bot, Command, RoomConfig
 from tchap_bridges.core import policy
 from tchap_bridges.core.bots import COMMAND, TARGET
 from tchap_bridges.core.bots.hearing import Hearing
+from tchap_bridges.core.bots.schedules import plans
 from tchap_bridges.core.bots.settings import CONFIG, dump_config, load_config, shown
+from tchap_bridges.core.bots.timers import Timers
 from tchap_bridges.core.commands import Apply, Call, Topic, audit
 from tchap_bridges.core.outbox import Outbox
 from tchap_bridges.core.ports import Database, Homeserver, Sealer, Tx
-from tchap_bridges.errors import Misconfigured
+from tchap_bridges.errors import Misconfigured, NotReady
 from tchap_bridges.i18n import Language, Translator, _
 from tchap_bridges.ids import RoomId
+from tchap_bridges.logs import harmless
 from tchap_bridges.roomconfig.dialogue import assign
 from tchap_bridges.roomconfig.fields import fields_of
 
@@ -22,6 +27,10 @@ ENABLE = {"activer", "enable"}
 DISABLE = {"desactiver", "désactiver", "disable"}
 SET = {"regler", "régler", "set"}
 HELP = {"aide", "help"}
+AT_ONCE = 200
+"""Rooms whose schedules one transaction looks after at the start."""
+
+log = structlog.get_logger(__name__)
 
 
 class Switch:
@@ -36,9 +45,11 @@ class Switch:
         outbox: Outbox,
         bots: Mapping[str, Bot],
         hearing: Hearing,
+        timers: Timers,
     ) -> None:
         self._sealer = sealer
         self._hearing = hearing
+        self._timers = timers
         self._db = db
         self._homeserver = homeserver
         self._outbox = outbox
@@ -58,14 +69,43 @@ class Switch:
     def _languages(self) -> Mapping[str, Language]:
         return {word: command.language_of(word, "fr") for word, (_bot, command) in self._commands.items()}
 
+    async def open(self) -> None:
+        """Schedules are those that the bots declare now: a newer bot may have others than the one that stopped."""
+        async with self._db.snapshot() as tx:
+            scheduled = {(row["room"], row["bot"]) for row in await tx.all("timers_scheduled")}
+            everywhere = [(RoomId(row["room"]), row["bot"]) for row in await tx.all("bots_everywhere")]
+        pairs = [(room, bot) for room, bot in everywhere if bot in self._bots]
+        pairs = [(room, bot) for room, bot in pairs if self._bots[bot].schedules or (room, bot) in scheduled]
+        for n in range(0, len(pairs), AT_ONCE):
+            async with self._db.transaction() as tx:
+                for room, bot in pairs[n : n + AT_ONCE]:
+                    await self._rearrange(tx, room, bot)
+
+    async def _rearrange(self, tx: Tx, room: RoomId, bot: str) -> None:
+        """What cannot be, or be read, stays as it was."""
+        try:
+            async with tx.savepoint():
+                await self._arrange(tx, room, bot)
+        except NotReady:
+            raise
+        except Exception as error:  # noqa: BLE001 - the other rooms' start hangs on none
+            log.warning("bot.not_scheduled", room=room, bot=bot, **harmless(error))
+
+    async def _arrange(self, tx: Tx, room: RoomId, bot: str) -> None:
+        """Its schedules, by what is set. Raises `Misconfigured` as `plans` does."""
+        sealed = await tx.value("room_bot_config", room=room, bot=bot)
+        config = load_config(self._bots[bot], self._sealer, sealed)
+        await self._timers.arrange(tx, room, bot, plans(self._bots[bot], config))
+
     async def configure(self, room: RoomId, bot: str, config: RoomConfig) -> None:
-        """What the room's admin has set, whole."""
+        """What the room's admin has set, whole. Raises `Misconfigured` for times that can never be."""
         async with self._db.transaction() as tx:
             await self._configure(tx, room, bot, config)
 
     async def _configure(self, tx: Tx, room: RoomId, bot: str, config: RoomConfig) -> None:
         sealed = self._sealer.seal(dump_config(config), place=CONFIG)
-        await tx.run("room_bot_configure", room=room, bot=bot, config=sealed)
+        if await tx.run("room_bot_configure", room=room, bot=bot, config=sealed):
+            await self._arrange(tx, room, bot)
 
     def _help(self, language: Language) -> Sequence[tuple[str, str]]:
         if not self._bots:
@@ -107,8 +147,10 @@ class Switch:
         async def apply(tx: Tx) -> str:
             if verb in DISABLE:
                 await tx.run("room_bot_remove", room=call.room, bot=name)
+                await self._timers.arrange(tx, call.room, name, {})
             else:
                 await tx.run("room_bot_add", room=call.room, bot=name, by=call.user)
+                await self._arrange(tx, call.room, name)
             tx.after_commit(partial(self._hearing.switched, call.room, name, on=verb in ENABLE))
             await audit(tx, call, f"bot {'on' if verb in ENABLE else 'off'}", name, decision.rule)
             t = call.translator
