@@ -26,6 +26,7 @@ from tchap_bridges.store.database import Database
 from tchap_bridges.store.sealing import Sealer, derive
 from tchap_bridges.web.lag import watch_lag
 from tchap_bridges.web.metrics import Metrics
+from tchap_bridges.web.settings import routes
 from tchap_bridges.web.shares import shares_site
 from tchap_bridges.web.site import site
 
@@ -117,7 +118,9 @@ class Application:
             await stack.enter_async_context(self.kernel.running())
             await stack.enter_async_context(self._in_touch())
             if (own := self.settings.web) is not None:
-                links = shares_site(self.kernel.shares, self.kernel.avatars, language=self.settings.language)
+                language = self.settings.language
+                forms = routes(self.kernel.forms, language=language)
+                links = shares_site(self.kernel.shares, self.kernel.avatars, language=language, more=forms)
                 await stack.enter_async_context(served(links, *own.listen))
             self.ready = True
             try:
@@ -254,7 +257,11 @@ async def opened(settings: Settings) -> AsyncIterator[Application]:
     """The application on its store, not yet running. Whoever opens it has seen to the folder (`probe_storage`)."""
     db = await Database.open(settings.database)
     try:
-        yield Application(settings, db)
+        application = Application(settings, db)
+        try:
+            yield application
+        finally:
+            await application.matrix.close()
     finally:
         await db.close()
 

@@ -5,20 +5,24 @@ A bot is one class in one file::
     class Echo(Bot):
         \"\"\"Répète ce qu'on lui dit.\"\"\"
 
+        name = "echo"
+
         @command("echo", "répète")
         async def echo(self, room: Room, words: str) -> str:
             return words
 
-The class docstring is its help text, a command's docstring the command's: French, and read in English where the
-catalogue has it. What a handler returns is said in the room, in reply. It is called only in rooms where an admin has
-switched the bot on, one call at a time for each room; all that it says and keeps becomes durable when it returns, at
-once, and nothing of it when it raises. A call that a crash has cut short is made again.
+The class docstring is its help text, a command's docstring the command's: French in its first line, and in English
+where a later line begins with ``EN:`` or the catalogue has it. What a handler returns is said in the room, in reply. It
+is called only in rooms where an admin has switched the bot on, one call at a time for each room; all that it says and
+keeps becomes durable when it returns, at once, and nothing of it when it raises. A call that a crash has cut short is
+made again.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as _field
-from datetime import datetime, time
+from datetime import date, datetime, time
 from enum import IntEnum, StrEnum
 from typing import Any, ClassVar, Protocol
 from zoneinfo import ZoneInfo
@@ -26,9 +30,11 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypeVar
 
+from tchap_bridges.dates import Moment
 from tchap_bridges.events import Author, Event, Text
-from tchap_bridges.i18n import Language, Phrase
+from tchap_bridges.i18n import Language, Phrase, both
 from tchap_bridges.ids import MessageId, PersonId, RoomId
+from tchap_bridges.parameters import Parameter, parameters_of
 
 
 class Power(IntEnum):
@@ -53,6 +59,8 @@ class RoomConfig(BaseModel):
 
 def field(default: Any, *, label: str, help: str = "", long: bool = False, **bounds: Any) -> Any:  # noqa: A002
     """A field of a `RoomConfig`. ``label`` and ``help`` are French, and read in English where the catalogue has them.
+
+    Who has no catalogue says both: ``label=both("Équipe", "Team")``.
 
     ``long``: a text of several lines. ``bounds``: as of pydantic's `Field`.
     """
@@ -186,7 +194,7 @@ class Room(Protocol[ConfigT_co]):
         ...
 
     def kv_of(self, person: PersonId) -> Store:
-        """What the bot keeps of somebody, whatever the room."""
+        """What the bot keeps of a user of the homeserver, whatever the room."""
         ...
 
     async def tell(self, person: PersonId, text: str | Text) -> bool:
@@ -228,19 +236,28 @@ class Room(Protocol[ConfigT_co]):
         ...
 
 
+ARGUMENTS = (str, int, date, Moment, Member)
+"""What a command's parameters may be."""
+_TYPED = re.compile(r"[^\W\d_][\w-]*")
+_EN = "EN:"
+
 Handler = Callable[..., Awaitable[str | None]]
 HandlerT = TypeVar("HandlerT", bound=Handler)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """A word that calls a handler; the first of ``words`` is shown in help. ``english`` are those of them that are."""
+    """A word that calls a handler; the first of ``words`` is shown in help. ``english`` are those of them that are.
+
+    ``parameters``: what the handler is called with, besides the room.
+    """
 
     words: tuple[str, ...]
     english: frozenset[str]
     who: Power
     handler: str
     help: Phrase
+    parameters: tuple[Parameter, ...] = ()
 
     def language_of(self, word: str, otherwise: Language) -> Language:
         """In which an answer to this word is said."""
@@ -254,10 +271,22 @@ class Command:
 def command(*words: str, english: Sequence[str] = (), who: Power = Power.MEMBER) -> Callable[[HandlerT], HandlerT]:
     """Make a method answer ``!word``. Called as ``method(room, words)``, words being what followed the command.
 
-    Who calls it by one of the ``english`` words is answered in English.
+    ``"word more"``: only when both are typed; what fits best is called. Who calls it by one of the ``english`` words is
+    answered in English. Parameters with types are read from what followed, and whoever typed what cannot be read is
+    told what was expected::
+
+        @command("garde", english=["duty"])
+        async def duty(self, room, who: Member, day: Annotated[date, "jour"], note: str) -> str: ...
+
+    Types: `str` (one word; as the last one, all that is left), `int`, `date`, `dates.Moment`, `Member`. What is missing
+    is the parameter's default, and refused where it has none. Raises TypeError for words that cannot be typed, and for
+    parameters that cannot be read.
     """
     if not words:
         raise TypeError("@command needs at least one word: @command('echo')")
+    for word in (*words, *english):
+        if word != word.lower() or not all(map(_TYPED.fullmatch, word.split(" "))):
+            raise TypeError(f"@command({word!r}): letters, digits, - and _, in lower case, with a letter first")
 
     def mark(handler: HandlerT) -> HandlerT:
         found = Command(
@@ -266,6 +295,7 @@ def command(*words: str, english: Sequence[str] = (), who: Power = Power.MEMBER)
             who=who,
             handler=handler.__name__,
             help=_first_line(handler.__doc__),
+            parameters=parameters_of(handler, ARGUMENTS),
         )
         vars(handler)["__command__"] = found
         return handler
@@ -420,6 +450,7 @@ class Bot:
         super().__init_subclass__(**kwargs)
         own = [vars(member) for member in vars(cls).values() if callable(member) and hasattr(member, "__dict__")]
         cls.commands = (*cls.commands, *(each["__command__"] for each in own if "__command__" in each))
+        _no_doubles(cls)
         cls.listeners = (*cls.listeners, *(each["__listener__"] for each in own if "__listener__" in each))
         schedules = {one.handler: one for one in cls.schedules}  # a method that is overridden has its newest one
         schedules.update({one.handler: one for each in own if (one := each.get("__schedule__")) is not None})
@@ -437,5 +468,15 @@ class Bot:
         return _first_line(cls.__doc__)
 
 
+def _no_doubles(bot: type[Bot]) -> None:
+    handlers: dict[str, str] = {}
+    for command in bot.commands:
+        for word in command.words:
+            if handlers.setdefault(word, command.handler) != command.handler:
+                raise TypeError(f"{bot.__name__}: !{word} would call both {handlers[word]} and {command.handler}")
+
+
 def _first_line(doc: str | None) -> Phrase:
-    return Phrase((doc or "").strip().split("\n")[0])
+    french, *more = (line.strip() for line in (doc or "").strip().split("\n"))
+    english = next((line.removeprefix(_EN).strip() for line in more if line.startswith(_EN)), "")
+    return both(french, english) if english else Phrase(french)

@@ -10,6 +10,7 @@ from tchap_bridges.core.acts import Acts
 from tchap_bridges.core.bots import TARGET
 from tchap_bridges.core.bots.runner import Runner
 from tchap_bridges.core.desk import Desk
+from tchap_bridges.core.directs import WAITING
 from tchap_bridges.core.ends import Ends
 from tchap_bridges.core.files import LeftOut
 from tchap_bridges.core.lanes import Lane
@@ -52,8 +53,10 @@ class Courier:
         self._ends = ends
         self._connection_of = connection_of
 
-    async def pool_of(self, room: RoomId, target: str) -> str:
-        """The pool a lane belongs to: its connection's name, ``matrix`` or ``desk``."""
+    async def pool_of(self, room: RoomId, target: str) -> str | None:
+        """The pool a lane belongs to: its connection's name, ``matrix`` or ``desk``. None: nothing leaves by it yet."""
+        if target.startswith(WAITING):
+            return None
         if target in {DESK, REVIEW} or target.startswith(TARGET):
             return target
         if target == room or not target.startswith("link:"):
@@ -93,7 +96,7 @@ class Courier:
     async def _way(self, lane: Lane) -> Way:
         if not lane.target.startswith("link:"):
             rooms = self._homeserver.rooms
-            return Way(connection=rooms, chat=ChatId(lane.room), link=None)
+            return Way(connection=rooms, chat=ChatId(lane.target), link=None)
         async with self._db.snapshot() as tx:
             link = await self._links.get(tx, int(lane.target.removeprefix("link:")))
         if link is None or link.state == "gone":

@@ -7,7 +7,7 @@ one transaction.
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import structlog
 
@@ -61,8 +61,13 @@ class Desk:
         return said is not None and (said[0] in self._known or near(said[0], self._known) is not None)
 
     @property
+    def words(self) -> Collection[str]:
+        """All that begins a command."""
+        return self._known.keys()
+
+    @property
     def _known(self) -> Mapping[str, Topic]:
-        return {word: topic for topic in self._topics for word in topic.words}
+        return {word: topic for topic in reversed(self._topics) for word in topic.words}
 
     async def handle(self, room: RoomId, row: Row) -> Written:
         async with self._db.snapshot() as tx:

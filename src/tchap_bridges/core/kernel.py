@@ -17,15 +17,23 @@ from tchap_bridges.bridge import Bridge, Item, OpensFiles
 from tchap_bridges.core import policy
 from tchap_bridges.core.acts import Acts
 from tchap_bridges.core.avatars import Avatars
-from tchap_bridges.core.bots import TARGET
+from tchap_bridges.core.bots import GUIDE, TARGET
+from tchap_bridges.core.bots.forms import Forms
+from tchap_bridges.core.bots.guide import Guide
 from tchap_bridges.core.bots.hearing import Hearing
+from tchap_bridges.core.bots.questions import Questions
+from tchap_bridges.core.bots.registry import Bots
+from tchap_bridges.core.bots.renewal import Renewal
 from tchap_bridges.core.bots.runner import Runner
+from tchap_bridges.core.bots.settings import Settings as BotSettings
 from tchap_bridges.core.bots.switch import Switch
 from tchap_bridges.core.bots.timers import Timers
 from tchap_bridges.core.bots.turn import BLOB, House
+from tchap_bridges.core.builtin import BUILTIN
 from tchap_bridges.core.courier import Courier
 from tchap_bridges.core.departures import Departures
 from tchap_bridges.core.desk import Desk
+from tchap_bridges.core.directs import Directs
 from tchap_bridges.core.ends import Ends
 from tchap_bridges.core.files import Files
 from tchap_bridges.core.help import help_topic
@@ -52,7 +60,7 @@ from tchap_bridges.core.supervisor import Supervisor, Watched
 from tchap_bridges.core.upkeep import Upkeep
 from tchap_bridges.events import Event, Read, Typing
 from tchap_bridges.i18n import Translator
-from tchap_bridges.ids import ConnectionName, FileRef, RoomId
+from tchap_bridges.ids import ConnectionName, FileRef, RoomId, UserId
 
 WORKERS = {"matrix": 32, DESK: 4, REVIEW: 4}
 PER_CONNECTION = 8
@@ -107,6 +115,7 @@ class Kernel:
     ) -> None:
         self.db = db
         self._sealer = sealer
+        self._users = options.users
         self.secrets = secrets = Secrets(key)
         self.pieces = Pieces(db, sealer)
         self._readers = {name: Reader(bridge, config) for name, (bridge, config) in bridges.items()}
@@ -123,8 +132,11 @@ class Kernel:
             db, self.pieces, secrets, self._route, self._tell, high=options.inbox_high, low=options.inbox_low
         )
         outbox = Outbox(sealer, self._wake)
-        self.hearing = Hearing(bots, outbox)
-        self.rooms = RoomDesk(outbox, sealer, self.links, forget_voice=self._forget_voice)
+        self.bots = Bots(bots, BUILTIN)
+        self.hearing = Hearing(self.bots, outbox)
+        self.directs = Directs(outbox, sealer, self._admits)
+        self.questions = Questions(self.directs, outbox)
+        self.rooms = RoomDesk(outbox, sealer, self.links, self.directs, forget_voice=self._forget_voice)
         self.homeserver = hs = homeserver(
             Edge(
                 take=self.inbox.take,
@@ -142,7 +154,6 @@ class Kernel:
         )
         self.receipts = Receipts(db, hs)
         self.passing = Passing(db, self.links, hs, self.supervisor.connection)
-        admits = partial(policy.may_use, patterns=options.users, is_ours=hs.is_ours)
         self.roomwork = RoomWork(
             db=db,
             sealer=sealer,
@@ -151,19 +162,20 @@ class Kernel:
             outbox=outbox,
             rooms=self.rooms,
             rules=options.rules,
-            admits=admits,
+            admits=self._admits,
             hearing=self.hearing,
+            directs=self.directs,
             release=self.inbox.release,
             words=options.words,
             example=next((bridge.examples[0][0] for bridge, _ in bridges.values() if bridge.examples), "!pont"),
         )
-        desk = Desk(
+        self.desk = desk = Desk(
             db=db,
             sealer=sealer,
             homeserver=hs,
             outbox=outbox,
             rooms=self.roomwork,
-            admits=admits,
+            admits=self._admits,
             words=options.words,
         )
         pont = Pont(
@@ -189,17 +201,31 @@ class Kernel:
             ],
         )
         self.timers = Timers(db, sealer, outbox, options.zone)
-        self.switch = Switch(
+        bot_settings = BotSettings(sealer, self.bots, self.timers)
+        self.renewal = Renewal(db, self.bots, bot_settings)
+        self.forms = Forms(
             db=db,
-            sealer=sealer,
+            secrets=secrets,
             homeserver=hs,
             outbox=outbox,
-            bots=bots,
+            settings=bot_settings,
+            bots=self.bots,
+            public_url=options.public_url,
+            words=options.words,
+        )
+        self.switch = Switch(
+            db=db,
+            settings=bot_settings,
+            directs=self.directs,
+            homeserver=hs,
+            outbox=outbox,
+            bots=self.bots,
             hearing=self.hearing,
             timers=self.timers,
         )
-        topics = (pont.topic, *self.switch.topics)
-        for topic in (*topics, help_topic(topics)):
+        guide = Guide(db=db, homeserver=hs, settings=bot_settings, forms=self.forms, bots=self.bots)
+        switch, calls = self.switch.topics
+        for topic in (pont.topic, switch, help_topic((pont.topic, switch, calls)), calls):
             desk.add(topic)
         self.router = Router(
             links=self.links,
@@ -213,6 +239,8 @@ class Kernel:
             release=self.inbox.release,
             spoke=self.departures.spoke,
             hearing=self.hearing,
+            directs=self.directs,
+            questions=self.questions,
             room_of=hs.room_of,
             words=options.words,
         )
@@ -283,10 +311,13 @@ class Kernel:
                     outbox=outbox,
                     links=self.links,
                     timers=self.timers,
+                    directs=self.directs,
+                    questions=self.questions,
                     zone=options.zone,
                     language=options.words.language,
                 ),
-                bots,
+                self.bots,
+                guide,
                 self.hearing,
             ),
             acts=Acts(db, resolver),
@@ -295,12 +326,12 @@ class Kernel:
         )
         pools = [Pool(name, count) for name, count in WORKERS.items()]
         pools += [Pool(name, PER_CONNECTION) for name in bridges]
-        pools += [Pool(f"{TARGET}{name}", PER_BOT) for name in bots]
         self.lanes = Lanes(db, courier.deliver, courier.pool_of, pools, self.ends.tell_overdue)
         self.lanes.open(DESK)
         self.lanes.open(REVIEW)
-        for name in bots:
-            self.lanes.open(f"{TARGET}{name}")
+        for name in (*bots, GUIDE):
+            self._serve(name)
+        self.bots.watch(self._serve)
         self.upkeep = Upkeep(db, self.inbox, self.roomwork.review_forgotten, content_days=options.content_days)
 
     @asynccontextmanager
@@ -310,7 +341,9 @@ class Kernel:
         await self.rooms.open(self.db)
         await self.departures.open()
         await self.hearing.open(self.db)
-        await self.switch.open()
+        await self.directs.open(self.db)
+        await self.questions.open(self.db)
+        await self.renewal.open()
         await self.roomwork.review_all()
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(work) for work in self._work()]
@@ -331,6 +364,7 @@ class Kernel:
             self.passing.run(),
             self.departures.run(),
             self.timers.run(),
+            self.renewal.run(),
             self.upkeep.run(),
             self.inbox.run(MATRIX, self._read_room),
             *(self.inbox.run(name, reader.read) for name, reader in self._readers.items()),
@@ -346,6 +380,15 @@ class Kernel:
             await self.inbox.caught_up(MATRIX)
             self.lanes.open("matrix")
 
+    def _serve(self, bot: str) -> None:
+        """What a bot is called for waits while there is no such bot."""
+        pool = f"{TARGET}{bot}"
+        self.lanes.add(Pool(pool, PER_BOT))
+        if bot == GUIDE or bot in self.bots:
+            self.lanes.open(pool)
+        else:
+            self.lanes.close(pool)
+
     # The parts' ways to one another
 
     async def _route(self, tx: Tx, arrival: Any, ordinal: int, event: Event | RoomFact) -> None:
@@ -353,6 +396,9 @@ class Kernel:
 
     async def _tell(self, tx: Tx, arrival: Any, item: Item) -> None:
         await self.router.tell_unreadable(tx, arrival, item)
+
+    def _admits(self, user: UserId) -> bool:
+        return policy.may_use(user, patterns=self._users, is_ours=self.homeserver.is_ours)
 
     def _wake(self, lane: int, room: RoomId, target: str) -> None:
         self.lanes.wake(lane, room, target)

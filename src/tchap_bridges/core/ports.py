@@ -63,11 +63,20 @@ class Meter(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invited:
-    """The bot is asked into a room. ``encrypted`` as far as the invite tells."""
+    """The bot is asked into a room. ``encrypted`` as far as the invite tells; ``direct``: a conversation of two."""
 
     room: RoomId
     by: UserId
     encrypted: bool
+    direct: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declined:
+    """Somebody does not come into a room to which they were invited."""
+
+    room: RoomId
+    user: UserId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +114,7 @@ class GhostMoved:
     present: bool
 
 
-RoomFact = Invited | Gone | RoomChanged | Upgraded | GhostMoved
+RoomFact = Invited | Declined | Gone | RoomChanged | Upgraded | GhostMoved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +214,14 @@ class Homeserver(Protocol):
 
     async def call_off(self, room: RoomId) -> None:
         """The bot is out of the room: its ghosts leave too. An invite that has come since stays."""
+        ...
+
+    async def make_direct(self, user: UserId) -> RoomId:
+        """A new room for a conversation of two, and nobody in it yet. Not idempotent: nobody sees one too many."""
+        ...
+
+    async def invite_direct(self, room: RoomId, user: UserId, reason: str) -> None:
+        """Idempotent. Raises `Undeliverable` when they cannot be invited."""
         ...
 
     async def wear(self, room: RoomId, name: str | None) -> None:

@@ -3,11 +3,13 @@
 import json
 from collections.abc import Callable
 
+from tchap_bridges.core.directs import Directs
 from tchap_bridges.core.inbox import Arrival
 from tchap_bridges.core.links import Links
 from tchap_bridges.core.outbox import REVIEW, Outbox
 from tchap_bridges.core.ports import (
     Database,
+    Declined,
     GhostMoved,
     Gone,
     Invited,
@@ -23,11 +25,20 @@ from tchap_bridges.ids import RoomId
 class RoomDesk:
     """Keeps the set of rooms known to be encrypted; every other fact becomes a row for the desk."""
 
-    def __init__(self, outbox: Outbox, sealer: Sealer, links: Links, *, forget_voice: Callable[[RoomId], None]) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        sealer: Sealer,
+        links: Links,
+        directs: Directs,
+        *,
+        forget_voice: Callable[[RoomId], None],
+    ) -> None:
         self._outbox = outbox
         self._sealer = sealer
         self._forget_voice = forget_voice
         self._links = links
+        self._directs = directs
         self._encrypted: set[str] = set()
 
     async def open(self, db: Database) -> None:
@@ -45,8 +56,12 @@ class RoomDesk:
     async def note(self, tx: Tx, arrival: Arrival, ordinal: int, fact: RoomFact) -> None:
         match fact:
             case Invited():
-                action, facts = "join", {"by": fact.by, "encrypted": fact.encrypted}
+                action, facts = "join", {"by": fact.by, "encrypted": fact.encrypted, "direct": fact.direct}
+            case Declined():
+                await self._directs.moved(tx, fact.room, fact.user, present=False)
+                return
             case Gone():
+                await self._directs.out(tx, fact.room)
                 action, facts = "gone", {"by": fact.by}
             case Upgraded():
                 await self._links.stand_by(tx, fact.room, "moving")  # the old room is shut from now on
@@ -59,6 +74,7 @@ class RoomDesk:
             case RoomChanged():
                 if fact.what == "encryption":
                     await self.encrypted(tx, fact.room)
+                    await self._directs.lost(tx, fact.room)
                 tx.after_commit(lambda: self._forget_voice(fact.room))
                 if not await self._links.of_room(tx, fact.room):
                     return

@@ -10,6 +10,7 @@ import structlog
 
 from tchap_bridges.core import clock, policy
 from tchap_bridges.core.bots.hearing import Hearing
+from tchap_bridges.core.directs import INVITE, OPEN, WAITING, Directs
 from tchap_bridges.core.links import Link, Links
 from tchap_bridges.core.outbox import REVIEW, Outbox
 from tchap_bridges.core.ports import Database, Homeserver, RoomFacts, Row, Sealer, Tx
@@ -40,6 +41,7 @@ class RoomWork:
         rules: policy.Rules,
         admits: Callable[[UserId], bool],
         hearing: Hearing,
+        directs: Directs,
         release: Callable[[Tx, str], Awaitable[bool]],
         words: Translator,
         example: str,
@@ -53,6 +55,7 @@ class RoomWork:
         self._rules = rules
         self._admits = admits
         self._hearing = hearing
+        self._directs = directs
         self._release = release
         self._words = words
         self._example = example
@@ -67,6 +70,10 @@ class RoomWork:
                 return await self._follow(room, row, fact)
             case "refresh":
                 return await self._refresh(room, row)
+            case action if action == OPEN:
+                return await self._make_direct(_person(room))
+            case action if action == INVITE:
+                return await self._invite_direct(_person(room))
             case action:
                 raise Undeliverable(f"the desk knows no {action}")
 
@@ -78,13 +85,17 @@ class RoomWork:
             await self._homeserver.leave(room, self._words(_("Ce pont n'est pas ouvert à votre compte.")))
             return self._audited("refused invite", by, room)
         if fact["encrypted"]:
-            await self._homeserver.leave(
-                room,
-                self._words(_("Ce salon est chiffré et le pont ne sait pas encore chiffrer : il n'y entre pas.")),
-            )
+            reason = _("Ce salon est chiffré et le pont ne sait pas encore chiffrer : il n'y entre pas.")
+            if fact.get("direct"):
+                reason = _(
+                    "Cette conversation est chiffrée et le pont ne sait pas encore chiffrer. "
+                    "Pour que je vous écrive : !bot prive, dans un salon où je suis."
+                )
+            await self._homeserver.leave(room, self._words(reason))
             return self._audited("refused invite", by, room, "encrypted")
         await self._homeserver.join(room)
         facts = await self._homeserver.facts(room)
+        alone = bool(fact.get("direct")) and set(await self._homeserver.members(room)) <= {by}
 
         async def written(tx: Tx) -> None:
             if await tx.value("room_is_joined", id=room):
@@ -99,6 +110,8 @@ class RoomWork:
                 await self._move(tx, old, facts, by, row)
                 return
             await self._outbox.notice(tx, room, Text(plain=self._words(self._greeting())), cause=row["key"])
+            if alone:
+                await self._directs.opened(tx, by, room)
 
         if facts.encrypted:
             await self._homeserver.leave(
@@ -167,11 +180,44 @@ class RoomWork:
         await self._links.move(tx, old, facts.room)
         await self._outbox.move(tx, old, facts.room)
         await self._hearing.move(tx, old, facts.room)
+        await self._directs.follow(tx, old, facts.room)
         for link in await self._links.of_room(tx, facts.room):
             if link.held == "moving":
                 await self._lift(tx, link)
         await self._audit(tx, "followed upgrade", by, old, facts.room)
         await self._review(tx, facts, row)
+
+    # Conversations of two
+
+    async def _make_direct(self, person: UserId) -> Written:
+        """Made, and written down, before anybody is asked in: a crash leaves at most a room that nobody sees."""
+        room = await self._homeserver.make_direct(person)
+
+        async def written(tx: Tx) -> None:
+            known = await tx.one("direct_of", person=person)
+            if known is not None and known["state"] == "wanted":
+                await self._directs.made(tx, person, room)
+
+        return written
+
+    async def _invite_direct(self, person: UserId) -> Written:
+        async with self._db.snapshot() as tx:
+            known = await tx.one("direct_of", person=person)
+        if known is None or known["state"] != "asked":
+            return self._audited("conversation not wanted", person, RoomId(""))
+        room = RoomId(known["room"])
+        reason = self._words(_("Pour vous écrire en privé. Refusez pour ne rien recevoir."))
+        try:
+            await self._homeserver.invite_direct(room, person, reason)
+        except Undeliverable as error:
+            log.info("directs.refused", **harmless(error))
+
+            async def refused(tx: Tx) -> None:
+                await self._directs.refused(tx, person)
+                await self._audit(tx, "conversation impossible", person, room)
+
+            return refused
+        return self._audited("conversation offered", person, room)
 
     # Rules
 
@@ -264,3 +310,8 @@ class RoomWork:
     @staticmethod
     async def _audit(tx: Tx, what: str, who: UserId, room: RoomId, detail: str = "", rule: str = "") -> None:
         await tx.run("audit_add", at=clock.now(), who=who, what=what, room=room, detail=detail, rule=rule)
+
+
+def _person(lane: RoomId) -> UserId:
+    """Whose the lane is."""
+    return UserId(lane.removeprefix(WAITING))

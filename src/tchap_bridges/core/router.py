@@ -12,8 +12,10 @@ import structlog
 from tchap_bridges.bridge import Direction, Item
 from tchap_bridges.core import clock
 from tchap_bridges.core.bots.hearing import Hearing
+from tchap_bridges.core.bots.questions import Questions
 from tchap_bridges.core.breaker import Breaker
 from tchap_bridges.core.changes import Changes
+from tchap_bridges.core.directs import Directs
 from tchap_bridges.core.inbox import MATRIX, PATIENCE, Arrival, Await, Hold
 from tchap_bridges.core.links import Link, Links, Place
 from tchap_bridges.core.outbox import DESK, ORIGIN, THERE, Outbox
@@ -39,7 +41,7 @@ from tchap_bridges.events import (
     Typing,
 )
 from tchap_bridges.i18n import Phrase, Translator, _
-from tchap_bridges.ids import ChatId, ConnectionName, MessageId, PersonId, RoomId
+from tchap_bridges.ids import ChatId, ConnectionName, MessageId, PersonId, RoomId, UserId
 
 STANDING_BY = 7 * 86_400.0
 """For how many seconds what arrives waits for a link that is suspended, or whose room is being replaced."""
@@ -67,6 +69,8 @@ class Router:
         release: Callable[[Tx, str], Awaitable[bool]],
         spoke: Callable[[Tx, RoomId, ConnectionName, PersonId, int], Awaitable[None]],
         hearing: Hearing,
+        directs: Directs,
+        questions: Questions,
         room_of: Callable[[Item], RoomId | None],
         words: Translator,
     ) -> None:
@@ -80,6 +84,8 @@ class Router:
         self._release = release
         self._spoke = spoke
         self._hearing = hearing
+        self._directs = directs
+        self._questions = questions
         self._room_of = room_of
         self._words = words
         self._breaker = Breaker()
@@ -201,8 +207,10 @@ class Router:
                 await self._changes.delivery(tx, arrival, ordinal, place, event)
             case ChatChanged():
                 await self._changes.chat_changed(tx, arrival, ordinal, place, event)
-            case Membership():
-                pass  # of a room's own people; a network's are seen to in `departures`
+            case Membership():  # of a room's own people; a network's are seen to in `departures`
+                if place.link is None:
+                    person = UserId(event.author.person)
+                    await self._directs.moved(tx, place.room, person, present=event.present)
             case PollStarted() | PollVote() | PollEnded():
                 pass  # no network is told of polls
             case Typing() | Read():
@@ -223,12 +231,18 @@ class Router:
             place.link.id, author, event.text.plain, event.at, arrival.key
         ):
             raise self._strangers.loops(arrival, place.link, place.network, event.author)
+        await self._new(tx, arrival, ordinal, place, event, author)
+
+    async def _new(self, tx: Tx, arrival: Arrival, ordinal: int, place: Place, event: Message, author: str) -> None:
+        """A message that was not seen before, of somebody who may speak."""
         command = place.link is None and event.form is not Form.NOTICE and self._is_command(event.text.plain)
+        answer = await self._questions.meant(tx, event) if place.link is None and not command else None
+        ours = command or answer is not None
         parent, root, late = await self._relations(tx, place.target, event)
-        targets = [] if command else await self._targets(tx, place, root, parent, event.form)
-        hint = None if command else await self._stays_by_mistake(tx, place, event, author, parent)
-        heard = not command and self._hearing.listeners(place.room, Message)
-        if not (targets or command or hint or heard):
+        targets = [] if ours else await self._targets(tx, place, root, parent, event.form)
+        heard = not ours and self._hearing.listeners(place.room, Message)
+        hint = None if ours else await self._hint(tx, place, event, author, parent, heard=bool(heard))
+        if not (targets or ours or hint or heard):
             return
         message = await self._outbox.message(
             tx,
@@ -255,6 +269,8 @@ class Router:
             await self._hearing.hear(tx, arrival, ordinal, place.room, place.target, event, message=message)
         if command:
             await self._outbox.add(tx, place.room, DESK, message, "command", cause=arrival.key, ordinal=ordinal)
+        if answer is not None:
+            await self._questions.answered(tx, answer, message, cause=arrival.key, ordinal=ordinal)
         if hint:
             await self._outbox.notice(
                 tx,
@@ -324,6 +340,16 @@ class Router:
         if expected is not None and root is None:
             root = expected
         return parent, root, expected is not None
+
+    async def _hint(
+        self, tx: Tx, place: Place, event: Message, author: str, parent: int | None, *, heard: bool
+    ) -> Phrase | None:
+        if place.link is not None or self._directs.whose(place.room) is None:
+            return await self._stays_by_mistake(tx, place, event, author, parent)
+        if heard or event.form is Form.NOTICE or await tx.value("kv_get", space="hint", key=place.room):
+            return None
+        await tx.run("kv_set", space="hint", key=place.room, value=b"told")
+        return _("Je ne comprends ici que les commandes, et les réponses à mes questions : !aide")
 
     async def _stays_by_mistake(
         self, tx: Tx, place: Place, event: Message, author: str, parent: int | None

@@ -58,6 +58,7 @@ class Upkeep:
             "closed_in": await self._run("upkeep_inbox_close", late=late),
             "strangers": await self._run("upkeep_senders_forget"),
             "closed_out": await self._run("upkeep_outbox_close", late=late),
+            "untold": await self._run("upkeep_waiting_close", before=before),
             "inbox": await self._run("upkeep_inbox_empty", before=before),
             "message": await self._run("upkeep_message_empty", before=before),
             "outbox": await self._run("upkeep_outbox_forget", before=before),

@@ -6,19 +6,20 @@ Made where a loop runs; `start` listens, `run` keeps it alive until cancelled, `
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
+from typing import Final
 
 import structlog
 from aiohttp import web
 
 from tchap_bridges.bridge import Item
 from tchap_bridges.core.ports import Database, Ghost, RoomFact, RoomFacts, Sealer
-from tchap_bridges.errors import Misconfigured
+from tchap_bridges.errors import Misconfigured, Undeliverable
 from tchap_bridges.events import Event, Passing
 from tchap_bridges.i18n import _
 from tchap_bridges.ids import MessageId, PersonId, RoomId, UserId
 from tchap_bridges.matrix import names
 from tchap_bridges.matrix.arrivals import Arrivals, Take
-from tchap_bridges.matrix.client import SENDS, MatrixClient, MatrixRefused, Observe, path_of
+from tchap_bridges.matrix.client import SENDS, MatrixClient, MatrixRefused, Observe, path_of, text_of
 from tchap_bridges.matrix.endpoint import Endpoint
 from tchap_bridges.matrix.facts import facts
 from tchap_bridges.matrix.ghosts import Ghosts, Speaker
@@ -30,6 +31,8 @@ from tchap_bridges.matrix.read import read, room_of
 from tchap_bridges.matrix.rooms import Rooms
 from tchap_bridges.matrix.sync import SWEEP, Sweeper
 from tchap_bridges.matrix.voices import Voices
+
+_DIRECT_RULE: Final = {"type": "im.vector.room.access_rules", "state_key": "", "content": {"rule": "direct"}}
 
 log = structlog.get_logger(__name__)
 
@@ -222,6 +225,43 @@ class MatrixHomeserver:
         body = {"reason": reason} if reason else {}
         with suppress(MatrixRefused):  # it is out already
             await self._client.call("POST", path_of("rooms", room, "leave"), body, name="leave", user=user)
+
+    async def make_direct(self, user: UserId) -> RoomId:
+        body = {
+            "preset": "private_chat",
+            "visibility": "private",
+            "is_direct": True,
+            "initial_state": [
+                {"type": "m.room.guest_access", "state_key": "", "content": {"guest_access": "forbidden"}},
+                {"type": "m.room.history_visibility", "state_key": "", "content": {"history_visibility": "invited"}},
+                *([_DIRECT_RULE] if self._settings.tchap else ()),
+            ],
+        }
+        found = await self._client.call("POST", path_of("createRoom"), body, name="createRoom", user=self._bot)
+        room = RoomId(text_of(found, "room_id"))
+        path = path_of("rooms", room, "state", "m.room.power_levels")  # what a creator has there depends on the version
+        powers = await self._client.call("GET", path, name="state", user=self._bot)
+        levels = {**powers, "users": {**powers.get("users", {}), user: 50}, "invite": 100}
+        await self._client.call("PUT", path, levels, name="state", user=self._bot)
+        return room
+
+    async def invite_direct(self, room: RoomId, user: UserId, reason: str) -> None:
+        path = path_of("rooms", room, "state", "m.room.member", user)
+        content = {"membership": "invite", "is_direct": True, "reason": reason}
+        try:
+            await self._client.call("PUT", path, content, name="state", user=self._bot)
+        except MatrixRefused as error:
+            if await self._is_member(room, user):
+                return
+            raise Undeliverable(_("cette personne ne peut pas être invitée")) from error
+
+    async def _is_member(self, room: RoomId, user: UserId) -> bool:
+        path = path_of("rooms", room, "state", "m.room.member", user)
+        try:
+            found = await self._client.call("GET", path, name="state", user=self._bot)
+        except MatrixRefused:
+            return False
+        return found.get("membership") in {"join", "invite"}
 
     async def wear(self, room: RoomId, name: str | None) -> None:
         path = path_of("rooms", room, "state", "m.room.member", self._bot)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tchap_bridges.bridge import Item
-from tchap_bridges.core.ports import GhostMoved, Gone, Invited, RoomChanged, RoomFact, Upgraded
+from tchap_bridges.core.ports import Declined, GhostMoved, Gone, Invited, RoomChanged, RoomFact, Upgraded
 from tchap_bridges.errors import RemoteViolation
 from tchap_bridges.events import Author, Deletion, Edit, Event, File, Form, Membership, Message, Reaction, Text
 from tchap_bridges.ids import ChatId, FileRef, MessageId, PersonId, RoomId, UserId
@@ -237,7 +237,8 @@ def _member(event: _Envelope, ours: Namespace) -> Iterator[Event | RoomFact]:
         return
     if user == ours.bot:
         if membership == "invite" and is_user_id(event.sender):
-            yield Invited(room=event.room, by=event.sender, encrypted=_invited_encrypted(event))
+            direct = event.content.get("is_direct") is True
+            yield Invited(room=event.room, by=event.sender, encrypted=_invited_encrypted(event), direct=direct)
         elif membership in {"leave", "ban"}:
             yield Gone(room=event.room, by=event.sender)
     elif ours.is_ghost(user):
@@ -246,6 +247,8 @@ def _member(event: _Envelope, ours: Namespace) -> Iterator[Event | RoomFact]:
     elif membership in {"join", "leave", "ban"}:
         present = membership == "join"
         before = _map(_map(event.whole.get("unsigned")).get("prev_content")).get("membership")
+        if before == "invite" and not present:
+            yield Declined(room=event.room, user=UserId(user))
         if present == (before == "join"):
             return  # a change of name or avatar, or an invite refused
         yield Membership(

@@ -130,6 +130,20 @@ class BenchRoom:
         await self.happens(user, "m.room.message", content)
         return "\n".join(one.text for one in self.timeline[before:])
 
+    async def leaves(self, user: str) -> None:
+        """Somebody goes, or does not follow an invitation."""
+        before = "join" if UserId(user) in self.names else "invite"
+        self.names.pop(UserId(user), None)
+        await self._moves(user, "leave", before)
+
+    async def joins(self, user: str) -> None:
+        self._known(user)
+        await self._moves(user, "join", "leave")
+
+    async def _moves(self, user: str, membership: str, before: str) -> None:
+        unsigned = {"prev_content": {"membership": before}}
+        await self.happens(user, "m.room.member", {"membership": membership}, state_key=user, unsigned=unsigned)
+
     async def vote(self, user: str, poll: Said, *answers: str) -> MessageId:
         return await self.happens(user, polls.RESPONSE, polls.response(poll.id, answers))
 
@@ -146,12 +160,14 @@ class BenchRoom:
 
     async def happens(self, user: str, kind: str, content: Mapping[str, Any], **more: Any) -> MessageId:
         """Any event of the room, by its type and content; returns its id."""
+        if kind != "m.room.member":
+            self._known(user)
         id_ = MessageId(f"${next(_numbers)}")
         event = {
             "event_id": id_,
             "type": kind,
             "room_id": self.id,
-            "sender": self._known(user),
+            "sender": user,
             "origin_server_ts": self._bench.clock.milliseconds(),
             "content": dict(content),
             **more,
@@ -176,6 +192,9 @@ class Bench:
         self._stack = AsyncExitStack()
         self.clock = Clock(self, at)
         self.rooms: dict[RoomId, BenchRoom] = {}
+        self._directs: dict[UserId, BenchRoom] = {}
+        self._shy: set[UserId] = set()
+        self._invited: list[tuple[RoomId, UserId]] = []
         self.kernel: Kernel
         self.db: Database
 
@@ -199,6 +218,7 @@ class Bench:
                 home="Matrix",
                 words=Translator("fr"),
                 zone=_PARIS,
+                public_url="https://pont.exemple.fr",
             ),
             meter=_Uncounted(),
         )
@@ -221,6 +241,16 @@ class Bench:
         room.timeline.clear()
         return room
 
+    def direct(self, user: str) -> BenchRoom:
+        """The direct conversation of the bridge with somebody; KeyError when there is none.
+
+        Whoever is invited into one comes, unless they are `shy`: these wait for ``room.joins(user)``.
+        """
+        return self._directs[UserId(user)]
+
+    def shy(self, user: str) -> None:
+        self._shy.add(UserId(user))
+
     def rejoin(self, room: BenchRoom) -> BenchRoom:
         """The same room for the bench that has come after another on its folder."""
         self.rooms[room.id] = BenchRoom(self, room.id)
@@ -233,9 +263,40 @@ class Bench:
         quiet = 0
         async with asyncio.timeout(_SETTLES):
             while quiet < 5:
+                while self._invited:
+                    room, user = self._invited.pop()
+                    self.rooms[room].names[user] = user[1:].partition(":")[0]
+                    await self._come(room, user)
                 await asyncio.sleep(0.002)
                 busy = self.kernel.inbox.waiting or self.kernel.lanes.active or await self._due()
                 quiet = 0 if busy else quiet + 1
+
+    async def _come(self, room: RoomId, user: UserId) -> None:
+        id_ = MessageId(f"${next(_numbers)}")
+        event = {
+            "event_id": id_,
+            "type": "m.room.member",
+            "room_id": room,
+            "sender": user,
+            "state_key": user,
+            "origin_server_ts": self.clock.milliseconds(),
+            "content": {"membership": "join"},
+            "unsigned": {"prev_content": {"membership": "invite"}},
+        }
+        await self.kernel.inbox.take([(id_, json.dumps(event).encode())])
+
+    def made(self) -> RoomId:
+        """A room that the bridge has made."""
+        room = BenchRoom(self, RoomId(f"!{next(_numbers)}:exemple.fr"))
+        room.names, room.levels = {}, {}
+        self.rooms[room.id] = room
+        return room.id
+
+    def invited(self, room: RoomId, user: UserId) -> None:
+        self._directs[user] = self.rooms[room]
+        self.rooms[room].levels[user] = Power.MODERATOR
+        if user not in self._shy:
+            self._invited.append((room, user))
 
     async def _due(self) -> bool:
         async with self.db.snapshot() as tx:
@@ -354,6 +415,14 @@ class _Homeserver:
     async def join(self, room: RoomId) -> None: ...
     async def leave(self, room: RoomId, reason: str) -> None: ...
     async def call_off(self, room: RoomId) -> None: ...
+    async def make_direct(self, user: UserId) -> RoomId:
+        del user
+        return self._bench.made()
+
+    async def invite_direct(self, room: RoomId, user: UserId, reason: str) -> None:
+        del reason
+        self._bench.invited(room, user)
+
     async def wear(self, room: RoomId, name: str | None) -> None: ...
     async def mark_read(self, room: RoomId, event: MessageId) -> None: ...
     def forget_voice(self, room: RoomId) -> None: ...

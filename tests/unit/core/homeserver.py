@@ -139,6 +139,11 @@ class FakeHomeserver:
     async def call_off(self, room: RoomId) -> None:
         pass
 
+    async def make_direct(self, user: UserId) -> RoomId:
+        return RoomId(f"!direct-{user[1:]}")
+
+    async def invite_direct(self, room: RoomId, user: UserId, reason: str) -> None: ...
+
     async def wear(self, room: RoomId, name: str | None) -> None:
         self.worn.append((room, name))
 

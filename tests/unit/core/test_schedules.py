@@ -116,7 +116,7 @@ async def test_a_setting_that_is_no_time_is_refused_when_it_is_set() -> None:
         assert said == "✗ when : « à la saint-glinglin » ne dit pas quand. Exemple : tous les lundis à 9h"
         said = await room.say(ADMIN, '!bots set astreinte when="every monday at 9"')
         assert said == (
-            '✗ when: "every monday at 9" can be understood in several ways. '
+            '✗ when : "every monday at 9" can be understood in several ways. '
             "Say: every Monday at 9:00, every Monday at 21:00"
         )
         with pytest.raises(Misconfigured, match="hour"):
@@ -297,7 +297,7 @@ async def test_switched_off_and_on_while_its_time_is_called_for() -> None:
                 await bench.kernel.timers.arrange(tx, room.id, "lent", {})
             if len(here.said) == 0:
                 async with bench.db.transaction() as tx:
-                    await bench.kernel.switch._arrange(tx, room.id, "lent")
+                    await bench.kernel.renewal._arrange(tx, room.id, "lent")
             return f"{room.when:%H:%M}"
 
     async with Bench(Slow) as bench:

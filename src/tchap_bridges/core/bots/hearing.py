@@ -7,7 +7,8 @@ from functools import partial
 from typing import Any
 
 from tchap_bridges.bot import Bot
-from tchap_bridges.core.bots import EVENT, TARGET
+from tchap_bridges.core.bots import EVENT, GUIDE, TARGET
+from tchap_bridges.core.bots.kept import kept
 from tchap_bridges.core.inbox import PATIENCE, Arrival, Await
 from tchap_bridges.core.outbox import ORIGIN, Outbox
 from tchap_bridges.core.ports import Database, Snapshot, Tx
@@ -15,11 +16,6 @@ from tchap_bridges.events import Event, PollEnded, PollStarted, PollVote
 from tchap_bridges.ids import MessageId, RoomId
 
 _REFERENCES = ("target", "poll", "reply_to")  # fields that name another message
-
-
-def kept(bot: str, room: RoomId) -> str:
-    """Under which name a bot keeps things of a room."""
-    return f"bot:{bot} {room}"
 
 
 class Hearing:
@@ -47,12 +43,13 @@ class Hearing:
             await self._outbox.carry(tx, old, new, f"{TARGET}{name}")
         await tx.run("room_bots_move", old=old, new=new)
         await tx.run("timers_move", old=old, new=new)
+        await tx.run("questions_move", old=old, new=new)
         for name in names:
             tx.after_commit(partial(self.switched, old, name, on=False))
             tx.after_commit(partial(self.switched, new, name, on=True))
 
     def is_on(self, room: RoomId, bot: str) -> bool:
-        return bot in self._on.get(room, ())
+        return bot == GUIDE or bot in self._on.get(room, ())
 
     def listeners(self, room: RoomId, kind: type[Event]) -> Sequence[str]:
         """The bots that hear such events there."""

@@ -2,26 +2,33 @@
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import structlog
 
-from tchap_bridges.bot import Bot, RoomConfig
+from tchap_bridges.bot import Bot, Command, RoomConfig
 from tchap_bridges.core import clock, codec
-from tchap_bridges.core.bots import COMMAND, TARGET, TIMER
+from tchap_bridges.core.bots import ANSWER, COMMAND, GUIDE, TARGET, TIMER
+from tchap_bridges.core.bots.arguments import read
 from tchap_bridges.core.bots.hearing import Hearing
+from tchap_bridges.core.bots.questions import ENDS, forget_answer
+from tchap_bridges.core.bots.registry import below, called, own_head
 from tchap_bridges.core.bots.settings import load_config
 from tchap_bridges.core.bots.turn import Cause, House, Turn
-from tchap_bridges.core.commands import refusal, word_of
+from tchap_bridges.core.commands import near, refusal, word_of
 from tchap_bridges.core.ports import Row, Tx
 from tchap_bridges.core.roomwork import Written
 from tchap_bridges.errors import BridgeError, Misconfigured, NotReady, Undeliverable
 from tchap_bridges.events import Author, Delivery, Event, Message
-from tchap_bridges.i18n import Translator, _
+from tchap_bridges.i18n import Phrase, Translator, _
 from tchap_bridges.ids import MessageId, PersonId, RoomId, UserId
 
 LONGEST = 20.0  # seconds a handler may take
+
+Handled = Callable[[Turn], Awaitable[str | None]]
+"""A handler that wants only the room."""
 
 log = structlog.get_logger(__name__)
 _US = Author(person=PersonId(""), name="")
@@ -30,14 +37,15 @@ _US = Author(person=PersonId(""), name="")
 class Runner:
     """Calls handlers. `handle` returns what is to be written; it raises `NotReady` for what is to be tried again."""
 
-    def __init__(self, house: House, bots: Mapping[str, Bot], hearing: Hearing) -> None:
+    def __init__(self, house: House, bots: Mapping[str, Bot], guide: Bot, hearing: Hearing) -> None:
         self._house = house
         self._bots = bots
+        self._guide = guide
         self._hearing = hearing
 
     async def handle(self, room: RoomId, target: str, row: Row) -> Written:
         name = target.removeprefix(TARGET)
-        bot = self._bots.get(name)
+        bot = self._guide if name == GUIDE else self._bots.get(name)
         async with self._house.db.snapshot() as tx:
             message = await tx.one("message_get", id=row["message"])
             config = await tx.value("room_bot_config", room=room, bot=name)
@@ -50,6 +58,7 @@ class Runner:
             cause = Cause(
                 key=row["key"],
                 room=room,
+                place=room,
                 bot=name,
                 caller=_US,
                 message=None,
@@ -58,27 +67,33 @@ class Runner:
                 when=clock.moment(due["at"]),
             )
             if "words" in due:
-                return await self._called(bot, cause, [(due["handler"], (due["words"],))], row)
-            work = await self._called(bot, cause, [(due["handler"], ())], row)
-            return self._scheduled(work, room, name, due["handler"], due["at"])
+                return await self._called(cause, [_to(bot, due["handler"], due["words"])], row)
+            work = await self._called(cause, [_to(bot, due["handler"])], row)
+            return partial(self._scheduled, work, room, name, due["handler"], due["at"])
         event = await self._told(message, body)
-        cause = await self._caused(room, row, message, name, event, settings)
+        cause = await self._caused(row, room, message, name, event, settings)
+        if row["action"] == ANSWER and isinstance(event, Message):
+            return await self._answered(bot, cause, message, event)
         if row["action"] == COMMAND and isinstance(event, Message):
             word, rest = word_of(event.text.plain) or ("", "")
-            command = next((one for one in bot.commands if word in one.words), None)
-            if command is None:  # it had the word when that was typed
+            found = called(name, bot, word, rest)
+            if found is None:  # it had the word when that was typed
                 return _nothing
-            cause = replace(cause, language=command.language_of(word, self._house.language))
-            return await self._called(bot, cause, [(command.handler, (rest,))], row)
-        heard = [(listener.handler, (event,)) for listener in bot.listeners if type(event) in listener.kinds]
-        return await self._called(bot, cause, heard, row)
+            command, words, rest = found
+            more = words.partition(" ")[2]
+            near_by = () if more else below(bot, own_head(name, bot, word))
+            cause = replace(cause, language=command.language_of(words, self._house.language))
+            call = partial(_command, bot, command, f"{word} {more}".strip(), rest, near_by)
+            return await self._called(cause, [call], row)
+        heard = [_to(bot, listener.handler, event) for listener in bot.listeners if type(event) in listener.kinds]
+        return await self._called(cause, heard, row)
 
     async def _told(self, message: Row, body: bytes) -> Event:
         async with self._house.db.snapshot() as tx:
             return await self._hearing.told(tx, message["origin"], codec.load(body))
 
     async def _caused(
-        self, room: RoomId, row: Row, message: Row, name: str, event: Event, settings: RoomConfig
+        self, row: Row, room: RoomId, message: Row, name: str, event: Event, settings: RoomConfig
     ) -> Cause:
         network = await self._network(message["origin"])
         caller = _US if isinstance(event, Delivery) else event.author
@@ -90,6 +105,7 @@ class Runner:
         return Cause(
             key=row["key"],
             room=room,
+            place=RoomId(message["room"]),
             bot=name,
             caller=caller,
             message=MessageId(about) if about is not None else None,
@@ -108,51 +124,120 @@ class Runner:
             link = await self._house.links.get(tx, int(origin.removeprefix("link:")))
         return link.connection if link is not None else ""
 
-    async def _called(
-        self, bot: Bot, cause: Cause, calls: Sequence[tuple[str, tuple[object, ...]]], row: Row
-    ) -> Written:
+    async def _answered(self, bot: Bot, cause: Cause, message: Row, event: Message) -> Written:
+        """The question stands until it is answered well; a secret answer is forgotten, however the call ends."""
+        asked = {"bot": cause.bot, "room": cause.room, "person": event.author.person, "key": message["symbol"]}
+        async with self._house.db.snapshot() as tx:
+            question = await tx.one("question_get", **asked)
+        if question is None:  # it was withdrawn meanwhile: what was said to it is nobody's business
+            return partial(forget_answer, message=message["id"])
+        cause = replace(
+            cause,
+            private=bool(question["private"]),
+            language=question["language"],
+            message=None if question["secret"] else cause.message,
+        )
+        done, call = await self._on_answer(bot, cause, event, question)
+
+        async def written(tx: Tx) -> None:
+            if done:
+                await tx.run("question_delete", **asked)
+            else:
+                await self._house.questions.go_on(tx, cause.bot, cause.room, event.author.person, question)
+            await call(tx)
+            if question["secret"]:
+                await forget_answer(tx, message["id"])
+
+        return written
+
+    async def _on_answer(self, bot: Bot, cause: Cause, event: Message, question: Row) -> tuple[bool, Written]:
+        """Whether the question is answered, or is none any more, and what is to be written."""
+        answer = event.text.plain.strip()
+        if answer.lower() in ENDS:
+            return True, self._said(cause, Translator(cause.language)(_("✓ C'est abandonné.")))
+        here = await self._house.homeserver.members(cause.room) if cause.place != cause.room else None
+        if here is not None and UserId(event.author.person) not in here:
+            gone = refusal(Misconfigured(_("vous n'êtes plus dans le salon")), Translator(cause.language))
+            return True, self._said(cause, gone)
+        words = self._house.sealer.open(question["words"], place="question.words").decode()
+        try:
+            return True, await self._call(cause, [_to(bot, question["handler"], answer, words)])
+        except _Refused as refused:
+            return False, self._said(cause, refused.text)
+
+    async def _called(self, cause: Cause, calls: Sequence[Handled], row: Row) -> Written:
+        """Whoever typed a command is told why it failed; what nobody asked for is only logged."""
+        try:
+            return await self._call(cause, calls)
+        except _Refused as refused:
+            return self._said(cause, refused.text) if row["action"] == COMMAND else _nothing
+
+    async def _call(self, cause: Cause, calls: Sequence[Handled]) -> Written:
+        """What the handlers want written. Raises `_Refused`."""
         turn = Turn(self._house, cause)
         words = Translator(cause.language)
         try:
-            for handler, arguments in calls:
+            for call in calls:
                 async with asyncio.timeout(LONGEST):
-                    answer = await getattr(bot, handler)(turn, *arguments)
+                    answer = await call(turn)
                 if answer:
-                    await turn.say(answer, about=cause.message)
+                    await turn.answer(answer, cause.message)
         except NotReady:
             raise
         except (Misconfigured, Undeliverable) as error:
-            return self._refused(cause, row, refusal(error, words))
+            raise _Refused(refusal(error, words)) from error
         except BridgeError as error:
-            return self._refused(cause, row, f"✗ {error}")
+            raise _Refused(f"✗ {error}") from error
         except Exception as error:
             log.exception("bot.broken", bot=cause.bot, room=cause.room)
             slow = isinstance(error, TimeoutError)
             broken = _("erreur interne du robot {bot}", bot=cause.bot)
             reason = _("le robot n'a pas répondu à temps") if slow else broken
-            return self._refused(cause, row, refusal(Misconfigured(reason), words))
+            raise _Refused(refusal(Misconfigured(reason), words)) from error
         return turn.write
 
-    def _scheduled(self, work: Written, room: RoomId, bot: str, handler: str, at: int) -> Written:
+    async def _scheduled(self, work: Written, room: RoomId, bot: str, handler: str, at: int, tx: Tx) -> None:
         """The next time of a schedule is written with what this call did, and when it raised all the same."""
+        await work(tx)
+        await self._house.timers.called(tx, room, bot, handler, at)
 
-        async def written(tx: Tx) -> None:
-            await work(tx)
-            await self._house.timers.called(tx, room, bot, handler, at)
-
-        return written
-
-    def _refused(self, cause: Cause, row: Row, text: str) -> Written:
-        """Whoever typed a command is told; what nobody asked for is only logged."""
-        if row["action"] != COMMAND:
-            return _nothing
+    def _said(self, cause: Cause, text: str) -> Written:
         turn = Turn(self._house, cause)
 
         async def written(tx: Tx) -> None:
-            await turn.say(text, about=cause.message)
+            await turn.answer(text, cause.message)
             await turn.write(tx)
 
         return written
+
+
+class _Refused(Exception):
+    """A handler said no, or broke. ``text``: what is said of it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+
+def _to(bot: Bot, handler: str, *arguments: object) -> Handled:
+    async def call(turn: Turn) -> str | None:
+        answer: str | None = await getattr(bot, handler)(turn, *arguments)
+        return answer
+
+    return call
+
+
+async def _command(bot: Bot, command: Command, typed: str, rest: str, near_by: Sequence[str], turn: Turn) -> str | None:
+    """``near_by``: commands that begin with the same word; what is refused may have been meant for one of them."""
+    try:
+        answer: str | None = await getattr(bot, command.handler)(turn, *await read(command, typed, rest, turn))
+    except Misconfigured as error:
+        meant = near(rest.lower().split(maxsplit=1)[0], near_by) if rest else None
+        if meant is not None:
+            hint = _("Vouliez-vous dire !{near} ?", near=f"{typed} {meant}")
+            error.remedy = Phrase("{remedy} {hint}", remedy=error.remedy, hint=hint) if error.remedy else hint
+        raise
+    return answer
 
 
 async def _nothing(tx: Tx) -> None:

@@ -164,7 +164,7 @@ def _plan(bot: Bot | type[Bot], declared: Schedule, config: RoomConfig) -> Plan 
 
 def _named(error: Misconfigured, bot: Bot | type[Bot], declared: Schedule, setting: str | None) -> Misconfigured:
     if setting is not None:
-        return Misconfigured(_("{key} : {why}", key=setting, why=error.reason), remedy=error.remedy)
+        return Misconfigured(error.reason, where=setting, remedy=error.remedy)
     reason = _(
         "le robot {bot} est mal écrit, {handler} : {why}", bot=bot.name, handler=declared.handler, why=error.reason
     )

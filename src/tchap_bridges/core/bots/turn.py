@@ -4,7 +4,7 @@ What the handler does is kept as a list of effects. They are made in the transac
 so that a call which raises, or is cut short, has done nothing.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -13,9 +13,11 @@ from zoneinfo import ZoneInfo
 from tchap_bridges.bot import Member, RoomConfig, Store
 from tchap_bridges.bridge import Direction
 from tchap_bridges.core import clock, codec, policy
-from tchap_bridges.core.bots.hearing import kept
+from tchap_bridges.core.bots.kept import Effect, Kept, kept, kept_of
+from tchap_bridges.core.bots.questions import Question, Questions
 from tchap_bridges.core.bots.schedules import ordered
 from tchap_bridges.core.bots.timers import WORDS, Timers
+from tchap_bridges.core.directs import WAITING, Directs
 from tchap_bridges.core.links import Links
 from tchap_bridges.core.outbox import Outbox
 from tchap_bridges.core.ports import Database, Homeserver, Sealer, Tx
@@ -23,7 +25,7 @@ from tchap_bridges.core.secrets import request_key
 from tchap_bridges.errors import Misconfigured
 from tchap_bridges.events import Author, Edit, Event, File, Form, Message, Option, PollEnded, PollStarted, Text
 from tchap_bridges.i18n import Language, Phrase, Translator, _
-from tchap_bridges.ids import ChatId, FileRef, MessageId, PersonId, RoomId
+from tchap_bridges.ids import ChatId, FileRef, MessageId, PersonId, RoomId, UserId
 
 MOST_EFFECTS = 50
 """So much may one call say and keep; a bot that wants more has gone astray."""
@@ -32,7 +34,8 @@ LARGEST = 1_000_000
 HANDLE = "said-"
 BLOB = "blob"
 
-Effect = Callable[[Tx], Awaitable[None]]
+Then = Callable[[Tx, int], Awaitable[None]]
+Place = Callable[[Tx], Awaitable[RoomId | None]]
 _US = Author(person=PersonId(""), name="")
 
 
@@ -46,16 +49,23 @@ class House:
     outbox: Outbox
     links: Links
     timers: Timers
+    directs: Directs
+    questions: Questions
     zone: ZoneInfo
     language: Language
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """What a handler is called for. ``key`` is the same when the call is made again after a crash."""
+    """What a handler is called for. ``key`` is the same when the call is made again after a crash.
+
+    ``place``: the room in which it was said, and is answered; the direct conversation where ``private``.
+    """
 
     key: str
     room: RoomId
+    place: RoomId
+    private: bool = False
     bot: str
     caller: Author
     message: MessageId | None
@@ -73,7 +83,7 @@ class Turn:
         self._house = house
         self._cause = cause
         self._effects: list[Effect] = []
-        self._kv = _Kept(house, kept(cause.bot, cause.room), self._add)
+        self._kv = Kept(house.db, house.sealer, kept(cause.bot, cause.room), self._add)
         self._now = clock.local(clock.moment(clock.now()), house.zone)
 
     async def write(self, tx: Tx) -> None:
@@ -122,16 +132,97 @@ class Turn:
         return self._cause.language
 
     @property
+    def private(self) -> bool:
+        return self._cause.private
+
+    @property
     def kv(self) -> Store:
         return self._kv
 
+    def kv_of(self, person: PersonId) -> Store:
+        return Kept(self._house.db, self._house.sealer, kept_of(self._cause.bot, person), self._add)
+
     async def say(self, text: str | Text, *, about: MessageId | None = None) -> MessageId:
         return self._shown(partial(self._message_of, self._words(text), ()), about)
+
+    async def answer(self, text: str | Text, about: MessageId | None) -> MessageId:
+        """Say it to whoever called, where they did."""
+        return self._shown(partial(self._message_of, self._words(text), ()), about, place=self._cause.place)
+
+    async def tell(self, person: PersonId, text: str | Text) -> bool:
+        return await self._told(person, partial(self._message_of, self._words(text), ()))
+
+    async def tell_file(self, person: PersonId, name: str, mime: str, data: bytes) -> bool:
+        return await self._told(person, self._file_of(name, mime, data))
+
+    async def ask(
+        self,
+        text: str | Text,
+        handler: str,
+        words: str = "",
+        *,
+        of: PersonId | None = None,
+        private: bool = False,
+        secret: bool = False,
+        key: str = "",
+    ) -> bool:
+        person = of if of is not None else self.caller.person
+        sealed = self._house.sealer.seal(words.encode(), place="question.words")
+
+        async def asked(tx: Tx, message: int) -> None:
+            question = Question(
+                bot=self._cause.bot,
+                room=self.id,
+                person=person,
+                key=key,
+                private=private,
+                handler=handler,
+                words=sealed,
+                secret=secret,
+                language=self.language,
+                message=message,
+            )
+            await self._house.questions.ask(tx, question)
+
+        make = partial(self._message_of, self._words(text), ())
+        if private:
+            return await self._told(person, make, asked)
+        if self.network and of is None:
+            raise Misconfigured(_("cela ne se fait que depuis le salon"))
+        self._shown(make, self.message if of is None else None, then=asked)
+        return True
+
+    async def withdraw(self, key: str, *, of: PersonId | None = None) -> None:
+        async def effect(tx: Tx) -> None:
+            if of is None:
+                await tx.run("questions_withdraw", bot=self._cause.bot, room=self.id, key=key)
+            else:
+                await tx.run("question_delete", bot=self._cause.bot, room=self.id, person=of, key=key)
+
+        self._add(effect)
+
+    async def _told(self, person: PersonId, make: Callable[[MessageId], Event], then: Then | None = None) -> bool:
+        """Shown in the direct conversation with somebody, if they want it."""
+        if not self._house.directs.may_be(person):
+            return False
+        async with self._house.db.snapshot() as tx:
+            known = await tx.one("direct_of", person=person)
+        if known is not None and known["state"] == "closed":
+            return False
+
+        async def place(tx: Tx) -> RoomId | None:
+            return await self._house.directs.wanted(tx, UserId(person))
+
+        self._shown(make, None, place=place, then=then)
+        return True
 
     def _message_of(self, text: Text, files: tuple[File, ...], id_: MessageId) -> Message:
         return Message(id=id_, chat=ChatId(self.id), author=_US, at=self._now, text=text, files=files, form=Form.NOTICE)
 
     async def file(self, name: str, mime: str, data: bytes, *, about: MessageId | None = None) -> MessageId:
+        return self._shown(self._file_of(name, mime, data), about)
+
+    def _file_of(self, name: str, mime: str, data: bytes) -> Callable[[MessageId], Event]:
         if len(data) > LARGEST:
             raise Misconfigured(_("ce robot veut montrer un fichier trop grand"))
         key = request_key(self._cause.key, len(self._effects), "file", self.id)
@@ -142,7 +233,7 @@ class Turn:
 
         self._add(effect)
         file = File(name=name, mime=mime, ref=FileRef(f"{BLOB} {key}"), size=len(data))
-        return self._shown(partial(self._message_of, Text(), (file,)), about)
+        return partial(self._message_of, Text(), (file,))
 
     async def edit(self, said: MessageId, text: str | Text) -> None:
         event = Edit(id=said, chat=ChatId(self.id), author=_US, at=self._now, target=said, text=self._words(text))
@@ -208,27 +299,47 @@ class Turn:
 
     # How it is written
 
+    def also(self, effect: Effect) -> None:
+        """Something of the core's own, written with the rest."""
+        self._add(effect)
+
     def _add(self, effect: Effect) -> None:
         if len(self._effects) >= MOST_EFFECTS:
             raise Misconfigured(_("ce robot en fait trop à la fois"))
         self._effects.append(effect)
 
     def _shown(
-        self, make: Callable[[MessageId], Event], about: MessageId | None, *, everywhere: bool = False
+        self,
+        make: Callable[[MessageId], Event],
+        about: MessageId | None,
+        *,
+        everywhere: bool = False,
+        place: RoomId | Place | None = None,
+        then: Then | None = None,
     ) -> MessageId:
-        """Shown in the room, and in linked chats when it is for ``everywhere``; returns the id by which it is known."""
+        """Shown in ``place``, the room unless said, and in linked chats when it is for ``everywhere``.
+
+        Returns the id by which it is known. ``then`` is called with its row.
+        """
         cause = f"{self._cause.key} {len(self._effects)}"
         handle = MessageId(f"{HANDLE}{request_key(cause, 0, 'say', self.id)}")
         body = self._house.sealer.seal(codec.dump(make(handle)), place="message.body")
 
         async def effect(tx: Tx) -> None:
+            room = self.id if place is None else await place(tx) if callable(place) else place
+            if room is None:
+                return
             parent = await self._message(tx, about) if about is not None else None
             root = await tx.value("message_root", id=parent) if parent is not None else None
-            message = await self._house.outbox.message(tx, self.id, "core", "message", body, parent=parent, root=root)
+            message = await self._house.outbox.message(tx, room, "core", "message", body, parent=parent, root=root)
             await tx.run("said_add", handle=handle, message=message)
-            others = await self._open(tx) if everywhere else await self._where(tx, about)
-            for target in (self.id, *others):
-                await self._house.outbox.show(tx, self.id, target, message, cause=cause)
+            others: Sequence[str] = ()
+            if room == self.id:
+                others = await self._open(tx) if everywhere else await self._where(tx, about)
+            for target in (room, *others):
+                await self._house.outbox.show(tx, room, target, message, cause=cause)
+            if then is not None:
+                await then(tx, message)
 
         self._add(effect)
         return handle
@@ -254,7 +365,8 @@ class Turn:
         if about.startswith(HANDLE):
             found: int | None = await tx.value("said_message", handle=about)
             return found
-        copy = await tx.one("copy_find", target=self.id, remote=about)
+        place = self._cause.place if about == self.message else self.id
+        copy = await tx.one("copy_find", target=place, remote=about)
         return copy["message"] if copy is not None else None
 
     def _follow(self, said: MessageId, action: str, event: Event) -> None:
@@ -268,50 +380,9 @@ class Turn:
         body = self._house.outbox.seal(event)
         later = await self._house.outbox.message(tx, self.id, "core", action, body, parent=message)
         for target in await self._seen(tx, message):
-            await self._house.outbox.add(tx, self.id, target, later, action, cause=cause)
-
-
-class _Kept:
-    """`bot.Store` over the sealed dictionary; what this call has set is read back."""
-
-    def __init__(self, house: House, space: str, add: Callable[[Effect], None]) -> None:
-        self._house = house
-        self._space = space
-        self._add = add
-        self._set: dict[str, str | None] = {}
-
-    async def get(self, key: str) -> str | None:
-        if key in self._set:
-            return self._set[key]
-        async with self._house.db.snapshot() as tx:
-            sealed = await tx.value("kv_get", space=self._space, key=key)
-        return self._opened(sealed) if sealed is not None else None
-
-    async def set(self, key: str, value: str) -> None:
-        sealed = self._house.sealer.seal(value.encode(), place="kv.value")
-
-        async def effect(tx: Tx) -> None:
-            await tx.run("kv_set", space=self._space, key=key, value=sealed)
-
-        self._add(effect)
-        self._set[key] = value
-
-    async def delete(self, key: str) -> None:
-        async def effect(tx: Tx) -> None:
-            await tx.run("kv_delete", space=self._space, key=key)
-
-        self._add(effect)
-        self._set[key] = None
-
-    async def all(self, prefix: str = "") -> Mapping[str, str]:
-        async with self._house.db.snapshot() as tx:
-            rows = await tx.all("kv_all", space=self._space)
-        found: dict[str, str | None] = {row["key"]: self._opened(row["value"]) for row in rows}
-        found.update(self._set)
-        return {key: value for key, value in sorted(found.items()) if value is not None and key.startswith(prefix)}
-
-    def _opened(self, sealed: bytes) -> str:
-        return self._house.sealer.open(sealed, place="kv.value").decode()
+            if not target.startswith(WAITING):
+                room = self.id if target.startswith("link:") else RoomId(target)
+                await self._house.outbox.add(tx, room, target, later, action, cause=cause)
 
 
 def _under(asked: PollStarted, id_: MessageId) -> Event:

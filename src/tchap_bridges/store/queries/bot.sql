@@ -27,6 +27,9 @@ SELECT message FROM said WHERE handle = :handle
 -- name: said_handle
 SELECT handle FROM said WHERE message = :message
 
+-- name: kv_add
+INSERT INTO kv (space, key, value) VALUES (:space, :key, :value) ON CONFLICT DO NOTHING
+
 -- name: kv_all
 SELECT key, value FROM kv WHERE space = :space ORDER BY key
 

@@ -19,6 +19,9 @@ ORDER BY id DESC LIMIT 1
 -- name: message_root
 SELECT root FROM message WHERE id = :id
 
+-- name: message_symbol
+UPDATE message SET symbol = :symbol WHERE id = :id
+
 -- name: message_body
 UPDATE message SET body = :body WHERE id = :id
 

@@ -17,6 +17,11 @@ DELETE FROM sender WHERE state = 0 AND NOT EXISTS (
 -- name: upkeep_outbox_close [slow]
 UPDATE outbox SET state = 3 WHERE state = 2 AND created_at < :late
 
+-- What waits for somebody who has not come into their direct conversation.
+-- name: upkeep_waiting_close [slow]
+UPDATE outbox SET state = 3 WHERE state = 0 AND created_at < :before
+  AND lane IN (SELECT id FROM lane WHERE target LIKE 'direct:%')
+
 -- Contents that are final everywhere. A row's bytes are the files of messages that may still leave (outbox 0 and 2).
 
 -- name: upkeep_inbox_empty [slow]
