@@ -24,9 +24,10 @@ from tchap_bridges.matrix import homeserver as matrix
 from tchap_bridges.matrix.homeserver import MatrixHomeserver
 from tchap_bridges.store.database import Database
 from tchap_bridges.store.sealing import Sealer, derive
+from tchap_bridges.web.hooks import hook_routes
 from tchap_bridges.web.lag import watch_lag
 from tchap_bridges.web.metrics import Metrics
-from tchap_bridges.web.settings import routes
+from tchap_bridges.web.settings import settings_routes
 from tchap_bridges.web.shares import shares_site
 from tchap_bridges.web.site import site
 
@@ -101,6 +102,7 @@ class Application:
                 inbox_low=settings.limits.inbox_low,
                 public_url=settings.web.public_url if settings.web else None,
                 links_days=settings.web.links_days if settings.web else 0,
+                hook_rate=settings.limits.webhooks,
             ),
             meter=self.metrics,
         )
@@ -119,8 +121,11 @@ class Application:
             await stack.enter_async_context(self._in_touch())
             if (own := self.settings.web) is not None:
                 language = self.settings.language
-                forms = routes(self.kernel.forms, language=language)
-                links = shares_site(self.kernel.shares, self.kernel.avatars, language=language, more=forms)
+                own_pages = (
+                    *settings_routes(self.kernel.forms, language=language),
+                    *hook_routes(self.kernel.hooks, language=language),
+                )
+                links = shares_site(self.kernel.shares, self.kernel.avatars, language=language, beside=own_pages)
                 await stack.enter_async_context(served(links, *own.listen))
             self.ready = True
             try:

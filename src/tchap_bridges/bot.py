@@ -32,6 +32,7 @@ from typing_extensions import TypeVar
 
 from tchap_bridges.dates import Moment
 from tchap_bridges.events import Author, Event, Text
+from tchap_bridges.hooks import Scheme
 from tchap_bridges.i18n import Language, Phrase, both
 from tchap_bridges.ids import MessageId, PersonId, RoomId
 from tchap_bridges.parameters import Parameter, parameters_of
@@ -231,6 +232,13 @@ class Room(Protocol[ConfigT_co]):
         """
         ...
 
+    async def posted(self, most: int = 10) -> "Sequence[Posted]":
+        """What was last posted to the bot's addresses in this room, newest first, as far as it is still kept.
+
+        To show what a setting would make of it: no handler is called.
+        """
+        ...
+
     async def withdraw(self, key: str, *, of: PersonId | None = None) -> None:
         """Let no answer to this question come; of anybody, unless said."""
         ...
@@ -400,11 +408,13 @@ def _scheduled(*, catch_up: CatchUp | str, **what: Any) -> Callable[[HandlerT], 
 class Posted:
     """What was sent to a webhook: the bytes as they came, and their headers by lower-case name.
 
-    ``id``: by which a repeat is known. ``hook``: the name that the hook was given when it was made.
+    ``id``: by which a repeat is known. ``hook``: the name that the hook was given when it was made. ``number``: by
+    which people call the delivery, counted for each hook. Headers that hold a secret or an address are left out.
     """
 
     id: str
     hook: str
+    number: int
     at: datetime
     headers: Mapping[str, str]
     body: bytes = _field(repr=False)
@@ -423,11 +433,15 @@ class Webhook:
 def webhook(*, verify: str = "path", dedup: str = "", raw: bool = False) -> Callable[[HandlerT], HandlerT]:
     """Have ``method(room, body)`` called with the JSON that others post to an address of this room's.
 
-    A moderator makes the address, and sees the secret, in their direct conversation with the bridge. ``verify``: how a
-    sender proves itself: one of the schemes of ``tchap_bridges.hooks`` (``hmac-sha256``, ``github``, ``gitlab`` …), or
-    ``path``, the secret being in the address. ``dedup``: the key of the body that tells a repeat; else the sender's
+    A moderator makes the address by ``!bot webhook creer``, and sees it and its secret in their direct conversation
+    with the bridge. ``verify``: how a sender proves itself, unless the moderator says otherwise: one of
+    `tchap_bridges.hooks.Scheme` (``hmac-sha256``, ``github``, ``gitlab`` …), or ``path``, the secret being in the
+    address. ``dedup``: the key of the body that tells a repeat; else the sender's
     delivery id, else the bytes. ``raw``: the handler wants the `Posted` itself.
     """
+
+    if verify not in set(Scheme):
+        raise TypeError(f"@webhook knows no verify={verify!r}; there are {', '.join(Scheme)}")
 
     def mark(handler: HandlerT) -> HandlerT:
         vars(handler)["__webhook__"] = Webhook(handler=handler.__name__, verify=verify, dedup=dedup, raw=raw)

@@ -18,9 +18,11 @@ from tchap_bridges.core import policy
 from tchap_bridges.core.acts import Acts
 from tchap_bridges.core.avatars import Avatars
 from tchap_bridges.core.bots import GUIDE, TARGET
+from tchap_bridges.core.bots.deliveries import Deliveries
 from tchap_bridges.core.bots.forms import Forms
 from tchap_bridges.core.bots.guide import Guide
 from tchap_bridges.core.bots.hearing import Hearing
+from tchap_bridges.core.bots.hooks import Hooks
 from tchap_bridges.core.bots.questions import Questions
 from tchap_bridges.core.bots.registry import Bots
 from tchap_bridges.core.bots.renewal import Renewal
@@ -73,7 +75,8 @@ log = structlog.get_logger(__name__)
 class Options:
     """What the configuration says to the core. ``home`` is how the Matrix side is called: Tchap, or Matrix.
 
-    ``public_url`` is where links to files lead, None where there are none.
+    ``public_url`` is where links to files lead, and webhooks are; None where there are none. ``hook_rate``: deliveries
+    that one webhook takes in a minute.
     """
 
     rules: policy.Rules
@@ -86,6 +89,7 @@ class Options:
     inbox_low: int = 8_000
     public_url: str | None = None
     links_days: int = 30
+    hook_rate: int = 600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +140,15 @@ class Kernel:
         self.hearing = Hearing(self.bots, outbox)
         self.directs = Directs(outbox, sealer, self._admits)
         self.questions = Questions(self.directs, outbox)
+        deliveries = Deliveries(db, sealer, secrets, outbox)
+        self.hooks = Hooks(
+            db=db,
+            sealer=sealer,
+            bots=self.bots,
+            hearing=self.hearing,
+            deliveries=deliveries,
+            per_minute=options.hook_rate,
+        )
         self.rooms = RoomDesk(outbox, sealer, self.links, self.directs, forget_voice=self._forget_voice)
         self.homeserver = hs = homeserver(
             Edge(
@@ -164,6 +177,7 @@ class Kernel:
             rules=options.rules,
             admits=self._admits,
             hearing=self.hearing,
+            hooks=self.hooks,
             directs=self.directs,
             release=self.inbox.release,
             words=options.words,
@@ -313,6 +327,7 @@ class Kernel:
                     timers=self.timers,
                     directs=self.directs,
                     questions=self.questions,
+                    deliveries=deliveries,
                     zone=options.zone,
                     language=options.words.language,
                 ),
@@ -344,6 +359,7 @@ class Kernel:
         await self.directs.open(self.db)
         await self.questions.open(self.db)
         await self.renewal.open()
+        await self.hooks.open()
         await self.roomwork.review_all()
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(work) for work in self._work()]

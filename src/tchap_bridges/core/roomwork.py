@@ -10,6 +10,7 @@ import structlog
 
 from tchap_bridges.core import clock, policy
 from tchap_bridges.core.bots.hearing import Hearing
+from tchap_bridges.core.bots.hooks import Hooks
 from tchap_bridges.core.directs import INVITE, OPEN, WAITING, Directs
 from tchap_bridges.core.links import Link, Links
 from tchap_bridges.core.outbox import REVIEW, Outbox
@@ -41,6 +42,7 @@ class RoomWork:
         rules: policy.Rules,
         admits: Callable[[UserId], bool],
         hearing: Hearing,
+        hooks: Hooks,
         directs: Directs,
         release: Callable[[Tx, str], Awaitable[bool]],
         words: Translator,
@@ -55,6 +57,7 @@ class RoomWork:
         self._rules = rules
         self._admits = admits
         self._hearing = hearing
+        self._hooks = hooks
         self._directs = directs
         self._release = release
         self._words = words
@@ -180,6 +183,7 @@ class RoomWork:
         await self._links.move(tx, old, facts.room)
         await self._outbox.move(tx, old, facts.room)
         await self._hearing.move(tx, old, facts.room)
+        await self._hooks.move(tx, old, facts.room)
         await self._directs.follow(tx, old, facts.room)
         for link in await self._links.of_room(tx, facts.room):
             if link.held == "moving":

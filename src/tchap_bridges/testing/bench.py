@@ -27,10 +27,12 @@ from zoneinfo import ZoneInfo
 from tchap_bridges.bot import Bot, Power
 from tchap_bridges.bridge import AsksPolls, Connection, Deletes, Edits, Item, Limits, OpensFiles, Reacts
 from tchap_bridges.core import clock, policy
+from tchap_bridges.core.bots.hooks import Hook, Outcome
 from tchap_bridges.core.kernel import Edge, Kernel, Options
 from tchap_bridges.core.ports import Ghost, RoomFact, RoomFacts
 from tchap_bridges.errors import Undeliverable
 from tchap_bridges.events import Event, Option
+from tchap_bridges.hooks import Scheme
 from tchap_bridges.i18n import Translator
 from tchap_bridges.ids import FileRef, MessageId, PersonId, RoomId, UserId
 from tchap_bridges.matrix import polls, read
@@ -144,6 +146,30 @@ class BenchRoom:
         unsigned = {"prev_content": {"membership": before}}
         await self.happens(user, "m.room.member", {"membership": membership}, state_key=user, unsigned=unsigned)
 
+    async def hook(
+        self,
+        bot: type[Bot] | str,
+        body: str | bytes | Mapping[str, Any] | Sequence[Any],
+        *,
+        headers: Mapping[str, str] | None = None,
+        name: str = "",
+        handler: str = "",
+    ) -> str:
+        """Somebody posts to a webhook of this room and this bot; returns what the bot says then.
+
+        The hook is made where there is none of the ``name`` yet, for the bot's first handler or this one; its secret is
+        in its address. What is neither text nor bytes is sent as JSON. Raises ValueError when it is not accepted.
+        """
+        text = body if isinstance(body, str | bytes) else json.dumps(body)
+        data = text.encode() if isinstance(text, str) else text
+        hook = await self._bench.hook(self.id, bot if isinstance(bot, str) else bot.name, name, handler)
+        before = len(self.timeline)
+        outcome = await self._bench.kernel.hooks.accept(hook.id, hook.secret, headers or {}, data)
+        if outcome is not Outcome.TAKEN:
+            raise ValueError(f"the delivery is not accepted: {outcome.name}")
+        await self._bench.settle()
+        return "\n".join(one.text for one in self.timeline[before:])
+
     async def vote(self, user: str, poll: Said, *answers: str) -> MessageId:
         return await self.happens(user, polls.RESPONSE, polls.response(poll.id, answers))
 
@@ -240,6 +266,17 @@ class Bench:
                 await self.kernel.switch.configure(room.id, bot.name, bot.Config(**config))
         room.timeline.clear()
         return room
+
+    async def hook(self, room: RoomId, bot: str, name: str, handler: str) -> Hook:
+        """The room's webhook of this name, the bot's unless said; made where there is none."""
+        known = self.kernel.hooks.of(room).get(name or bot)
+        if known is not None:
+            return known
+        handler = handler or next(one.handler for one in self._bots[bot].webhooks)
+        async with self.db.transaction() as tx:
+            made = await self.kernel.hooks.make(tx, room, bot, handler, name or bot, Scheme.PATH, ADMIN)
+        assert made is not None
+        return made
 
     def direct(self, user: str) -> BenchRoom:
         """The direct conversation of the bridge with somebody; KeyError when there is none.

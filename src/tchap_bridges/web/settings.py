@@ -25,7 +25,7 @@ class Kept(Protocol):
     async def save(self, opened: Opened, config: RoomConfig) -> None: ...
 
 
-def routes(kept: Kept, *, language: Language) -> Sequence[web.RouteDef]:
+def settings_routes(kept: Kept, *, language: Language) -> Sequence[web.RouteDef]:
     """``language`` is that of people whose browser asks for neither French nor English."""
 
     def guarded(answer: Callable[[web.Request, Language], Awaitable[web.Response]]) -> Handler:

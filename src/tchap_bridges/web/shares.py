@@ -59,17 +59,19 @@ def shares_site(
     *,
     language: Language,
     gate: Gate | None = None,
-    more: Sequence[web.RouteDef] = (),
+    beside: Sequence[web.AbstractRouteDef] = (),
 ) -> web.Application:
     """``language`` is that of people whose browser asks for neither French nor English.
 
-    ``more``: what else is served there, under headers of its own where it has them.
+    ``beside``: what else is served here, under headers and gates of its own.
     """
     gate = gate or Gate()
 
-    @web.middleware
-    async def gated(request: web.Request, handler: Handler) -> web.StreamResponse:
-        return await handler(request) if gate.admits(_asker(request)) else _busy(request, language)
+    def gated(handler: Handler) -> Handler:
+        async def admitted(request: web.Request) -> web.StreamResponse:
+            return await handler(request) if gate.admits(_asker(request)) else _busy(request, language)
+
+        return admitted
 
     async def get_file(request: web.Request) -> web.StreamResponse:
         return await serve(request, shares)
@@ -111,16 +113,16 @@ def shares_site(
     async def missing(request: web.Request) -> web.Response:
         return _unknown(request, language)
 
-    application = web.Application(middlewares=[gated])
+    application = web.Application()
     application.on_response_prepare.append(_harden)
     application.add_routes(
         [
-            web.get("/f/{token}", get_file),
-            web.get("/f/{token}/{name}", get_file),  # the name is for eyes only
-            web.get("/a/{token}", get_avatar),
-            web.get("/check/{question}", get_proof),
-            *more,
-            web.route("*", "/{path:.*}", missing),
+            *beside,
+            web.get("/f/{token}", gated(get_file)),
+            web.get("/f/{token}/{name}", gated(get_file)),  # the name is for eyes only
+            web.get("/a/{token}", gated(get_avatar)),
+            web.get("/check/{question}", gated(get_proof)),
+            web.route("*", "/{path:.*}", gated(missing)),
         ]
     )
     return application

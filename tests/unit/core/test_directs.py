@@ -4,7 +4,6 @@ import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
 import pytest_asyncio
 
 from tchap_bridges.bot import Bot, Room, command, on
@@ -240,7 +239,8 @@ async def test_a_secret_answer_leaves_nothing_behind(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "bench.db") as db:
         kept = db.execute("SELECT count(*) FROM inbox WHERE raw IS NOT NULL AND source = 'matrix'").fetchone()[0]
         every = db.execute("SELECT count(*) FROM inbox").fetchone()[0]
-        theirs = db.execute("SELECT count(*) FROM message WHERE author IS NOT NULL AND room <> ?", (room.id,)).fetchone()
+        elsewhere = "SELECT count(*) FROM message WHERE author IS NOT NULL AND room <> ?"
+        theirs = db.execute(elsewhere, (room.id,)).fetchone()
     assert every - kept == 2
     assert theirs == (0,)
 

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from tchap_bridges.bot import Bot, Room, RoomConfig, command, field
 from tchap_bridges.testing.bench import ADMIN, Bench, BenchRoom
-from tchap_bridges.web.settings import routes
+from tchap_bridges.web.settings import settings_routes
 
 MOD = "@mod:exemple.fr"
 
@@ -60,7 +60,7 @@ async def room(bench: Bench) -> BenchRoom:
 @pytest_asyncio.fixture
 async def site(bench: Bench) -> AsyncIterator[TestClient[web.Request, web.Application]]:
     application = web.Application()
-    application.add_routes(routes(bench.kernel.forms, language="fr"))
+    application.add_routes(settings_routes(bench.kernel.forms, language="fr"))
     async with TestClient(TestServer(application)) as client:
         yield client
 

@@ -8,6 +8,7 @@
 5. ``turn.py``     the room as a handler sees it: reads at once, writes when the call has ended well
 6. ``timers.py``   calls that were ordered for later, and those of schedules; ``schedules.py``: when these come;
    ``renewal.py``: when bots have changed
+7. ``hooks.py``    what others post to an address of the room; ``deliveries.py``: as it is kept
 
 A bot has a lane in each room and a pool of its own, so that one which hangs, raises or talks too much keeps nobody else
 waiting; and its row ends in the transaction that writes what it did, so that a crash changes nothing.
@@ -17,5 +18,5 @@ TARGET = "bot:"
 """What the target of a bot's lane begins with."""
 GUIDE = "reglages"
 """The bot by which others are set: it is on everywhere, and no other may be called so."""
-EVENT, COMMAND, TIMER, ANSWER = "event", "call", "timer", "answer"
+EVENT, COMMAND, TIMER, ANSWER, HOOK = "event", "call", "timer", "answer", "hook"
 """Actions of its rows."""

@@ -10,8 +10,9 @@ import structlog
 
 from tchap_bridges.bot import Bot, Command, RoomConfig
 from tchap_bridges.core import clock, codec
-from tchap_bridges.core.bots import ANSWER, COMMAND, GUIDE, TARGET, TIMER
+from tchap_bridges.core.bots import ANSWER, COMMAND, GUIDE, HOOK, TARGET, TIMER
 from tchap_bridges.core.bots.arguments import read
+from tchap_bridges.core.bots.deliveries import State
 from tchap_bridges.core.bots.hearing import Hearing
 from tchap_bridges.core.bots.questions import ENDS, forget_answer
 from tchap_bridges.core.bots.registry import below, called, own_head
@@ -49,9 +50,13 @@ class Runner:
         async with self._house.db.snapshot() as tx:
             message = await tx.one("message_get", id=row["message"])
             config = await tx.value("room_bot_config", room=room, bot=name)
-        if bot is None or message is None or message["body"] is None or not self._hearing.is_on(room, name):
+        if message is None or message["body"] is None:
             return _nothing
         body = self._house.sealer.open(message["body"], place="message.body")
+        if row["action"] == HOOK:
+            return await self._posted(row, name, int(body))
+        if bot is None or not self._hearing.is_on(room, name):
+            return _nothing
         settings = load_config(bot, self._house.sealer, config)
         if row["action"] == TIMER:
             due = json.loads(body)
@@ -87,6 +92,41 @@ class Runner:
             return await self._called(cause, [call], row)
         heard = [_to(bot, listener.handler, event) for listener in bot.listeners if type(event) in listener.kinds]
         return await self._called(cause, heard, row)
+
+    async def _posted(self, row: Row, name: str, id_: int) -> Written:
+        """A delivery, for the room that its hook leads to by now."""
+        kept, ended = await self._house.deliveries.get(id_), self._house.deliveries.ended
+        if kept is None:
+            return _nothing
+        bot, room = self._bots.get(name), RoomId(kept["room"])
+        webhook = next((one for one in bot.webhooks if one.handler == kept["handler"]), None) if bot else None
+        if bot is None or webhook is None or not self._hearing.is_on(room, name):
+            return ended(id_, State.UNWANTED)
+        async with self._house.db.snapshot() as tx:
+            config = await tx.value("room_bot_config", room=room, bot=name)
+        posted = self._house.deliveries.posted(kept)
+        cause = Cause(
+            key=row["key"],
+            room=room,
+            place=room,
+            bot=name,
+            caller=_US,
+            message=None,
+            config=load_config(bot, self._house.sealer, config),
+            language=self._house.language,
+            when=posted.at,
+        )
+        argument = posted if webhook.raw else json.loads(posted.body)
+        try:
+            call = await self._call(cause, [_to(bot, webhook.handler, argument)])
+        except _Refused as refused:
+            return ended(id_, State.REFUSED, refused.text)
+
+        async def written(tx: Tx) -> None:
+            await call(tx)
+            await ended(id_, State.DONE)(tx)
+
+        return written
 
     async def _told(self, message: Row, body: bytes) -> Event:
         async with self._house.db.snapshot() as tx:

@@ -10,9 +10,10 @@ from datetime import datetime
 from functools import partial
 from zoneinfo import ZoneInfo
 
-from tchap_bridges.bot import Member, RoomConfig, Store
+from tchap_bridges.bot import Member, Posted, RoomConfig, Store
 from tchap_bridges.bridge import Direction
 from tchap_bridges.core import clock, codec, policy
+from tchap_bridges.core.bots.deliveries import Deliveries
 from tchap_bridges.core.bots.kept import Effect, Kept, kept, kept_of
 from tchap_bridges.core.bots.questions import Question, Questions
 from tchap_bridges.core.bots.schedules import ordered
@@ -51,6 +52,7 @@ class House:
     timers: Timers
     directs: Directs
     questions: Questions
+    deliveries: Deliveries
     zone: ZoneInfo
     language: Language
 
@@ -191,6 +193,9 @@ class Turn:
             raise Misconfigured(_("cela ne se fait que depuis le salon"))
         self._shown(make, self.message if of is None else None, then=asked)
         return True
+
+    async def posted(self, most: int = 10) -> Sequence[Posted]:
+        return await self._house.deliveries.last(self.id, self._cause.bot, most)
 
     async def withdraw(self, key: str, *, of: PersonId | None = None) -> None:
         async def effect(tx: Tx) -> None:
