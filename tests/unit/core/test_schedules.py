@@ -1,7 +1,9 @@
 """Schedules on the bench: each time is called for once, whatever the clock, settings and program do meanwhile."""
 
+from collections.abc import Callable
 from datetime import datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -353,6 +355,42 @@ async def test_at_the_start_schedules_are_those_that_the_bot_declares_now(tmp_pa
     assert due == ["25/11 10:00:00"], "it was due when the bot was changed"
     assert await _said_after(tmp_path, none, room, paris(2026, 11, 26, 10, 30)) == []
     assert await _said_after(tmp_path, before, room, paris(2026, 11, 26, 10, 40)) == []
+
+
+async def test_one_that_is_developed_is_rearranged_at_once() -> None:
+    before, after = bot_of(each_day()), bot_of(Schedule(handler="tell", at=time(10), daily=True))
+    async with Bench(before) as bench:
+        room = await bench.room(before)
+        bench.kernel.bots.develop("plain", after())
+        await bench.settle()
+        await bench.clock.to("10:00")
+        await bench.clock.to("09:00")
+        await bench.clock.to("10:00")
+        assert room.said == ["23/11 10:00:00", "24/11 10:00:00"]
+
+
+async def test_a_setting_that_a_newer_bot_cannot_read_stays_as_it_was(tmp_path: Path) -> None:
+    class Words(RoomConfig):
+        hour: str = field("9h", label="Heure")
+
+    def asking(declare: Callable[..., Callable[..., Any]]) -> type[Bot]:
+        class Plain(Bot):
+            """Change de grammaire."""
+
+            name = "plain"
+            Config = Words
+
+            @declare("hour")
+            async def tell(self, room: Room) -> str:
+                return f"{room.when:%d/%m %H:%M:%S}"
+
+        return Plain
+
+    before, after = asking(lambda at: daily(at=at)), asking(at)
+    async with Bench(before, folder=tmp_path) as bench:
+        room = await bench.room(before)
+    assert await _said_after(tmp_path, after, room, paris(2026, 11, 24, 9, 30)) == ["24/11 09:00:00"]
+    assert await _said_after(tmp_path, after, room, paris(2026, 11, 25, 9, 30)) == ["25/11 09:00:00"]
 
 
 async def test_every_second_week_stays_the_same_one_over_a_restart(tmp_path: Path) -> None:
