@@ -14,7 +14,7 @@ from tests.unit.alerts.deliveries import CASES, body_of
 
 from tchap_bot_alerts import AlertsBot
 from tchap_bot_alerts.grouping import MOST_AT_ONCE
-from tchap_bridges.core.bots.hooks import Outcome
+from tchap_bridges.core.bots.deliveries import Outcome
 from tchap_bridges.ids import RoomId
 from tchap_bridges.testing.bench import ADMIN, START, Bench, BenchRoom
 
