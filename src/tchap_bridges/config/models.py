@@ -194,13 +194,13 @@ class Development(Section):
 class Limits(Section):
     """Above ``inbox_high`` waiting items sources are slowed, until ``inbox_low``; ``sends`` go at once at most.
 
-    ``webhooks``: deliveries that each takes in a minute, twice as many at once.
+    ``webhooks``: deliveries that each takes in a minute.
     """
 
     inbox_high: Capacity = 10_000
     inbox_low: Capacity = 8_000
     sends: Annotated[int, Field(ge=1, le=16)] = 16
-    webhooks: Capacity = 60
+    webhooks: Capacity = 600
 
     @field_validator("inbox_low")
     @classmethod

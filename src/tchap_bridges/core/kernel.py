@@ -95,7 +95,7 @@ class Options:
     inbox_low: int = 8_000
     public_url: str | None = None
     links_days: int = 30
-    hook_rate: int = 60
+    hook_rate: int = 600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,7 +67,7 @@ class Refusals:
 
 
 class Hooks:
-    """Takes what is posted, and changes the addresses. ``per_minute``: deliveries of a hook, twice as many at once."""
+    """Takes what is posted, and changes the addresses. ``per_minute``: deliveries that one hook takes."""
 
     def __init__(
         self,
@@ -227,7 +227,7 @@ class Hooks:
 
     def _know(self, hook: Hook) -> None:
         self._hooks[hook.id] = hook
-        self._rates.setdefault(hook.id, Bucket(self._per_minute, 2 * self._per_minute))
+        self._rates.setdefault(hook.id, Bucket(self._per_minute, self._per_minute))
 
     def _forget(self, id_: str) -> None:
         for known in (self._hooks, self._rates, self._refusals):

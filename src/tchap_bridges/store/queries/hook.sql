@@ -53,7 +53,7 @@ FROM hook_delivery JOIN hook ON hook.id = hook_delivery.hook WHERE hook_delivery
 SELECT id, n, received_at, content, reason FROM hook_delivery WHERE hook = :hook AND n = :n
 
 -- name: deliveries_last
-SELECT n, received_at, size, state
+SELECT id, n, received_at, size, state
 FROM hook_delivery WHERE hook = :hook ORDER BY n DESC LIMIT :limit
 
 -- name: deliveries_of_bot
