@@ -20,12 +20,13 @@ import aiohttp
 from .ground import Ground, Place
 from .oracle import Ledger, Token, Verdict
 from .scenario import Scale
-from .storms import all_of
+from .storms import Progress, all_of, shown_in_rooms
 from .traffic import shares
 
 BOT = Path(__file__).with_name("marks")
 ROOMS, ROOMS_SHORT = 32, 2  # a bot says 60 things a minute in each: senders are told to wait, and nothing is lost
 SENDERS = 2  # of each hook, side by side
+AHEAD = 300  # messages that may wait for the homeserver before senders rest: it is what is slow, and not judged here
 LARGEST = 1 << 20
 _PAUSE = 0.1  # seconds between two attempts
 _REPEATED, _FORGED, _OVERSIZED = 0.2, 0.05, 0.05
@@ -71,9 +72,11 @@ class Sender:
         self._tally = tally
         self._sent: list[Post] = []
 
-    async def deliver(self, number: int) -> None:
+    async def deliver(self, number: int, go: asyncio.Event) -> None:
+        """``number`` deliveries, each when there is a ``go``."""
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as http:
             for _n in range(number):
+                await go.wait()
                 await self._one(http, random.random())
 
     async def _one(self, http: aiohttp.ClientSession, chance: float) -> None:
@@ -122,9 +125,13 @@ async def kills(ground: Ground, scale: Scale) -> Verdict:
         where = [hook.place for hook in hooks]
         senders = [Sender(hook, f"s{n}", ledger, tally) for hook in hooks for n in range(SENDERS)]
         parts = zip(senders, shares(number, len(senders)), strict=True)
+        go = asyncio.Event()
         async with asyncio.TaskGroup() as group:
-            group.create_task(all_of([sender.deliver(part) for sender, part in parts]))
+            pacing = group.create_task(_pace(tally, shown_in_rooms(where), go))
+            sending = group.create_task(all_of([sender.deliver(part, go) for sender, part in parts]))
             await _strike(ground, tally, number * 6 // 10)
+            await sending
+            pacing.cancel()
         verdict = await ground.judge(ledger, where, ground.seen_in_rooms)
         shown = await ground.seen_in_rooms(where)
         leaked = {one.token for each in shown.values() for one in each} & tally.refused
@@ -142,6 +149,13 @@ async def _strike(ground: Ground, tally: Tally, most: int) -> None:
         await ground.bridge.kill()
         await asyncio.sleep(random.uniform(0, 1))
         await ground.bridge.start()
+
+
+async def _pace(tally: Tally, progress: Progress, go: asyncio.Event) -> None:
+    """As many as the homeserver shows, and some more for a kill to find."""
+    while True:
+        (go.set if tally.taken - await progress() < AHEAD else go.clear)()
+        await asyncio.sleep(0.3)
 
 
 async def _hooks(ground: Ground, number: int) -> Sequence[Hook]:
