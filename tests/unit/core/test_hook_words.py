@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tchap_bridges.bot import Bot, Room, webhook
-from tchap_bridges.core.bots.hook_words import MOST
 from tchap_bridges.core.bots.deliveries import Outcome
+from tchap_bridges.core.bots.hook_words import MOST
 from tchap_bridges.testing.bench import ADMIN, Bench, BenchRoom
 
 
@@ -153,6 +153,9 @@ async def test_a_moderator_of_their_own_right_alone(words: str, who: str) -> Non
         if who == "everybody":
             room.users_default = 100
         assert "✗" in await room.say("@m:exemple.fr", f"!bot webhook{words}")
+        async with bench.db.snapshot() as tx:
+            last = (await tx.all("audit_list", after=0, limit=99))[-1]
+        assert (last["who"], last["room"]) == ("@m:exemple.fr", room.id)
         assert bench.kernel.hooks.of(room.id) == before
 
 
