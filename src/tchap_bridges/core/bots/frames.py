@@ -40,11 +40,10 @@ class Found:
 
 
 class Grounds:
-    """Which files are which bot's. ``bots`` may change."""
+    """Which files are which bot's."""
 
     def __init__(self, bots: Mapping[str, Bot]) -> None:
         self._bots = bots
-        self._of: dict[type[Bot], tuple[str, ...]] = {}
 
     def steps(self, frame: FrameType | None) -> Sequence[Step]:
         """The frames of a thread that may be running, innermost first."""
@@ -59,11 +58,11 @@ class Grounds:
 
     def who(self, steps: Sequence[Step]) -> Found | None:
         """The bot that a thread stands in; None when that is nobody's, or somebody else's, doing."""
-        theirs = []
         bots = dict(self._bots.items())
-        grounds_of = {name: self._grounds(type(bot)) for name, bot in bots.items()}
+        of = {name: tuple(_grounds(type(bot))) for name, bot in bots.items()}
+        theirs = []
         for step in steps:
-            if names := [name for name, grounds in grounds_of.items() if step.file.startswith(grounds)]:
+            if names := [name for name, grounds in of.items() if step.file.startswith(grounds)]:
                 theirs.append((step, names))
             elif not theirs and step.file.startswith(_OURS):
                 return None
@@ -73,11 +72,6 @@ class Grounds:
         own = next((step.bot for step, _ in reversed(theirs) if step.bot), "")
         named = next((name for name in names if hasattr(bots[name], outer.name.rpartition(".")[2])), names[0])
         return Found(own or named, outer.name, f"{Path(inner.file).name}:{inner.line}")
-
-    def _grounds(self, bot: type[Bot]) -> tuple[str, ...]:
-        if bot not in self._of:
-            self._of[bot] = tuple(_grounds(bot))
-        return self._of[bot]
 
 
 def dumped(text: str) -> Sequence[Step]:

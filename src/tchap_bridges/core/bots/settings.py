@@ -8,6 +8,8 @@ from pydantic import SecretStr, ValidationError
 from pydantic_core import from_json, to_json
 
 from tchap_bridges.bot import Bot, RoomConfig
+from tchap_bridges.core.bots.schedules import plans
+from tchap_bridges.core.bots.timers import Timers
 from tchap_bridges.core.ports import Sealer, Snapshot, Tx
 from tchap_bridges.errors import Misconfigured
 from tchap_bridges.i18n import Translator, _
@@ -23,9 +25,10 @@ log = structlog.get_logger(__name__)
 class Settings:
     """What is set of each bot in each room, sealed in the store."""
 
-    def __init__(self, sealer: Sealer, bots: Mapping[str, Bot]) -> None:
+    def __init__(self, sealer: Sealer, bots: Mapping[str, Bot], timers: Timers) -> None:
         self._sealer = sealer
         self._bots = bots
+        self._timers = timers
 
     async def of(self, tx: Snapshot, room: RoomId, bot: str) -> RoomConfig:
         """Raises `Misconfigured` when the bot is not on there."""
@@ -38,9 +41,18 @@ class Settings:
         return load_config(self._bots[bot], self._sealer, row["config"])
 
     async def set(self, tx: Tx, room: RoomId, bot: str, config: RoomConfig) -> None:
-        """What the room's admin has set, whole."""
+        """What the room's admin has set, whole; its times are those from now on. Raises `Misconfigured` as `check`."""
         sealed = self._sealer.seal(dump_config(config), place=CONFIG)
-        await tx.run("room_bot_configure", room=room, bot=bot, config=sealed)
+        if await tx.run("room_bot_configure", room=room, bot=bot, config=sealed):
+            await self._timers.arrange(tx, room, bot, plans(self._bots[bot], config))
+
+    def check(self, bot: str, config: RoomConfig) -> None:
+        """Raises `Misconfigured` for what says no time and should, ``where`` being the setting."""
+        plans(self._bots[bot], config)
+
+    async def arrange(self, tx: Tx, room: RoomId, bot: str) -> None:
+        """Have the schedules of a bot that is on there come as it declares them now, and as they are set."""
+        await self._timers.arrange(tx, room, bot, plans(self._bots[bot], await self.of(tx, room, bot)))
 
 
 def shown(t: Translator, bot: Bot, config: RoomConfig) -> str:
