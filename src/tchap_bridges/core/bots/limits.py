@@ -68,6 +68,11 @@ class Limits:
             return Speech.REFUSED_FIRST
         return Speech.REFUSED_LAST if clock.now() - conduct.too_much_since >= PATIENCE else Speech.REFUSED
 
+    def wait(self, bot: str, said: Mapping[str, int]) -> float:
+        """Seconds until a call may say so many things in each place; 0 when it may now."""
+        waits = [self._here.of((bot, place)).wait(n) for place, n in said.items()]
+        return max((self._all.of(bot).wait(sum(said.values())), *waits), default=0.0) if said else 0.0
+
     def fails(self, bot: str, room: RoomId) -> bool:
         """Whether that is enough."""
         conduct = self._conduct.setdefault((bot, room), _Conduct())

@@ -76,7 +76,8 @@ class Cause:
     """What a handler is called for. ``key`` is the same when the call is made again after a crash.
 
     ``place``: the room in which it was said, and is answered; the direct conversation where ``private``. ``asked``:
-    somebody has typed it, the command's ``word`` or an answer, and is told what comes of it.
+    somebody has typed it, the command's ``word`` or an answer, and is told what comes of it. ``patient``: nobody
+    waits for it, and what it says is not lost but said later.
     """
 
     key: str
@@ -84,6 +85,7 @@ class Cause:
     place: RoomId
     private: bool = False
     asked: bool = False
+    patient: bool = False
     word: str = ""
     bot: str
     caller: Author
