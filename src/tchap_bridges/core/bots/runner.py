@@ -136,6 +136,7 @@ class Runner:
             config=load_config(bot, self._house.sealer, config),
             language=self._house.language,
             when=posted.at,
+            owed=True,
         )
         argument = posted if webhook.raw else json.loads(posted.body)
         try:

@@ -62,7 +62,8 @@ class Cause:
     """What a handler is called for. ``key`` is the same when the call is made again after a crash.
 
     ``place``: the room in which it was said, and is answered; the direct conversation where ``private``. ``asked``:
-    somebody has typed it, the command's ``word`` or an answer, and is told what comes of it.
+    somebody has typed it, the command's ``word`` or an answer, and is told what comes of it. ``owed``: it was posted,
+    and acknowledged to whoever did.
     """
 
     key: str
@@ -71,6 +72,7 @@ class Cause:
     private: bool = False
     asked: bool = False
     word: str = ""
+    owed: bool = False
     bot: str
     caller: Author
     message: MessageId | None
