@@ -2,12 +2,16 @@
 
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from tchap_bridges.bridge import Destination, Finding, Level
 from tchap_bridges.config import ConfigError, Settings, places, probe_ports
-from tchap_bridges.i18n import _
+from tchap_bridges.core.bots.frames import Grounds
+from tchap_bridges.core.bots.stops import told
+from tchap_bridges.core.bots.watchdog import Marks
+from tchap_bridges.i18n import _, ngettext
 from tchap_bridges.store.sqlite_file import path_of
 
 
@@ -50,6 +54,31 @@ def labels(settings: Settings) -> Iterator[Finding]:
                     "« {label} » n'est pas dans policy.destinations : aucun lien ne pourra se faire", label=destination
                 ),
                 remedy=_("ajoutez-la à policy.destinations, si c'est bien votre décision"),
+            )
+
+
+def bots(settings: Settings, health: Mapping[str, Any] | None) -> Iterator[Finding]:
+    """Those that did harm: as the running bridge tells, or as the last one has left word."""
+    for one in health.get("bots_stopped", ()) if health is not None else ():
+        yield Finding(
+            subject=_("robot {bot}", bot=one["bot"]),
+            level=Level.WARN,
+            detail=ngettext(
+                "arrêté dans {n} salon : {why}", "arrêté dans {n} salons : {why}", one["rooms"], why=told(one["why"])
+            ),
+            remedy=_("réparez-le ; puis un modérateur de chaque salon écrit : !bot activer {bot}", bot=one["bot"]),
+        )
+    if health is None and settings.bots:
+        installed = {name: each.bot() for name, each in settings.bots.items()}
+        for blame in Marks(settings.marks).read(Grounds(installed)):
+            yield Finding(
+                subject=_("robot {bot}", bot=blame.bot),
+                level=Level.WARN,
+                detail=_(
+                    "il a bloqué tout le pont ({where}) ; au prochain lancement il sera arrêté partout",
+                    where=blame.where,
+                ),
+                remedy=_("réparez-le, ou retirez-le de la section bots"),
             )
 
 
