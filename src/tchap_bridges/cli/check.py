@@ -64,8 +64,9 @@ async def look(settings: Settings, config: Path) -> Groups:
         *check_local.files(settings),
         *check_local.ports(settings, running=running),
         *check_local.labels(settings),
+        *check_local.bots(settings),
         await check_local.database(settings),
-        *check_local.bots(settings, health),
+        *check_local.stopped(settings, health),
     ]
     if settings.web is not None:
         local.append(await web(settings, running=running))

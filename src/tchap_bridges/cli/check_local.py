@@ -9,8 +9,10 @@ from typing import Any
 from tchap_bridges.bridge import Destination, Finding, Level
 from tchap_bridges.config import ConfigError, Settings, places, probe_ports
 from tchap_bridges.core.bots.frames import Grounds
+from tchap_bridges.core.bots.registry import Bots
 from tchap_bridges.core.bots.stops import told
 from tchap_bridges.core.bots.watchdog import Marks
+from tchap_bridges.core.builtin import BUILTIN
 from tchap_bridges.i18n import _, ngettext
 from tchap_bridges.store.sqlite_file import path_of
 
@@ -57,7 +59,21 @@ def labels(settings: Settings) -> Iterator[Finding]:
             )
 
 
-def bots(settings: Settings, health: Mapping[str, Any] | None) -> Iterator[Finding]:
+def bots(settings: Settings) -> Iterator[Finding]:
+    """What authors of bots leave behind, and words that several bots have."""
+    if settings.development.bots is not None:
+        yield Finding(
+            subject="development.bots",
+            level=Level.WARN,
+            detail=_("le code de {path} est chargé et exécuté dès qu'il change", path=settings.development.bots),
+            remedy=_("retirez « development » en production : installez vos robots avec pip"),
+        )
+    found = Bots({name: each.bot() for name, each in settings.bots.items()}, BUILTIN)
+    for phrase in found.shared():
+        yield Finding(subject=_("robots"), level=Level.WARN, detail=phrase)
+
+
+def stopped(settings: Settings, health: Mapping[str, Any] | None) -> Iterator[Finding]:
     """Those that did harm: as the running bridge tells, or as the last one has left word."""
     for one in health.get("bots_stopped", ()) if health is not None else ():
         yield Finding(
