@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from tchap_bridges.bot import Member, Posted, RoomConfig, Store
 from tchap_bridges.bridge import Direction
 from tchap_bridges.core import clock, codec, policy
+from tchap_bridges.core.bots import TARGET
 from tchap_bridges.core.bots.deliveries import Deliveries
 from tchap_bridges.core.bots.kept import Effect, Kept, kept, kept_of
 from tchap_bridges.core.bots.questions import Question, Questions
@@ -335,6 +336,11 @@ class Turn:
     async def related(self, message: MessageId) -> Related:
         return await self._house.homeserver.related(self.id, message)
 
+    @property
+    def _lane(self) -> str:
+        """What it says in rooms leaves by a lane of its own: however much that is, nobody else's words wait for it."""
+        return f"{TARGET}{self._cause.bot}"
+
     def _words(self, text: str | Text) -> Text:
         if isinstance(text, Text):
             return text
@@ -386,7 +392,8 @@ class Turn:
             if room == self.id:
                 others = await self._open(tx) if everywhere else await self._where(tx, about)
             for target in (room, *others):
-                await self._house.outbox.show(tx, room, target, message, cause=cause)
+                whom = self._lane if target == room else ""
+                await self._house.outbox.show(tx, room, target, message, cause=cause, whom=whom)
             if then is not None:
                 await then(tx, message)
 
@@ -437,8 +444,9 @@ class Turn:
         later = await self._house.outbox.message(tx, self.id, "core", action, body, parent=message)
         for target in await self._seen(tx, message) if ours else (self.id,):
             if not target.startswith(WAITING):
-                room = self.id if target.startswith("link:") else RoomId(target)
-                await self._house.outbox.add(tx, room, target, later, action, cause=cause)
+                linked = target.startswith("link:")
+                room, whom = (self.id, "") if linked else (RoomId(target), self._lane)
+                await self._house.outbox.add(tx, room, target, later, action, cause=cause, whom=whom)
 
     async def _others(self, tx: Tx, said: MessageId) -> int:
         """Our row of what somebody else said in the room; one is made when nobody has heard it."""
