@@ -12,6 +12,8 @@ from aiohttp import web
 from tchap_bridges import __version__
 from tchap_bridges.config import Settings
 from tchap_bridges.core import clock, policy
+from tchap_bridges.core.bots.frames import Grounds
+from tchap_bridges.core.bots.watchdog import Marks, Watchdog
 from tchap_bridges.core.inbox import MATRIX
 from tchap_bridges.core.kernel import Edge, Kernel, Options
 from tchap_bridges.core.outbox import DESK, REVIEW
@@ -45,6 +47,8 @@ class Application:
         keys = [key.get_secret_value() for key in (settings.storage.key, *settings.storage.old_keys)]
         words = Translator(settings.language)
         self._sealer = sealer = Sealer(keys)
+        bots = {name: each.bot() for name, each in settings.bots.items()}
+        self._marks = Marks(settings.marks)
         made: list[MatrixHomeserver] = []
         self.homeserver_state = "connecting"
         self._found, self._missed = asyncio.Event(), asyncio.Event()  # the homeserver, once
@@ -87,13 +91,15 @@ class Application:
             key=derive(settings.storage.identity.get_secret_value(), "core"),
             homeserver=homeserver,
             bridges={name: (each.bridge, each.config) for name, each in settings.bridges.items()},
-            bots={name: each.bot() for name, each in settings.bots.items()},
+            bots=bots,
+            blamed=self._marks.read(Grounds(bots)),
             options=Options(
                 rules=policy.Rules(
                     destinations=frozenset(settings.policy.destinations),
                     restricted_rooms=settings.policy.restricted_rooms,
                 ),
                 users=settings.policy.users,
+                guests=settings.policy.guests,
                 home="Tchap" if settings.homeserver.tchap else "Matrix",
                 words=words,
                 zone=settings.timezone,
@@ -107,6 +113,7 @@ class Application:
             meter=self.metrics,
         )
         self.matrix = made[0]
+        self._watchdog = Watchdog(bots, self._marks, self.kernel.stops.blocked)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -118,6 +125,7 @@ class Application:
                 await reseal(self.kernel.db, self._sealer)
             stack.push_async_callback(self.matrix.close)  # last of all: what is in flight at a stop still needs it
             await stack.enter_async_context(self.kernel.running())
+            self._marks.clear()  # whom the last process had named is off, and that is written
             await stack.enter_async_context(self._in_touch())
             if (own := self.settings.web) is not None:
                 language = self.settings.language
@@ -138,7 +146,7 @@ class Application:
         """Listening to the homeserver, and looking after what it may have lost."""
         await self.matrix.start()
         async with asyncio.TaskGroup() as group:
-            works = (self._keep_in_touch(), self._announce(), watch_lag(self.metrics.late))
+            works = (self._keep_in_touch(), self._announce(), watch_lag(self.metrics.late), self._watchdog.run())
             tasks = [group.create_task(work) for work in works]
             try:
                 yield
@@ -187,6 +195,7 @@ class Application:
             "connections": connections,
             "links": links,
             "dead_letters": dead,
+            "bots_stopped": await self.kernel.stops.everywhere(),
             "inbox_waiting": self.kernel.inbox.waiting,
         }
 

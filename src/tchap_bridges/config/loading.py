@@ -71,6 +71,13 @@ class Settings:
         return f"sqlite:///{quote(str((self.path.parent / unquote(path)).resolve()))}"
 
     @property
+    def marks(self) -> Path:
+        """What the names of files begin with that lie beside the store, or, where that is a server, where we run."""
+        if self.database.startswith("sqlite:"):
+            return Path(unquote(self.database.removeprefix("sqlite:///")))
+        return Path.cwd() / self.registration.id
+
+    @property
     def bot(self) -> str:
         """The bot's Matrix user id."""
         return f"@{self.appservice.bot.localpart}:{self.homeserver.server_name}"

@@ -145,6 +145,7 @@ class Storage(Section):
 
 class Policy(Section):
     users: tuple[UserPattern, ...] = Field(min_length=1)
+    guests: tuple[UserPattern, ...] = ("*:agent.externe.tchap.gouv.fr",)
     destinations: tuple[Destination, ...] = (Destination.STATE,)
     restricted_rooms: bool = False
 

@@ -18,21 +18,25 @@ from tchap_bridges.core import policy
 from tchap_bridges.core.acts import Acts
 from tchap_bridges.core.avatars import Avatars
 from tchap_bridges.core.bots import GUIDE, TARGET
+from tchap_bridges.core.bots.conduct import Conduct
 from tchap_bridges.core.bots.deliveries import Deliveries
 from tchap_bridges.core.bots.forms import Forms
 from tchap_bridges.core.bots.guide import Guide
 from tchap_bridges.core.bots.hearing import Hearing
 from tchap_bridges.core.bots.hooks import Hooks
+from tchap_bridges.core.bots.limits import Limits
 from tchap_bridges.core.bots.questions import Questions
 from tchap_bridges.core.bots.registry import Bots
 from tchap_bridges.core.bots.renewal import Renewal
 from tchap_bridges.core.bots.runner import Runner
 from tchap_bridges.core.bots.settings import Settings as BotSettings
+from tchap_bridges.core.bots.stops import Blame, Stops
 from tchap_bridges.core.bots.switch import Switch
 from tchap_bridges.core.bots.timers import Timers
 from tchap_bridges.core.bots.turn import BLOB, House
 from tchap_bridges.core.builtin import BUILTIN
 from tchap_bridges.core.courier import Courier
+from tchap_bridges.core.denials import Denials
 from tchap_bridges.core.departures import Departures
 from tchap_bridges.core.desk import Desk
 from tchap_bridges.core.directs import Directs
@@ -82,6 +86,7 @@ class Options:
     rules: policy.Rules
     users: Sequence[str]
     home: str
+    guests: Sequence[str] = ()
     words: Translator
     zone: ZoneInfo = field(default_factory=partial(ZoneInfo, "UTC"))
     content_days: int = 30
@@ -103,7 +108,10 @@ class Edge:
 
 
 class Kernel:
-    """Everything between the homeserver and the networks. ``bridges`` are (class, configuration) by connection."""
+    """Everything between the homeserver and the networks. ``bridges`` are (class, configuration) by connection.
+
+    ``blamed``: bots that kept the last process from working; they are switched off before anything runs.
+    """
 
     def __init__(
         self,
@@ -116,10 +124,13 @@ class Kernel:
         bots: Mapping[str, Bot],
         options: Options,
         meter: Meter,
+        blamed: Sequence[Blame] = (),
     ) -> None:
         self.db = db
         self._sealer = sealer
-        self._users = options.users
+        self._blamed = blamed
+        self._users, self._guests = options.users, options.guests
+        denials = Denials()
         self.secrets = secrets = Secrets(key)
         self.pieces = Pieces(db, sealer)
         self._readers = {name: Reader(bridge, config) for name, (bridge, config) in bridges.items()}
@@ -138,7 +149,7 @@ class Kernel:
         outbox = Outbox(sealer, self._wake)
         self.bots = Bots(bots, BUILTIN)
         self.hearing = Hearing(self.bots, outbox)
-        self.directs = Directs(outbox, sealer, self._admits)
+        self.directs = Directs(outbox, sealer, lambda user: self._admits(user).allowed)
         self.questions = Questions(self.directs, outbox)
         deliveries = Deliveries(db, sealer, secrets, outbox)
         self.hooks = Hooks(
@@ -190,6 +201,7 @@ class Kernel:
             outbox=outbox,
             rooms=self.roomwork,
             admits=self._admits,
+            denials=denials,
             words=options.words,
         )
         pont = Pont(
@@ -215,6 +227,15 @@ class Kernel:
             ],
         )
         self.timers = Timers(db, sealer, outbox, options.zone)
+        self.stops = Stops(
+            db=db,
+            outbox=outbox,
+            hearing=self.hearing,
+            rooms=self.rooms,
+            homeserver=hs,
+            timers=self.timers,
+            words=options.words,
+        )
         bot_settings = BotSettings(sealer, self.bots, self.timers)
         self.renewal = Renewal(db, self.bots, bot_settings)
         self.forms = Forms(
@@ -334,6 +355,8 @@ class Kernel:
                 self.bots,
                 guide,
                 self.hearing,
+                Conduct(Limits(), self.stops),
+                denials,
             ),
             acts=Acts(db, resolver),
             ends=self.ends,
@@ -360,6 +383,8 @@ class Kernel:
         await self.questions.open(self.db)
         await self.renewal.open()
         await self.hooks.open()
+        for blame in self._blamed:  # before anything calls them again
+            await self.stops.blocked(blame)
         await self.roomwork.review_all()
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(work) for work in self._work()]
@@ -413,8 +438,8 @@ class Kernel:
     async def _tell(self, tx: Tx, arrival: Any, item: Item) -> None:
         await self.router.tell_unreadable(tx, arrival, item)
 
-    def _admits(self, user: UserId) -> bool:
-        return policy.may_use(user, patterns=self._users, is_ours=self.homeserver.is_ours)
+    def _admits(self, user: UserId) -> policy.Decision:
+        return policy.may_use(user, patterns=self._users, guests=self._guests, is_ours=self.homeserver.is_ours)
 
     def _wake(self, lane: int, room: RoomId, target: str) -> None:
         self.lanes.wake(lane, room, target)

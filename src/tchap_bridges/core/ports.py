@@ -4,7 +4,7 @@
 homeserver offers it as a `bridge.Connection` whose chats are rooms.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -123,7 +123,8 @@ class RoomFacts:
 
     ``tchap``: the homeserver keeps Tchap's access rules. ``rule`` is the ``im.vector.room.access_rules`` value:
     '' when the room has none, 'malformed' when it cannot be understood. ``levels`` are those of the users named;
-    a version 12 creator counts as 2**53. ``predecessor`` is what the create event names.
+    a version 12 creator counts as 2**53. ``predecessor`` is what the create event names. ``present``: who is in the
+    room; a level outlives its owner's stay.
     """
 
     room: RoomId
@@ -136,6 +137,7 @@ class RoomFacts:
     levels: Mapping[UserId, int]
     invite_level: int
     version: str
+    present: Collection[UserId]
     predecessor: RoomId | None = None
     federates: bool = True
 

@@ -14,6 +14,7 @@ from tchap_bridges.core.bots.hooks import Hooks
 from tchap_bridges.core.directs import INVITE, OPEN, WAITING, Directs
 from tchap_bridges.core.links import Link, Links
 from tchap_bridges.core.outbox import REVIEW, Outbox
+from tchap_bridges.core.policy import Decision
 from tchap_bridges.core.ports import Database, Homeserver, RoomFacts, Row, Sealer, Tx
 from tchap_bridges.core.roomfacts import RoomDesk
 from tchap_bridges.errors import NotReady, Undeliverable
@@ -40,7 +41,7 @@ class RoomWork:
         outbox: Outbox,
         rooms: RoomDesk,
         rules: policy.Rules,
-        admits: Callable[[UserId], bool],
+        admits: Callable[[UserId], Decision],
         hearing: Hearing,
         hooks: Hooks,
         directs: Directs,
@@ -84,7 +85,7 @@ class RoomWork:
 
     async def _join(self, room: RoomId, row: Row, fact: Mapping[str, object]) -> Written:
         by = UserId(str(fact["by"]))
-        if not self._admits(by):
+        if not self._admits(by).allowed:
             await self._homeserver.leave(room, self._words(_("Ce pont n'est pas ouvert à votre compte.")))
             return self._audited("refused invite", by, room)
         if fact["encrypted"]:

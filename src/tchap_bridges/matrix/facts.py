@@ -21,6 +21,7 @@ Content = Mapping[str, Any]
 
 def facts(room: RoomId, state: Iterable[Any], *, tchap: bool) -> RoomFacts:
     """``state`` as ``GET /rooms/{id}/state`` gives it. Raises NotReady when it is not all of it."""
+    state = list(state)
     events = _by_kind(state)
     if "m.room.create" not in events:
         raise _incomplete("m.room.create")
@@ -40,6 +41,7 @@ def facts(room: RoomId, state: Iterable[Any], *, tchap: bool) -> RoomFacts:
         levels=_levels(powers, creators, first=UserId(creator), version=version),
         invite_level=_level((powers or {}).get("invite"), 0),
         version=version,
+        present=_present(state),
         predecessor=_predecessor(create),
         federates=create.get("m.federate") is not False,
     )
@@ -62,6 +64,17 @@ def _by_kind(state: Iterable[Any]) -> dict[str, tuple[Content, str]]:
             content = event.get("content")
             found[kind] = (content if isinstance(content, dict) else {}, _text(event.get("sender")))
     return found
+
+
+def _present(state: Iterable[Content]) -> frozenset[UserId]:
+    """Who is in the room now; an event that says no membership says nobody's."""
+    return frozenset(
+        UserId(event["state_key"])
+        for event in state
+        if event["type"] == "m.room.member"
+        and isinstance(event.get("content"), dict)
+        and event["content"].get("membership") == "join"
+    )
 
 
 def _incomplete(key: str) -> NotReady:

@@ -104,6 +104,7 @@ class BenchRoom:
         self.levels: dict[UserId, int] = {ADMIN: Power.ADMIN}
         self.users_default = 0
         self.names: dict[UserId, str] = {ADMIN: "Admin"}
+        self.gone: set[UserId] = set()
 
     @property
     def said(self) -> list[str]:
@@ -133,12 +134,14 @@ class BenchRoom:
         return "\n".join(one.text for one in self.timeline[before:])
 
     async def leaves(self, user: str) -> None:
-        """Somebody goes, or does not follow an invitation."""
+        """Somebody goes, or does not follow an invitation. The level that the room gives them stays."""
         before = "join" if UserId(user) in self.names else "invite"
+        self.gone.add(UserId(user))
         self.names.pop(UserId(user), None)
         await self._moves(user, "leave", before)
 
     async def joins(self, user: str) -> None:
+        self.gone.discard(UserId(user))
         self._known(user)
         await self._moves(user, "join", "leave")
 
@@ -205,7 +208,8 @@ class BenchRoom:
     def _known(self, user: str) -> UserId:
         id_ = UserId(user)
         self.levels.setdefault(id_, Power.MEMBER)
-        self.names.setdefault(id_, user[1:].partition(":")[0])
+        if id_ not in self.gone:
+            self.names.setdefault(id_, user[1:].partition(":")[0])
         return id_
 
 
@@ -434,6 +438,7 @@ class _Homeserver:
             levels=self._bench.rooms[room].levels,
             invite_level=50,
             version="11",
+            present=frozenset(self._bench.rooms[room].names),
         )
 
     async def display_name(self, room: RoomId, user: UserId) -> str:

@@ -20,6 +20,16 @@ ROOM = RoomId("!room:test")
 WHEN = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 
 
+class _Everybody(frozenset[UserId]):
+    """Whoever says something is in the room."""
+
+    def __contains__(self, user: object) -> bool:
+        return True
+
+
+EVERYBODY = _Everybody()
+
+
 class FakeHomeserver:
     def __init__(self, edge: Edge) -> None:
         self.edge = edge
@@ -115,6 +125,7 @@ class FakeHomeserver:
                 levels={ALICE: 100},
                 invite_level=50,
                 version="11",
+                present=EVERYBODY,
             ),
         )
 

@@ -14,7 +14,7 @@ from tchap_bridges.core.ports import RoomFacts
 from tchap_bridges.ids import ChatId
 
 from . import network
-from .homeserver import ALICE, ROOM
+from .homeserver import ALICE, EVERYBODY, ROOM
 from .network import NetConnection
 from .stage import Stage, stage
 
@@ -39,6 +39,7 @@ def facts(**changes: Any) -> RoomFacts:
         levels={ALICE: 100},
         invite_level=50,
         version="11",
+        present=EVERYBODY,
     )
     return dataclasses.replace(room, **changes)
 

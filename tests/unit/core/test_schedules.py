@@ -11,6 +11,7 @@ import pytest
 from tchap_bridges.bot import Bot, Room, RoomConfig, Schedule, at, command, daily, every, field
 from tchap_bridges.core import clock
 from tchap_bridges.core.bots import runner
+from tchap_bridges.core.bots.limits import FAILURES
 from tchap_bridges.core.bots.schedules import check
 from tchap_bridges.errors import Misconfigured, NotReady
 from tchap_bridges.testing.bench import ADMIN, START, Bench, BenchRoom
@@ -310,6 +311,20 @@ async def test_switched_off_and_on_while_its_time_is_called_for() -> None:
         await bench.clock.to("10:40")
         await bench.clock.forward(days=1)
         assert here.said == ["10:00", "10:40"], "off is off"
+
+
+async def test_one_that_is_stopped_for_its_conduct_is_called_no_more_until_it_is_switched_on() -> None:
+    bot = bot_of(Schedule(handler="tell", seconds=60), raising=RuntimeError)
+    async with Bench(bot) as bench:
+        room = await bench.room(bot)
+        for _failure in range(FAILURES):
+            await bench.clock.forward(seconds=60)
+        assert "est arrêté dans ce salon : il échouait à chaque fois" in room.said[-1]
+        async with bench.db.snapshot() as tx:
+            assert await tx.value("timer_next") is None
+        await room.say(ADMIN, "!bot activer plain")
+        async with bench.db.snapshot() as tx:
+            assert await tx.value("timer_next") == clock.now() + 60_000
 
 
 async def test_a_bot_that_is_not_ready_is_called_again_for_the_same_time() -> None:

@@ -1,34 +1,37 @@
 """One row of a bot's lane: the handlers that it is for are called, and what they did is written with the row's end."""
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import structlog
 
-from tchap_bridges.bot import Bot, Command, RoomConfig
-from tchap_bridges.core import clock, codec
+from tchap_bridges.bot import Bot, Command, Power, RoomConfig
+from tchap_bridges.core import clock, codec, policy
 from tchap_bridges.core.bots import ANSWER, COMMAND, GUIDE, HOOK, TARGET, TIMER
 from tchap_bridges.core.bots.arguments import read
+from tchap_bridges.core.bots.conduct import Conduct, Refused, nothing
 from tchap_bridges.core.bots.deliveries import State
 from tchap_bridges.core.bots.hearing import Hearing
+from tchap_bridges.core.bots.leash import Leash, Stubborn
 from tchap_bridges.core.bots.questions import ENDS, forget_answer
 from tchap_bridges.core.bots.registry import below, called, own_head
 from tchap_bridges.core.bots.settings import load_config
 from tchap_bridges.core.bots.turn import Cause, House, Turn
 from tchap_bridges.core.commands import near, refusal, word_of
+from tchap_bridges.core.denials import Denials
 from tchap_bridges.core.ports import Row, Tx
 from tchap_bridges.core.roomwork import Written
-from tchap_bridges.errors import BridgeError, Misconfigured, NotReady, Undeliverable
+from tchap_bridges.errors import BridgeError, Misconfigured, NotAllowed, NotReady, Undeliverable
 from tchap_bridges.events import Author, Delivery, Event, Message
 from tchap_bridges.i18n import Phrase, Translator, _
 from tchap_bridges.ids import MessageId, PersonId, RoomId, UserId
 
 LONGEST = 20.0  # seconds a handler may take
 
-Handled = Callable[[Turn], Awaitable[str | None]]
+Handled = Callable[[Turn], Coroutine[Any, Any, str | None]]
 """A handler that wants only the room."""
 
 log = structlog.get_logger(__name__)
@@ -38,11 +41,22 @@ _US = Author(person=PersonId(""), name="")
 class Runner:
     """Calls handlers. `handle` returns what is to be written; it raises `NotReady` for what is to be tried again."""
 
-    def __init__(self, house: House, bots: Mapping[str, Bot], guide: Bot, hearing: Hearing) -> None:
+    def __init__(
+        self,
+        house: House,
+        bots: Mapping[str, Bot],
+        guide: Bot,
+        hearing: Hearing,
+        conduct: Conduct,
+        denials: Denials,
+    ) -> None:
         self._house = house
         self._bots = bots
         self._guide = guide
         self._hearing = hearing
+        self._conduct = conduct
+        self._denials = denials
+        self._leash = Leash()
 
     async def handle(self, room: RoomId, target: str, row: Row) -> Written:
         name = target.removeprefix(TARGET)
@@ -51,12 +65,12 @@ class Runner:
             message = await tx.one("message_get", id=row["message"])
             config = await tx.value("room_bot_config", room=room, bot=name)
         if message is None or message["body"] is None:
-            return _nothing
+            return nothing
         body = self._house.sealer.open(message["body"], place="message.body")
         if row["action"] == HOOK:
             return await self._posted(row, name, int(body))
         if bot is None or not self._hearing.is_on(room, name):
-            return _nothing
+            return nothing
         settings = load_config(bot, self._house.sealer, config)
         if row["action"] == TIMER:
             due = json.loads(body)
@@ -72,8 +86,8 @@ class Runner:
                 when=clock.moment(due["at"]),
             )
             if "words" in due:
-                return await self._called(cause, [_to(bot, due["handler"], due["words"])], row)
-            work = await self._called(cause, [_to(bot, due["handler"])], row)
+                return await self._called(cause, [_to(bot, due["handler"], due["words"])])
+            work = await self._called(cause, [_to(bot, due["handler"])])
             return partial(self._scheduled, work, room, name, due["handler"], due["at"])
         event = await self._told(message, body)
         cause = await self._caused(row, room, message, name, event, settings)
@@ -83,21 +97,31 @@ class Runner:
             word, rest = word_of(event.text.plain) or ("", "")
             found = called(name, bot, word, rest)
             if found is None:  # it had the word when that was typed
-                return _nothing
+                return nothing
             command, words, rest = found
             more = words.partition(" ")[2]
             near_by = () if more else below(bot, own_head(name, bot, word))
-            cause = replace(cause, language=command.language_of(words, self._house.language))
+            cause = replace(cause, language=command.language_of(words, self._house.language), word=word)
             call = partial(_command, bot, command, f"{word} {more}".strip(), rest, near_by)
-            return await self._called(cause, [call], row)
+            return await self._commanded(cause, command, call)
         heard = [_to(bot, listener.handler, event) for listener in bot.listeners if type(event) in listener.kinds]
-        return await self._called(cause, heard, row)
+        return await self._called(cause, heard)
+
+    async def _commanded(self, cause: Cause, command: Command, call: Handled) -> Written:
+        """Who was allowed at the desk may have lost their level since."""
+        if command.who > Power.MEMBER:
+            facts = await self._house.homeserver.facts(cause.room)
+            decision = policy.may_command(facts, UserId(cause.caller.person), needed=command.who)
+            if not decision.allowed:
+                error = NotAllowed(decision.reason, rule=decision.rule)
+                return self._refused(cause, Refused(refusal(error, Translator(cause.language)), error))
+        return await self._called(cause, [call])
 
     async def _posted(self, row: Row, name: str, id_: int) -> Written:
         """A delivery, for the room that its hook leads to by now."""
         kept, ended = await self._house.deliveries.get(id_), self._house.deliveries.ended
         if kept is None:
-            return _nothing
+            return nothing
         bot, room = self._bots.get(name), RoomId(kept["room"])
         webhook = next((one for one in bot.webhooks if one.handler == kept["handler"]), None) if bot else None
         if bot is None or webhook is None or not self._hearing.is_on(room, name):
@@ -119,7 +143,7 @@ class Runner:
         argument = posted if webhook.raw else json.loads(posted.body)
         try:
             call = await self._call(cause, [_to(bot, webhook.handler, argument)])
-        except _Refused as refused:
+        except Refused as refused:
             return ended(id_, State.REFUSED, refused.text)
 
         async def written(tx: Tx) -> None:
@@ -152,6 +176,7 @@ class Runner:
             config=settings,
             answered=event.reply_to if isinstance(event, Message) else None,
             network=network,
+            asked=row["action"] in {COMMAND, ANSWER},
             language=self._house.language,
             when=getattr(event, "at", None) or clock.moment(clock.now()),
         )
@@ -202,39 +227,50 @@ class Runner:
         words = self._house.sealer.open(question["words"], place="question.words").decode()
         try:
             return True, await self._call(cause, [_to(bot, question["handler"], answer, words)])
-        except _Refused as refused:
-            return False, self._said(cause, refused.text)
+        except Refused as refused:
+            return False, self._refused(cause, refused)
 
-    async def _called(self, cause: Cause, calls: Sequence[Handled], row: Row) -> Written:
-        """Whoever typed a command is told why it failed; what nobody asked for is only logged."""
+    async def _called(self, cause: Cause, calls: Sequence[Handled]) -> Written:
         try:
             return await self._call(cause, calls)
-        except _Refused as refused:
-            return self._said(cause, refused.text) if row["action"] == COMMAND else _nothing
+        except Refused as refused:
+            return self._refused(cause, refused)
+
+    def _refused(self, cause: Cause, refused: Refused) -> Written:
+        """Whoever typed a command is told why it failed; what nobody asked for is only logged."""
+        said = self._said(cause, refused.text) if cause.asked else nothing
+
+        async def written(tx: Tx) -> None:
+            await said(tx)
+            await refused.then(tx)
+            if cause.word and isinstance(why := refused.why, NotAllowed):
+                await self._denials.keep(tx, UserId(cause.caller.person), cause.room, cause.word, why.rule)
+
+        return written
 
     async def _call(self, cause: Cause, calls: Sequence[Handled]) -> Written:
-        """What the handlers want written. Raises `_Refused`."""
+        """What the handlers want written. Raises `Refused`."""
         turn = Turn(self._house, cause)
         words = Translator(cause.language)
         try:
             for call in calls:
-                async with asyncio.timeout(LONGEST):
-                    answer = await call(turn)
+                answer = await self._leash.answer(call(turn), LONGEST)
                 if answer:
                     await turn.answer(answer, cause.message)
         except NotReady:
             raise
         except (Misconfigured, Undeliverable) as error:
-            raise _Refused(refusal(error, words)) from error
+            raise Refused(refusal(error, words), error) from error
         except BridgeError as error:
-            raise _Refused(f"✗ {error}") from error
+            raise Refused(f"✗ {error}", error) from error
         except Exception as error:
             log.exception("bot.broken", bot=cause.bot, room=cause.room)
-            slow = isinstance(error, TimeoutError)
+            slow = isinstance(error, TimeoutError | Stubborn)
             broken = _("erreur interne du robot {bot}", bot=cause.bot)
             reason = _("le robot n'a pas répondu à temps") if slow else broken
-            raise _Refused(refusal(Misconfigured(reason), words)) from error
-        return turn.write
+            then = self._conduct.broke(cause, error)
+            raise Refused(refusal(Misconfigured(reason), words), error, then) from error
+        return self._conduct.well(cause, turn)
 
     async def _scheduled(self, work: Written, room: RoomId, bot: str, handler: str, at: int, tx: Tx) -> None:
         """The next time of a schedule is written with what this call did, and when it raised all the same."""
@@ -249,14 +285,6 @@ class Runner:
             await turn.write(tx)
 
         return written
-
-
-class _Refused(Exception):
-    """A handler said no, or broke. ``text``: what is said of it."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.text = text
 
 
 def _to(bot: Bot, handler: str, *arguments: object) -> Handled:
@@ -278,7 +306,3 @@ async def _command(bot: Bot, command: Command, typed: str, rest: str, near_by: S
             error.remedy = Phrase("{remedy} {hint}", remedy=error.remedy, hint=hint) if error.remedy else hint
         raise
     return answer
-
-
-async def _nothing(tx: Tx) -> None:
-    """There is nothing to write."""

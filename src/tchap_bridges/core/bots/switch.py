@@ -9,12 +9,13 @@ from tchap_bridges.core.bots import COMMAND, GUIDE, TARGET
 from tchap_bridges.core.bots.hearing import Hearing
 from tchap_bridges.core.bots.registry import Bots, below, called, own_head
 from tchap_bridges.core.bots.settings import Settings, shown
+from tchap_bridges.core.bots.stops import told
 from tchap_bridges.core.bots.timers import Timers
 from tchap_bridges.core.commands import Apply, Call, Topic, audit, near
 from tchap_bridges.core.directs import Directs
 from tchap_bridges.core.outbox import Outbox
 from tchap_bridges.core.ports import Database, Homeserver, Tx
-from tchap_bridges.errors import Misconfigured
+from tchap_bridges.errors import Misconfigured, NotAllowed
 from tchap_bridges.i18n import Language, Phrase, Translator, _
 from tchap_bridges.ids import RoomId
 from tchap_bridges.roomconfig.dialogue import assign
@@ -125,7 +126,7 @@ class Switch:
             return _said(self._about(call, name))
         decision = policy.may_command(await self._homeserver.facts(call.room), call.user)
         if not decision.allowed:
-            raise Misconfigured(decision.reason)
+            raise NotAllowed(decision.reason, rule=decision.rule)
         if verb in SET:
             return await self._set(call, name, decision.rule)
 
@@ -152,13 +153,20 @@ class Switch:
 
     async def _list(self, call: Call) -> Apply:
         async with self._db.snapshot() as tx:
-            on = {row["bot"] for row in await tx.all("room_bots", room=call.room)}
+            kept = {row["bot"]: row["stopped"] for row in await tx.all("room_bots", room=call.room)}
         t = call.translator
-        lines = [f"{'●' if name in on else '○'} {name} — {t(bot.about())}" for name, bot in self._bots.items()]
+        lines = [
+            f"{'●' if kept.get(name) == '' else '○'} {name} — {t(bot.about())}{self._stopped(t, kept.get(name, ''))}"
+            for name, bot in self._bots.items()
+        ]
         lines += [f"⚠ {t(fault)}" for fault in self._bots.faults.values()]
         if not lines:
             return _said(t(_("Aucun robot n'est installé.")))
         return _said("\n".join((*lines, t(_("Pour en activer un : !bot activer {bot}", bot=self._any)))))
+
+    @staticmethod
+    def _stopped(t: Translator, why: str) -> str:
+        return t(_(" — arrêté : {why}", why=told(why))) if why else ""
 
     def _about(self, call: Call, name: str) -> str:
         """What it can be told, and what can be set; and which words another bot of this room has too."""
@@ -217,12 +225,12 @@ class Switch:
     async def _call(self, call: Call) -> Apply:
         names = self._bots.words[call.word]
         async with self._db.snapshot() as tx:
-            on = {row["bot"] for row in await tx.all("room_bots", room=call.room)}
+            on = {row["bot"] for row in await tx.all("room_bots", room=call.room) if row["stopped"] == ""}
         name = _the_one(names, [name for name in names if name in on], call.word)
         command = self._command(name, call)
         decision = policy.may_command(await self._homeserver.facts(call.room), call.user, needed=int(command.who))
         if not decision.allowed:
-            raise Misconfigured(decision.reason)
+            raise NotAllowed(decision.reason, rule=decision.rule)
 
         async def apply(tx: Tx) -> str | None:
             await self._outbox.add(tx, call.room, f"{TARGET}{name}", call.message, COMMAND, cause=call.key)

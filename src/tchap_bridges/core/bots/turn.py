@@ -4,6 +4,7 @@ What the handler does is kept as a list of effects. They are made in the transac
 so that a call which raises, or is cut short, has done nothing.
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -61,13 +62,16 @@ class House:
 class Cause:
     """What a handler is called for. ``key`` is the same when the call is made again after a crash.
 
-    ``place``: the room in which it was said, and is answered; the direct conversation where ``private``.
+    ``place``: the room in which it was said, and is answered; the direct conversation where ``private``. ``asked``:
+    somebody has typed it, the command's ``word`` or an answer, and is told what comes of it.
     """
 
     key: str
     room: RoomId
     place: RoomId
     private: bool = False
+    asked: bool = False
+    word: str = ""
     bot: str
     caller: Author
     message: MessageId | None
@@ -85,13 +89,16 @@ class Turn:
         self._house = house
         self._cause = cause
         self._effects: list[Effect] = []
+        self._aloud: set[int] = set()  # which of them are seen by people
+        self.said: Counter[str] = Counter()
         self._kv = Kept(house.db, house.sealer, kept(cause.bot, cause.room), self._add)
         self._now = clock.local(clock.moment(clock.now()), house.zone)
 
-    async def write(self, tx: Tx) -> None:
-        """Make durable what was done."""
-        for effect in self._effects:
-            await effect(tx)
+    async def write(self, tx: Tx, *, silent: bool = False) -> None:
+        """Make durable what was done; ``silent``: but for what is said."""
+        for n, effect in enumerate(self._effects):
+            if not (silent and n in self._aloud):
+                await effect(tx)
 
     @property
     def id(self) -> RoomId:
@@ -218,7 +225,7 @@ class Turn:
         async def place(tx: Tx) -> RoomId | None:
             return await self._house.directs.wanted(tx, UserId(person))
 
-        self._shown(make, None, place=place, then=then)
+        self._shown(make, None, place=place, then=then, to=person)
         return True
 
     def _message_of(self, text: Text, files: tuple[File, ...], id_: MessageId) -> Message:
@@ -313,6 +320,11 @@ class Turn:
             raise Misconfigured(_("ce robot en fait trop à la fois"))
         self._effects.append(effect)
 
+    def _say(self, effect: Effect, to: str) -> None:
+        self._add(effect)
+        self._aloud.add(len(self._effects) - 1)
+        self.said[to] += 1
+
     def _shown(
         self,
         make: Callable[[MessageId], Event],
@@ -321,10 +333,11 @@ class Turn:
         everywhere: bool = False,
         place: RoomId | Place | None = None,
         then: Then | None = None,
+        to: str = "",
     ) -> MessageId:
         """Shown in ``place``, the room unless said, and in linked chats when it is for ``everywhere``.
 
-        Returns the id by which it is known. ``then`` is called with its row.
+        Returns the id by which it is known. ``then`` is called with its row. ``to``: to whom alone.
         """
         cause = f"{self._cause.key} {len(self._effects)}"
         handle = MessageId(f"{HANDLE}{request_key(cause, 0, 'say', self.id)}")
@@ -346,7 +359,7 @@ class Turn:
             if then is not None:
                 await then(tx, message)
 
-        self._add(effect)
+        self._say(effect, to or (place if isinstance(place, str) else self.id))
         return handle
 
     async def _open(self, tx: Tx) -> Sequence[str]:
@@ -376,7 +389,7 @@ class Turn:
 
     def _follow(self, said: MessageId, action: str, event: Event) -> None:
         """Something about a message of ours, in every lane that took it somewhere."""
-        self._add(partial(self._followed, said, action, event, f"{self._cause.key} {len(self._effects)}"))
+        self._say(partial(self._followed, said, action, event, f"{self._cause.key} {len(self._effects)}"), self.id)
 
     async def _followed(self, said: MessageId, action: str, event: Event, cause: str, tx: Tx) -> None:
         message = await tx.value("said_message", handle=said)

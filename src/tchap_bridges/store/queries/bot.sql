@@ -1,10 +1,22 @@
 -- Bots: where they are on, what they have said, keep, and ordered for later.
 
 -- name: bots_everywhere [slow]
-SELECT room, bot FROM room_bot
+SELECT room, bot FROM room_bot WHERE stopped = ''
+
+-- name: room_bots_of
+SELECT room FROM room_bot WHERE bot = :bot AND stopped = '' ORDER BY room
+
+-- name: room_bots_stopped [slow]
+SELECT bot, stopped, count(*) AS count FROM room_bot WHERE stopped <> '' GROUP BY bot, stopped ORDER BY bot, stopped
+
+-- name: room_bot_by
+SELECT enabled_by FROM room_bot WHERE room = :room AND bot = :bot AND stopped = ''
+
+-- name: room_bot_stop
+UPDATE room_bot SET stopped = :why, stopped_at = :at WHERE room = :room AND bot = :bot
 
 -- name: room_bot_config
-SELECT config FROM room_bot WHERE room = :room AND bot = :bot
+SELECT config FROM room_bot WHERE room = :room AND bot = :bot AND stopped = ''
 
 -- name: room_bot_configure
 UPDATE room_bot SET config = :config WHERE room = :room AND bot = :bot
