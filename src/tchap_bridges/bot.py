@@ -31,7 +31,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypeVar
 
 from tchap_bridges.dates import Moment
-from tchap_bridges.events import Author, Event, Text
+from tchap_bridges.events import Author, Event, Option, Related, Text
 from tchap_bridges.hooks import Scheme
 from tchap_bridges.i18n import Language, Phrase, both
 from tchap_bridges.ids import MessageId, PersonId, RoomId
@@ -84,13 +84,15 @@ class Store(Protocol):
 class Member:
     """Somebody who is in the room. ``ghost``: they stand for somebody of a linked network.
 
-    ``level`` is their own: in a room where everybody has 100 it is nobody's, and counts as 0.
+    ``level`` is their own: in a room where everybody has 100 it is nobody's, and counts as 0. ``may_redact``: they may
+    remove what others say, and so end their polls.
     """
 
     person: PersonId
     name: str
     level: int
     ghost: bool = False
+    may_redact: bool = False
 
 
 class Room(Protocol[ConfigT_co]):
@@ -145,10 +147,11 @@ class Room(Protocol[ConfigT_co]):
         """What the bot keeps of this room."""
         ...
 
-    async def say(self, text: str | Text, *, about: MessageId | None = None) -> MessageId:
+    async def say(self, text: str | Text, *, about: MessageId | None = None, everywhere: bool = False) -> MessageId:
         """Say something, in order with everything else said in the room, in reply to ``about``.
 
-        What answers a poll is shown wherever the poll is.
+        What answers a poll is shown wherever the poll is; what is for ``everywhere``, wherever people's own words go.
+        Whoever it names (`events.mention`) is called.
         """
         ...
 
@@ -160,15 +163,20 @@ class Room(Protocol[ConfigT_co]):
         """Say it otherwise, where that can be done; ``said`` is an id that `say` gave."""
         ...
 
-    async def poll(self, question: str, options: Sequence[str], *, most: int = 1, disclosed: bool = True) -> MessageId:
+    async def poll(
+        self, question: str, options: Sequence[str | Option], *, most: int = 1, disclosed: bool = True
+    ) -> MessageId:
         """Ask it: as a poll of the room, and as a numbered text where there are none. Votes come as `events.PollVote`.
 
-        The ids of the options are "1", "2" and so on.
+        The ids of the options are "1", "2" and so on, but for those that have one.
         """
         ...
 
     async def end(self, poll: MessageId, text: str) -> None:
-        """No more votes: ``text`` tells the result to those whose client shows no polls."""
+        """No more votes: ``text`` tells the result to those whose client shows no polls.
+
+        Of somebody else's poll this is an end only where `may_redact` says so.
+        """
         ...
 
     async def at(self, when: datetime, handler: str, words: str = "", *, key: str) -> None:
@@ -184,6 +192,18 @@ class Room(Protocol[ConfigT_co]):
 
     async def members(self) -> Sequence[Member]:
         """Who is in the room now, the bridge's own account left out."""
+        ...
+
+    async def name(self) -> str:
+        """What the room is called; "" when it has no name."""
+        ...
+
+    async def may_redact(self) -> bool:
+        """Whether the bridge's own account may remove what others say, and so end their polls."""
+        ...
+
+    async def related(self, message: MessageId) -> Related:
+        """Somebody else's message of the room, and all that was said about it, also before the bot was on."""
         ...
 
     @property

@@ -59,6 +59,11 @@ class Plugins:
         schedules.check(found)
         return found
 
+    def version(self, group: str, name: str) -> str:
+        """That of the distribution, "" when it has none."""
+        point = self._points.get((group, name))
+        return _describe(point).version if point is not None else ""
+
     def installed(self) -> tuple[Plugin, ...]:
         """Every plugin, by group and name."""
         return tuple(_describe(point) for _key, point in sorted(self._points.items()))

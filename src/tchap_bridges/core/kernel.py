@@ -23,6 +23,7 @@ from tchap_bridges.core.bots.deliveries import Deliveries
 from tchap_bridges.core.bots.forms import Forms
 from tchap_bridges.core.bots.guide import Guide
 from tchap_bridges.core.bots.hearing import Hearing
+from tchap_bridges.core.bots.hook_words import HookWords
 from tchap_bridges.core.bots.hooks import Hooks
 from tchap_bridges.core.bots.limits import Limits
 from tchap_bridges.core.bots.questions import Questions
@@ -130,7 +131,7 @@ class Kernel:
         self._sealer = sealer
         self._blamed = blamed
         self._users, self._guests = options.users, options.guests
-        denials = Denials()
+        self.denials = Denials()
         self.secrets = secrets = Secrets(key)
         self.pieces = Pieces(db, sealer)
         self._readers = {name: Reader(bridge, config) for name, (bridge, config) in bridges.items()}
@@ -201,7 +202,7 @@ class Kernel:
             outbox=outbox,
             rooms=self.roomwork,
             admits=self._admits,
-            denials=denials,
+            denials=self.denials,
             words=options.words,
         )
         pont = Pont(
@@ -256,6 +257,18 @@ class Kernel:
             outbox=outbox,
             bots=self.bots,
             hearing=self.hearing,
+            hooks=HookWords(
+                db=db,
+                homeserver=hs,
+                hearing=self.hearing,
+                hooks=self.hooks,
+                deliveries=deliveries,
+                directs=self.directs,
+                outbox=outbox,
+                bots=self.bots,
+                public_url=options.public_url,
+                zone=options.zone,
+            ),
             timers=self.timers,
         )
         guide = Guide(db=db, homeserver=hs, settings=bot_settings, forms=self.forms, bots=self.bots)
@@ -356,7 +369,7 @@ class Kernel:
                 guide,
                 self.hearing,
                 Conduct(Limits(), self.stops),
-                denials,
+                self.denials,
             ),
             acts=Acts(db, resolver),
             ends=self.ends,

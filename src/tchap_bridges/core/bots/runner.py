@@ -144,7 +144,14 @@ class Runner:
         try:
             call = await self._call(cause, [_to(bot, webhook.handler, argument)])
         except Refused as refused:
-            return ended(id_, State.REFUSED, refused.text)
+            then = refused.then
+            end = ended(id_, State.REFUSED, refused.text)
+
+            async def refusal_written(tx: Tx) -> None:
+                await then(tx)
+                await end(tx)
+
+            return refusal_written
 
         async def written(tx: Tx) -> None:
             await call(tx)

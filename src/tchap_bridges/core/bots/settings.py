@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from pydantic import SecretStr
+import structlog
+from pydantic import SecretStr, ValidationError
 from pydantic_core import from_json, to_json
 
 from tchap_bridges.bot import Bot, RoomConfig
@@ -17,6 +18,8 @@ from tchap_bridges.roomconfig.fields import fields_of
 from tchap_bridges.roomconfig.values import told
 
 CONFIG: Final = "room_bot.config"
+
+log = structlog.get_logger(__name__)
 
 
 class Settings:
@@ -71,8 +74,14 @@ def dump_config(config: RoomConfig) -> bytes:
 
 
 def load_config(bot: Bot, sealer: Sealer, sealed: bytes | None) -> RoomConfig:
-    """What is set; for what a newer bot asks besides, its defaults."""
+    """What is set; for what a newer bot asks besides, or asks otherwise, its defaults."""
     if sealed is None:
         return bot.Config()
     kept = from_json(sealer.open(sealed, place=CONFIG))
-    return bot.Config.model_validate({name: one for name, one in kept.items() if name in bot.Config.model_fields})
+    known = {name: one for name, one in kept.items() if name in bot.Config.model_fields}
+    try:
+        return bot.Config.model_validate(known)
+    except ValidationError as error:
+        wrong = {str(detail["loc"][0]) for detail in error.errors() if detail["loc"]} or set(known)
+        log.warning("bot.settings_outdated", bot=bot.name, settings=sorted(wrong))
+        return bot.Config.model_validate({name: one for name, one in known.items() if name not in wrong})

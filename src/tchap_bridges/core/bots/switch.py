@@ -7,6 +7,7 @@ from tchap_bridges.bot import Command, RoomConfig
 from tchap_bridges.core import policy
 from tchap_bridges.core.bots import COMMAND, GUIDE, TARGET
 from tchap_bridges.core.bots.hearing import Hearing
+from tchap_bridges.core.bots.hook_words import HookWords
 from tchap_bridges.core.bots.registry import Bots, below, called, own_head
 from tchap_bridges.core.bots.settings import Settings, shown
 from tchap_bridges.core.bots.stops import told
@@ -26,6 +27,7 @@ ENABLE = {"activer", "enable"}
 DISABLE = {"desactiver", "désactiver", "disable"}
 SET = {"regler", "régler", "set"}
 HELP = {"aide", "help"}
+HOOK = "webhook"
 PRIVATE = {"prive", "privé", "private"}
 
 
@@ -42,12 +44,14 @@ class Switch:
         outbox: Outbox,
         bots: Bots,
         hearing: Hearing,
+        hooks: HookWords,
         timers: Timers,
     ) -> None:
         self._settings = settings
         self._timers = timers
         self._directs = directs
         self._hearing = hearing
+        self._hooks = hooks
         self._db = db
         self._homeserver = homeserver
         self._outbox = outbox
@@ -96,6 +100,7 @@ class Switch:
                 if off
                 else t(_("active un robot dans ce salon (« desactiver » l'arrête)")),
             ),
+            (t(_("!bot webhook")), t(_("les adresses où d'autres programmes écrivent pour les robots de ce salon"))),
             (t(_("!bot prive")), t(_("ouvre une conversation directe avec moi"))),
         )
 
@@ -113,6 +118,8 @@ class Switch:
         verb, name = (*(word.lower() for word in call.arguments[:2]), "", "")[:2]
         if not verb:
             return await self._list(call)
+        if verb == HOOK:
+            return await self._hooks.answer(call)
         if verb in PRIVATE:
             return self._in_private(call, call.translator(_("Je vous écris en privé.")))
         if verb not in ENABLE | DISABLE | SET | HELP or name not in self._bots:
