@@ -24,7 +24,7 @@ from typing import Any, Final, TypeVar
 import structlog
 
 from tchap_bridges.bot import Bot
-from tchap_bridges.core.bots import GUIDE
+from tchap_bridges.core.bots import GUIDE, schedules
 from tchap_bridges.core.bots.registry import Bots
 from tchap_bridges.errors import Misconfigured
 from tchap_bridges.i18n import _
@@ -104,7 +104,8 @@ class Development:
 
     def _may(self, path: Path, made: Mapping[str, Bot]) -> None:
         others = self._others(path)
-        for name in made:
+        for name, bot in made.items():
+            schedules.check(type(bot))
             if NAME.fullmatch(name) is None or name == GUIDE:
                 raise Misconfigured(_("{file} : un robot ne peut pas s'appeler « {name} »", file=path.name, name=name))
             if name in others:

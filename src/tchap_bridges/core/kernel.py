@@ -149,7 +149,7 @@ class Kernel:
         )
         outbox = Outbox(sealer, self._wake)
         self.bots = Bots(bots, BUILTIN)
-        self.hearing = Hearing(self.bots, outbox)
+        self.hearing = Hearing(self.bots, outbox, db.queries_of)
         self.directs = Directs(outbox, sealer, lambda user: self._admits(user).allowed)
         self.questions = Questions(self.directs, outbox)
         deliveries = Deliveries(db, sealer, secrets, outbox)
