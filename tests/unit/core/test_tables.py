@@ -147,3 +147,17 @@ def test_faults_are_found_when_it_is_loaded(package: Path) -> None:
     (package / "queries.sql").write_text("-- name: all\nSELECT * FROM kv\n")
     with pytest.raises(Misconfigured, match=r"robot budget, queries\.sql, all : « kv » doit s'appeler bot_budget_…"):
         Plugins().bot("budget")
+
+
+async def test_the_one_of_the_guide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "vectors" / "guide"))
+    bot: type[Bot] = importlib.import_module("tchap_bot_budget").BudgetBot
+    try:
+        async with Bench(bot) as bench:
+            room = await bench.room(bot)
+            assert await room.say(ADMIN, "!dépense 12 café") == "✓ café"
+            assert await room.say(ADMIN, "!spend 3 thé") == "✓ thé"
+            await bench.clock.forward(days=7)
+            assert room.said[-1] == "Dépensé jusqu'au 30/11 : 15 €"
+    finally:
+        del sys.modules["tchap_bot_budget"]
