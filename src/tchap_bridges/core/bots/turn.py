@@ -296,7 +296,7 @@ class Turn:
         )
 
     async def at(self, when: datetime, handler: str, words: str = "", *, key: str) -> None:
-        sealed = self._house.sealer.seal(words.encode(), place=WORDS)
+        sealed, due = self._house.sealer.seal(words.encode(), place=WORDS), clock.milliseconds(when)
 
         async def effect(tx: Tx) -> None:
             await tx.run(
@@ -304,7 +304,7 @@ class Turn:
                 room=self.id,
                 bot=self._cause.bot,
                 key=ordered(key),
-                due_at=clock.milliseconds(when),
+                due_at=due,
                 handler=handler,
                 words=sealed,
             )
