@@ -19,6 +19,7 @@ from tchap_bridges.core.bots.deliveries import Deliveries
 from tchap_bridges.core.bots.kept import Effect, Kept, kept, kept_of
 from tchap_bridges.core.bots.questions import Question, Questions
 from tchap_bridges.core.bots.schedules import ordered
+from tchap_bridges.core.bots.tables import Tables
 from tchap_bridges.core.bots.timers import WORDS, Timers
 from tchap_bridges.core.directs import WAITING, Directs
 from tchap_bridges.core.links import Links
@@ -108,6 +109,8 @@ class Turn:
         self._aloud: set[int] = set()  # which of them are seen by people
         self.said: Counter[str] = Counter()
         self._kv = Kept(house.db, house.sealer, kept(cause.bot, cause.room), self._add)
+        queries = house.db.queries_of(cause.bot)
+        self._tables = Tables(house.db, cause.bot, cause.room, queries, self._add)
         self._now = clock.local(clock.moment(clock.now()), house.zone)
 
     async def write(self, tx: Tx, *, silent: bool = False) -> None:
@@ -163,6 +166,10 @@ class Turn:
     @property
     def kv(self) -> Store:
         return self._kv
+
+    @property
+    def db(self) -> Tables:
+        return self._tables
 
     def kv_of(self, person: PersonId) -> Store:
         return Kept(self._house.db, self._house.sealer, kept_of(self._cause.bot, person), self._add)
@@ -292,7 +299,7 @@ class Turn:
         )
 
     async def at(self, when: datetime, handler: str, words: str = "", *, key: str) -> None:
-        sealed = self._house.sealer.seal(words.encode(), place=WORDS)
+        sealed, due = self._house.sealer.seal(words.encode(), place=WORDS), clock.milliseconds(when)
 
         async def effect(tx: Tx) -> None:
             await tx.run(
@@ -300,7 +307,7 @@ class Turn:
                 room=self.id,
                 bot=self._cause.bot,
                 key=ordered(key),
-                due_at=clock.milliseconds(when),
+                due_at=due,
                 handler=handler,
                 words=sealed,
             )
