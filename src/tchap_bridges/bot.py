@@ -355,7 +355,11 @@ def on(*kinds: type[Event]) -> Callable[[HandlerT], HandlerT]:
 
 
 class CatchUp(StrEnum):
-    """What becomes of times that came while the bridge was stopped: each is called for, the last one, or none."""
+    """What becomes of times that came while the bridge was stopped.
+
+    Each is called for, in order, a hundred of them at most and then the last; or the last one alone; or none that is
+    more than five minutes late.
+    """
 
     ALL = "all"
     ONCE = "once"
@@ -364,13 +368,15 @@ class CatchUp(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """A handler called at times of its own. ``at``: a time, a recurrence in words, or the setting that holds it.
+    """A handler called at times of its own.
 
-    Either ``at`` or ``seconds`` is set.
+    ``at``: a time if ``daily``, else a recurrence in words; or the name of the setting that holds it. Either
+    ``at`` or ``seconds`` is set.
     """
 
     handler: str
     at: time | str = ""
+    daily: bool = False
     workdays: bool = False
     seconds: float = 0.0
     catch_up: CatchUp = CatchUp.ONCE
@@ -381,10 +387,11 @@ def daily(
 ) -> Callable[[HandlerT], HandlerT]:
     """Have ``method(room)`` called every day at this time of the operator's zone, in every room where the bot is on.
 
-    ``at``: a time, ``"9:00"``, or the name of a setting that is one. ``workdays``: Monday to Friday, and on no public
-    holiday of France.
+    ``at``: a time, ``"9:00"``, or the name of a setting that is one; while that is empty it is not called. A time that
+    clocks skip in spring comes at the first moment after, one that comes twice in autumn comes the first time.
+    ``workdays``: Monday to Friday, and on no public holiday of France. ``room.when`` is when it was due.
     """
-    return _scheduled(at=at, workdays=workdays, catch_up=catch_up)
+    return _scheduled(at=at, daily=True, workdays=workdays, catch_up=catch_up)
 
 
 def every(
@@ -400,7 +407,7 @@ def every(
 def at(when: str, *, catch_up: CatchUp | str = CatchUp.ONCE) -> Callable[[HandlerT], HandlerT]:
     """Have ``method(room)`` called when the words say: ``"tous les lundis à 9h"``, or the name of a setting that does.
 
-    The words are those of ``tchap_bridges.dates``, French or English.
+    The words are those of ``tchap_bridges.dates``, French or English, for what comes again.
     """
     return _scheduled(at=when, catch_up=catch_up)
 
@@ -409,6 +416,8 @@ def _scheduled(*, catch_up: CatchUp | str, **what: Any) -> Callable[[HandlerT], 
     kind = CatchUp(catch_up)
 
     def mark(handler: HandlerT) -> HandlerT:
+        if "__schedule__" in vars(handler):
+            raise TypeError(f"{handler.__name__} has a schedule already: let two methods call one")
         vars(handler)["__schedule__"] = Schedule(handler=handler.__name__, catch_up=kind, **what)
         return handler
 
@@ -477,7 +486,9 @@ class Bot:
         cls.commands = (*cls.commands, *(each["__command__"] for each in own if "__command__" in each))
         _no_doubles(cls)
         cls.listeners = (*cls.listeners, *(each["__listener__"] for each in own if "__listener__" in each))
-        cls.schedules = (*cls.schedules, *(each["__schedule__"] for each in own if "__schedule__" in each))
+        schedules = {one.handler: one for one in cls.schedules}  # a method that is overridden has its newest one
+        schedules.update({one.handler: one for each in own if (one := each.get("__schedule__")) is not None})
+        cls.schedules = tuple(schedules.values())
         cls.webhooks = (*cls.webhooks, *(each["__webhook__"] for each in own if "__webhook__" in each))
 
     @classmethod

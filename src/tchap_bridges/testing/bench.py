@@ -238,11 +238,14 @@ class BenchRoom:
 
 
 class Bench:
-    """``bots`` are installed; `room` switches them on. ``at``: when it is."""
+    """``bots`` are installed; `room` switches them on. ``at``: when it is. ``users``: whom the operator admits."""
 
-    def __init__(self, *bots: type[Bot], folder: Path | None = None, at: datetime = START) -> None:
+    def __init__(
+        self, *bots: type[Bot], folder: Path | None = None, at: datetime = START, users: Sequence[str] = ("@*:*",)
+    ) -> None:
         self._bots = {bot.name: bot() for bot in bots}
         self._folder = folder
+        self._users = users
         self._stack = AsyncExitStack()
         self.clock = Clock(self, at)
         self.rooms: dict[RoomId, BenchRoom] = {}
@@ -268,7 +271,8 @@ class Bench:
             bots=self._bots,
             options=Options(
                 rules=policy.Rules(destinations=frozenset(), restricted_rooms=True),
-                users=["@*:*"],
+                users=self._users,
+                guests=["*:agent.externe.tchap.gouv.fr"],
                 home="Matrix",
                 words=Translator("fr"),
                 zone=_PARIS,

@@ -17,7 +17,8 @@ from tchap_bridges.core import clock, codec, policy
 from tchap_bridges.core.bots.deliveries import Deliveries
 from tchap_bridges.core.bots.kept import Effect, Kept, kept, kept_of
 from tchap_bridges.core.bots.questions import Question, Questions
-from tchap_bridges.core.bots.timers import Timers
+from tchap_bridges.core.bots.schedules import ordered
+from tchap_bridges.core.bots.timers import WORDS, Timers
 from tchap_bridges.core.directs import WAITING, Directs
 from tchap_bridges.core.links import Links
 from tchap_bridges.core.outbox import ORIGIN, Outbox
@@ -288,14 +289,14 @@ class Turn:
         )
 
     async def at(self, when: datetime, handler: str, words: str = "", *, key: str) -> None:
-        sealed = self._house.sealer.seal(words.encode(), place="timer.words")
+        sealed = self._house.sealer.seal(words.encode(), place=WORDS)
 
         async def effect(tx: Tx) -> None:
             await tx.run(
                 "timer_set",
                 room=self.id,
                 bot=self._cause.bot,
-                key=key,
+                key=ordered(key),
                 due_at=clock.milliseconds(when),
                 handler=handler,
                 words=sealed,
@@ -306,7 +307,7 @@ class Turn:
 
     async def forget(self, key: str) -> None:
         async def effect(tx: Tx) -> None:
-            await tx.run("timer_delete", room=self.id, bot=self._cause.bot, key=key)
+            await tx.run("timer_delete", room=self.id, bot=self._cause.bot, key=ordered(key))
 
         self._add(effect)
 
