@@ -132,15 +132,17 @@ class Polls:
     async def _write(self, drawer: str, voices: list[Voice]) -> None:
         await self._kv.set(drawer, _VOICES.dump_json(voices).decode())
 
+    async def drop(self, poll: str) -> None:
+        """It is no longer open, and no vote of it is kept."""
+        await self._kv.delete(f"poll {poll}")
+        for drawer in await self._kv.all(f"votes {poll} "):
+            await self._kv.delete(drawer)
+
     # What is over
 
     async def close(self, closed: Closed) -> None:
-        """Its result is kept, and no vote; results of long ago are forgotten."""
-        id_ = closed.poll.id
-        await self._kv.delete(f"poll {id_}")
-        for drawer in await self._kv.all(f"votes {id_} "):
-            await self._kv.delete(drawer)
-        await self._kv.set(f"closed {id_}", _CLOSED.dump_json(closed).decode())
+        """Its result is kept, once it was dropped; results of long ago are forgotten."""
+        await self._kv.set(f"closed {closed.poll.id}", _CLOSED.dump_json(closed).decode())
         for old in (await self.over())[REMEMBERED:]:
             await self._kv.delete(f"closed {old.poll.id}")
 

@@ -9,7 +9,7 @@ from tchap_bot_polls.model import Kind, Rules
 from tchap_bot_polls.starting import milliseconds
 from tchap_bridges.bot import Room
 from tchap_bridges.events import PollStarted
-from tchap_bridges.i18n import Phrase, _
+from tchap_bridges.i18n import Phrase, Translator, _
 from tchap_bridges.ids import MessageId
 
 
@@ -32,7 +32,13 @@ async def found(room: Room, id_: MessageId) -> Kept | None:
     )
 
 
-def powerless() -> Phrase:
+async def take(room: Room, poll: Kept, told: str) -> None:
+    """Say in answer to it that it has an end now; so keycaps on it are heard too."""
+    lines = [told] if await room.may_redact() else [told, Translator(room.language)(_powerless())]
+    await room.say("\n".join(lines), about=MessageId(poll.id))
+
+
+def _powerless() -> Phrase:
     """Where we may not end it for everybody's client."""
     return _(
         "Je n'ai pas le droit de clore ce sondage dans vos clients (il faudrait que je puisse supprimer les messages "
