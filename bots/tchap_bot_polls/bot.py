@@ -61,9 +61,9 @@ class PollsBot(Bot):
         poll = await _meant(room, secret_=True)
         if not poll.rules.secret:
             raise Misconfigured(_("ce vote n'est pas secret : on y vote dans le salon"), remedy=voting.how(poll))
-        return await secret.open_booth(room, poll, starting.numbered(poll, Translator(room.language)))
+        return await secret.open_booth(room, poll, starting.numbered(poll))
 
-    async def cast(self, room: Room[PollsConfig], answer: str, words: str) -> Phrase:
+    async def cast(self, room: Room[PollsConfig], answer: str, words: str) -> str:
         """A secret vote; ``words`` is the poll's id."""
         return await secret.cast(room, await Polls(room.kv).get(words), answer)
 
@@ -79,7 +79,7 @@ class PollsBot(Bot):
             return None
         if event.removed or event.key.removesuffix("\ufe0f") != secret.SIGN or room.network:
             return None
-        return await secret.open_booth(room, poll, starting.numbered(poll, Translator(room.language)))
+        return await secret.open_booth(room, poll, starting.numbered(poll))
 
     @on(Message)
     async def said(self, room: Room[PollsConfig], event: Message) -> None:
@@ -120,11 +120,10 @@ class PollsBot(Bot):
             await ending.end(room, poll, named=room.config.named, by=room.caller.name)
             return None
         closes = meant(words, room.now, room.zone, room.language)
-        told = Translator(room.language)(await starting.until(room, poll, closes))
-        if not poll.foreign:
-            return told
-        await others.take(room, poll, told)
-        return None
+        if poll.foreign:
+            await others.take(room, poll, closes)
+            return None
+        return "\n".join(map(Translator(room.language), await starting.until(room, poll, closes)))
 
     async def due(self, room: Room[PollsConfig], words: str) -> None:
         """The time of a poll has come; ``words`` is its id."""
@@ -147,14 +146,14 @@ class PollsBot(Bot):
     @command("pv", english=["minutes"])
     async def minutes(self, room: Room[PollsConfig]) -> None:
         """Donne le procès-verbal du dernier sondage clos, ou de celui auquel on répond"""
-        await papers.show_minutes(room, await _over(room))
+        await papers.show_minutes(room, await _over(room), room.language)
 
     @command("csv")
     async def table(self, room: Room[PollsConfig]) -> Phrase | None:
         """Envoie le tableau des votes, en message direct, à qui a lancé le sondage ou modère"""
         closed = await _over(room)
         await _may_run(room, closed.poll.by, _("seul qui a lancé le sondage, ou qui modère le salon, peut l'avoir"))
-        return await papers.send_table(room, closed, room.caller.person)
+        return await papers.send_table(room, closed, room.caller.person, room.language)
 
 
 async def _meant(room: Room, *, secret_: bool | None = None, others_too: bool = False) -> Kept:

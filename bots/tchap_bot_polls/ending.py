@@ -20,16 +20,16 @@ async def end(room: Room, poll: Kept, *, named: bool, by: str | None) -> None:
     closed = Closed(poll=replace(poll, closed=at), result=result, closed_by=by)
     await drop(room, poll)
     await Polls(room.kv).close(closed)
-    text, about = text_of(result, room.language), MessageId(poll.id)
+    text, about = text_of(result, poll.language), MessageId(poll.id)
     if poll.native and (not poll.foreign or (heard.closed is None and await room.may_redact())):
         await room.end(about, text.plain)
     await room.say(text, about=about)
     if result.counts:
-        await room.file("resultat.png", "image/png", png(result, room.language))
+        await room.file("resultat.png", "image/png", png(result, poll.language))
     if poll.minutes:
-        await papers.show_minutes(room, closed)
-    if poll.table and (refused := await papers.send_table(room, closed, PersonId(poll.by))) is not None:
-        await room.say(Translator(room.language)(refused))
+        await papers.show_minutes(room, closed, poll.language)
+    if poll.table and (refused := await papers.send_table(room, closed, PersonId(poll.by), poll.language)) is not None:
+        await room.say(Translator(poll.language)(refused))
 
 
 async def drop(room: Room, poll: Kept) -> None:

@@ -4,10 +4,13 @@ Nothing of them is kept before somebody asks for that, and no native vote ever: 
 them when the poll ends, those also that were cast before the bot was on.
 """
 
-from tchap_bot_polls.keeping import Kept
+from dataclasses import replace
+
+from tchap_bot_polls.keeping import Kept, Polls
 from tchap_bot_polls.model import Kind, Rules
-from tchap_bot_polls.starting import milliseconds
+from tchap_bot_polls.starting import milliseconds, until
 from tchap_bridges.bot import Room
+from tchap_bridges.dates import Moment
 from tchap_bridges.events import PollStarted
 from tchap_bridges.i18n import Phrase, Translator, _
 from tchap_bridges.ids import MessageId
@@ -29,13 +32,19 @@ async def found(room: Room, id_: MessageId) -> Kept | None:
         at=milliseconds(asked.at),
         disclosed=asked.disclosed,
         foreign=True,
+        language=room.language,
     )
 
 
-async def take(room: Room, poll: Kept, told: str) -> None:
-    """Say in answer to it that it has an end now; so keycaps on it are heard too."""
-    lines = [told] if await room.may_redact() else [told, Translator(room.language)(_powerless())]
-    await room.say("\n".join(lines), about=MessageId(poll.id))
+async def take(room: Room, poll: Kept, closes: Moment) -> None:
+    """It ends then, and is one of ours. To say so in answer to it makes it known to us: keycaps on it are heard."""
+    polls = Polls(room.kv)
+    if await polls.get(poll.id) is None:
+        await polls.keep(replace(poll, number=await polls.next_number()))
+    lines = await until(room, poll, closes)
+    if not await room.may_redact():
+        lines.append(_powerless())
+    await room.say("\n".join(map(Translator(room.language), lines)), about=MessageId(poll.id))
 
 
 def _powerless() -> Phrase:

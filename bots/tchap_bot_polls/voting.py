@@ -83,6 +83,8 @@ async def by_words(room: Room, poll: Kept, words: str) -> Phrase:
     """``!vote 2``."""
     answers = typed(words, poll)
     await keep(room, poll, str(room.message), room.when, answers)
+    if not poll.disclosed:
+        return _("✓ {name} : vote compté", name=room.caller.name)
     return _("✓ {name} : {answers}", name=room.caller.name, answers=told(poll, answers, Translator(room.language)))
 
 

@@ -29,7 +29,7 @@ async def test_what_is_ranked_is_a_numbered_text_for_a_clients_poll_keeps_no_ord
 
 
 async def test_a_ranking_is_counted_in_rounds_that_are_told(room: BenchRoom) -> None:
-    await room.say(ANA, "!poll Where? A / B / C type=ranked")
+    await room.say(ANA, "!sondage Où ? A / B / C type=ranked")
     question = room.timeline[0]
     for who, order in ((ANA, "1 3"), (ADMIN, "1, 3, 2"), (BOB, "2 > 3"), (EVE, "2 3 1"), ("@zoe:exemple.fr", "3 2 1")):
         assert "✓" in await room.say(who, f"!vote {order}")
