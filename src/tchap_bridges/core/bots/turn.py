@@ -424,8 +424,9 @@ class Turn:
         return [copy["target"] for copy in copies if await self._house.links.carries(tx, copy["target"])]
 
     async def _about(self, tx: Tx, about: MessageId) -> int | None:
-        """Our row of what is answered."""
-        return await (self._message(tx, about) if about.startswith(HANDLE) else self._others(tx, about))
+        """Our row of what is answered, which nobody may have heard."""
+        ours = about.startswith(HANDLE) or about == self.message
+        return await (self._message(tx, about) if ours else self._others(tx, about))
 
     async def _message(self, tx: Tx, about: MessageId) -> int | None:
         """Our row of a message, by the id under which a bot knows it."""
