@@ -146,8 +146,11 @@ class SurveysBot(Bot):
 
     async def entitled(self, room: Room[SurveysConfig], answer: str, _words: str) -> None:
         """The title of a survey that is made by dialogue."""
+        if len(answer.splitlines()) > 1:  # all of it at once
+            await self._draft(room, answer)
+            return
         asking.titled(answer)
-        await self._ask_question(room, " ".join(answer.split()))
+        await self._ask_question(room, answer)
 
     async def questioned(self, room: Room[SurveysConfig], answer: str, words: str) -> None:
         """One more question; ``words`` are the lines so far."""
@@ -206,7 +209,8 @@ class SurveysBot(Bot):
         open_ = [one for number in numbers if (one := await surveys.get(number)) and one.state is State.OPEN]
         if len(open_) >= MOST_OPEN or len(numbers) >= MOST_KEPT:
             raise Misconfigured(
-                _("ce salon a déjà {n} enquêtes", n=len(numbers)), remedy=_("Closez-en une : !enquete liste")
+                _("ce salon a déjà {n} enquêtes", n=len(numbers)),
+                remedy=_("Attendez que d'anciennes soient effacées, ou clôturez-en une : !enquete liste"),
             )
         survey = replace(draft, number=await surveys.next_number(), state=State.OPEN)
         text = wording.announcement(survey, room.now, room.zone, Translator(survey.language))

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from tchap_bot_surveys import answering
 from tchap_bot_surveys.keeping import Tally
-from tchap_bot_surveys.model import FEWEST, Kind, Question, Survey
+from tchap_bot_surveys.model import FEWEST, Kind, Question, State, Survey
 from tchap_bot_surveys.walk import Walk
 from tchap_bridges.dates import Moment, said
 from tchap_bridges.i18n import Phrase, Translator, _, ngettext
@@ -144,7 +144,7 @@ def sent(survey: Survey) -> Phrase:
 def nudge(survey: Survey, tally: Tally) -> Phrase:
     """What is said to a room whose answers are awaited."""
     return _(
-        "📝 L'enquête n° {n} « {title} » attend les vôtres ({sent}) : !repondre {n}",
+        "📝 L'enquête n° {n} « {title} » attend vos réponses ({sent}) : !repondre {n}",
         n=survey.number,
         title=survey.title,
         sent=ngettext("{n} réponse jusqu'ici", "{n} réponses jusqu'ici", tally.sent),
@@ -153,6 +153,8 @@ def nudge(survey: Survey, tally: Tally) -> Phrase:
 
 def line(survey: Survey, tally: Tally, now: datetime, zone: ZoneInfo) -> Phrase:
     """One survey in the list of the room's."""
-    ends = _ends(survey, now, zone) or ""
     answers = ngettext("{n} réponse", "{n} réponses", tally.sent)
+    if survey.state is State.CLOSED:
+        return _("n° {n} — {title} ({answers}). Close.", n=survey.number, title=survey.title, answers=answers)
+    ends = _ends(survey, now, zone) or ""
     return _("n° {n} — {title} ({answers}). {ends}", n=survey.number, title=survey.title, answers=answers, ends=ends)

@@ -78,6 +78,12 @@ async def test_it_is_made_by_dialogue(bench: Bench) -> None:
     assert "Enquête n° 1" in await room.say(ANA, "oui")
 
 
+async def test_all_of_it_may_be_the_answer_to_what_its_title_is(bench: Bench) -> None:
+    room = await bench.room(SurveysBot)
+    await room.say(ANA, "!enquete")
+    assert "2. Note de 1 à 5" in await room.say(ANA, CANTEEN.removeprefix("!enquete "))
+
+
 async def test_a_title_alone_begins_the_dialogue(bench: Bench) -> None:
     room = await bench.room(SurveysBot)
     assert "Première question" in await room.say(ANA, "!enquete Courses")
@@ -257,7 +263,7 @@ async def test_only_the_owner_or_a_moderator_ends_it_or_calls_for_answers(bench:
     room = await opened(bench)
     for words in ("!enquete clore", "!enquete relancer", "!enquete clore demain"):
         assert "cela revient à ana" in await room.say(BOB, words)
-    assert "attend les vôtres" in await room.say(ADMIN, "!enquete relancer")
+    assert "attend vos réponses" in await room.say(ADMIN, "!enquete relancer")
     assert "est close" in await room.say(ADMIN, "!enquete clore")
 
 
@@ -288,6 +294,8 @@ async def test_several_surveys_are_told_apart(bench: Bench) -> None:
     listed = await room.say(BOB, "!enquete liste")
     assert "n° 1 — Cantine" in listed
     assert "n° 2 — Vœux" in listed
+    await room.say(ANA, "!enquete clore 1")
+    assert "n° 1 — Cantine (0 réponse). Close." in await room.say(BOB, "!enquete liste")
 
 
 async def test_two_surveys_of_one_person_do_not_mix(bench: Bench) -> None:
