@@ -23,7 +23,7 @@ SIGN: Final = "📝"
 _YES: Final = frozenset(("oui", "ouvrir", "ok", "yes", "open", "o", "y"))
 _NO: Final = frozenset(("non", "no", "n"))
 _DONE: Final = frozenset(("fin", "fini", "c'est tout", "done", "end"))
-_AGAIN: Final = timedelta(hours=1)
+_APART: Final = timedelta(hours=1)
 _CLOSE: Final = re.compile(r"\s*(?:n°\s*([0-9]{1,6})|([0-9]{1,6})(?=\s*$))?\s*(.*?)\s*")
 """A number, and when: of « 3 décembre » the 3 is no number of a survey."""
 Number = Annotated[int, _("numéro de l'enquête")]
@@ -87,7 +87,7 @@ class SurveysBot(Bot):
     async def nudge(self, room: Room[SurveysConfig], number: Number = 0) -> None:
         """Rappelle l'enquête au salon, et qui a commencé sans finir"""
         survey = await self._theirs(room, number)
-        if survey.nudged is not None and room.now - survey.nudged < _AGAIN:
+        if survey.nudged is not None and room.now - survey.nudged < _APART:
             raise Misconfigured(_("une relance par heure suffit"))
         surveys = Surveys(room.kv)
         here = {member.person for member in await room.members()}
@@ -113,9 +113,9 @@ class SurveysBot(Bot):
         return _("⏱ L'enquête n° {n} sera close {when}.", n=survey.number, when=back)
 
     @command("repondre", "répondre", english=["answer"])
-    async def take(self, room: Room[SurveysConfig], number: Number = 0) -> Phrase:
+    async def take(self, room: Room[SurveysConfig], number: Number = 0) -> None:
         """Répond à l'enquête en cours, ou y revient : !repondre, !repondre 2"""
-        return await taking.begin(room, await self._meant(room, number))
+        await taking.begin(room, await self._meant(room, number))
 
     @command("repondre retirer", "répondre retirer", english=["answer withdraw"])
     async def withdraw(self, room: Room[SurveysConfig], number: Number = 0) -> Phrase:
@@ -232,7 +232,7 @@ class SurveysBot(Bot):
         await room.at(room.now, "swept", str(number), key=f"sweeps {number}")
         await room.at(room.now + timedelta(days=room.config.keep_days), "expired", str(number), key=f"expires {number}")
 
-    # Times that have come; ``words`` is the number of the survey
+    # Times that have come; ``words`` is the number of the survey, and how often it was come to
 
     async def due(self, room: Room[SurveysConfig], words: str) -> None:
         """It ends."""
@@ -248,15 +248,16 @@ class SurveysBot(Bot):
 
     async def swept(self, room: Room[SurveysConfig], words: str) -> None:
         """What was begun and not sent is forgotten, a part at a time."""
-        if await Surveys(room.kv).clear_unsent(int(words)):
-            await room.at(room.now, "swept", words, key=f"sweeps {words}")
+        number, again = _again(words)
+        if await Surveys(room.kv).clear_unsent(number):
+            await room.at(room.now, "swept", again, key=f"sweeps {again}")
 
     async def expired(self, room: Room[SurveysConfig], words: str) -> None:
         """All of it is forgotten, a part at a time."""
-        surveys = Surveys(room.kv)
-        survey = await surveys.get(int(words))
+        surveys, (number, again) = Surveys(room.kv), _again(words)
+        survey = await surveys.get(number)
         if survey is not None and await surveys.clear(survey):
-            await room.at(room.now, "expired", words, key=f"expires {words}")
+            await room.at(room.now, "expired", again, key=f"expires {again}")
 
     # Which is meant
 
@@ -281,6 +282,12 @@ class SurveysBot(Bot):
         if survey.state is not State.OPEN:
             raise Misconfigured(_("l'enquête n° {n} est close", n=survey.number))
         return survey
+
+
+def _again(words: str) -> tuple[int, str]:
+    """The number, and the words of the next call: one time must not be ordered twice under one key."""
+    number, _space, times = words.partition(" ")
+    return int(number), f"{number} {int(times or 0) + 1}"
 
 
 def _calling(text: str, people: list[tuple[str, str]]) -> Text:

@@ -1,5 +1,7 @@
 """What has come of a survey: the room is told the totals, its owner all of it, in their direct conversation."""
 
+from asyncio import to_thread
+
 from tchap_bot_surveys import bars, table
 from tchap_bot_surveys.chart import pngs
 from tchap_bot_surveys.keeping import Given, Surveys
@@ -26,7 +28,7 @@ async def publish(room: Room, survey: Survey) -> bool:
     found = summaries(survey.questions, [one.answers for one in given])
     for message in bars.texts_of(survey.title, found, survey.language):
         await room.say(message, about=about)
-    for n, picture in enumerate(pngs(survey.title, found, survey.language), 1):
+    for n, picture in enumerate(await to_thread(pngs, survey.title, found, survey.language), 1):
         await room.file(_picture(survey, n), "image/png", picture)
     return True
 
@@ -75,7 +77,7 @@ async def _told(room: Room, survey: Survey, given: list[Given], *, whole: bool) 
         for message in messages:
             wanted = wanted and await room.tell(owner, message)
     if whole:
-        for n, picture in enumerate(pngs(survey.title, found, survey.language), 1):
+        for n, picture in enumerate(await to_thread(pngs, survey.title, found, survey.language), 1):
             wanted = wanted and await room.tell_file(owner, _picture(survey, n), "image/png", picture)
     for n, part in enumerate(table.tables(survey, given, survey.language), 1):
         name = f"enquete-{survey.number}-{n}.csv"

@@ -21,8 +21,11 @@ def key_of(number: int) -> str:
     return f"survey {number}"
 
 
-async def begin(room: Room, survey: Survey) -> Phrase:
-    """Whoever calls begins, or goes on where they were. Raises `Misconfigured` before it has done anything."""
+async def begin(room: Room, survey: Survey) -> None:
+    """Whoever calls begins, or goes on where they were. The room is not told: five hundred may do so at once.
+
+    Raises `Misconfigured` before it has done anything.
+    """
     _open(survey, room.when)
     if room.network:
         raise Misconfigured(_("une enquête se remplit en conversation directe : il faut être soi-même dans le salon"))
@@ -40,7 +43,6 @@ async def begin(room: Room, survey: Survey) -> Phrase:
         )
     if part is None:
         await surveys.begin(survey.number, Part(person=person, name=room.caller.name, walk=at))
-    return _("✉️ {name}, je vous écris en conversation directe.", name=room.caller.name)
 
 
 async def withdraw(room: Room, survey: Survey) -> Phrase:
