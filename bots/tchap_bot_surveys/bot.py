@@ -19,6 +19,7 @@ from tchap_bridges.ids import PersonId
 
 MOST_OPEN: Final = 10
 MOST_KEPT: Final = 50
+MOST_CALLED: Final = 50
 SIGN: Final = "📝"
 _YES: Final = frozenset(("oui", "ouvrir", "ok", "yes", "open", "o", "y"))
 _NO: Final = frozenset(("non", "no", "n"))
@@ -294,8 +295,9 @@ def _calling(text: str, people: list[tuple[str, str]]) -> Text:
     """The text, and people called by their names."""
     if not people:
         return Text(plain=text)
-    names = ", ".join(name for _person, name in people)
-    links = ", ".join(mention(PersonId(person), name) for person, name in people)
+    called = people[:MOST_CALLED]
+    names = ", ".join(name for _person, name in called)
+    links = ", ".join(mention(PersonId(person), name) for person, name in called)
     return Text(plain=f"{text}\n{names}", html=f"{escape(text, quote=False)}<br>{links}")
 
 

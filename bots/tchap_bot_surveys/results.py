@@ -34,11 +34,12 @@ async def publish(room: Room, survey: Survey) -> bool:
 
 
 async def hand_over(room: Room, survey: Survey) -> None:
-    """At the end the owner is told what the room is not; the room, where they cannot be."""
+    """At the end the owner is told what the room is not; the room, where they cannot be or have left it."""
     given = await Surveys(room.kv).given(survey)
     if not await _told(room, survey, given, whole=False):
         lost = _(
-            "{name}, je ne peux pas vous écrire en direct. Écrivez !bot prive, puis !enquete resultats {n}",
+            "{name} n'a pas reçu le tableau des réponses. Pour l'avoir, dans ce salon : !bot prive, puis"
+            " !enquete resultats {n}",
             name=survey.name,
             n=survey.number,
         )
@@ -70,6 +71,8 @@ async def tell(room: Room, survey: Survey) -> None:
 async def _told(room: Room, survey: Survey, given: list[Given], *, whole: bool) -> bool:
     """``whole``: with what the room is told at the end."""
     owner = PersonId(survey.by)
+    if owner not in {member.person for member in await room.members()}:
+        return False
     found = summaries(survey.questions, [one.answers for one in given])
     messages = bars.texts_of(survey.title, found, survey.language, words_too=True)
     wanted = True

@@ -126,7 +126,6 @@ async def test_what_we_say_repeats_no_answer(bench: Bench) -> None:
     said = "\n".join(bench.direct(BOB).said)
     for answer in ("83", "2031", "zanzibar", "quatre-vingt", "n'importe"):
         assert answer not in said
-    assert "je n'ai pas compris cette réponse" in said
 
 
 async def test_nobody_answers_twice_and_answers_cannot_be_found_again(bench: Bench) -> None:

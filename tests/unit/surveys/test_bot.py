@@ -233,6 +233,7 @@ async def test_it_ends_when_it_is_due(bench: Bench) -> None:
 
 async def test_the_end_is_put_off_and_what_is_said_before_it_counts(bench: Bench) -> None:
     room = await opened(bench, CANTEEN.replace("Cantine", 'Cantine fin="vendredi 17h"'))
+    assert "n° 1 sera close mercredi 2 décembre" in await room.say(ANA, "!enquete clore n° 1 2 décembre 17h")
     assert "sera close jeudi 3 décembre 2026" in await room.say(ANA, "!enquete clore 3 décembre 17h")
     await bench.clock.forward(days=7)
     assert "C'est envoyé" in await answers(bench, room, BOB, "oui", "4", "bien", "envoyer")
@@ -258,7 +259,30 @@ async def test_an_owner_who_wants_no_conversation_is_told_in_the_room(bench: Ben
     await bench.direct(ANA).leaves(ANA)
     assert "décliné" in await room.say(ANA, "!enquete resultats")
     await room.say(ANA, "!enquete clore")
-    assert "ana, je ne peux pas vous écrire en direct" in room.said[-1]
+    assert "ana n'a pas reçu le tableau des réponses" in room.said[-1]
+
+
+async def test_an_owner_who_has_left_the_room_is_sent_nothing(bench: Bench) -> None:
+    room = await opened(bench, CANTEEN.replace("Cantine", 'Cantine fin="demain 17h"'))
+    await answers(bench, room, BOB, "oui", "4", "bien", "envoyer")
+    await room.leaves(ANA)
+    await bench.clock.forward(days=2)
+    assert "ana n'a pas reçu le tableau des réponses" in room.said[-1]
+    with pytest.raises(KeyError):
+        bench.direct(ANA)
+
+
+async def test_the_longest_survey_and_answers_find_room_in_an_event(bench: Bench) -> None:
+    room = await bench.room(SurveysBot)
+    await room.joins(BOB)
+    questions = "\n".join(f"{n}. {'é' * 290} :" for n in range(1, 21))
+    await room.say(ANA, f"!enquete Long\n{questions}")
+    assert "Enquête n° 1" in await room.say(ANA, "oui")
+    review = await answers(bench, room, BOB, *["\U0001f600" * 2000] * 20)
+    assert "Vos réponses" in review
+    assert max(len(said.encode()) for said in (*room.said, *bench.direct(BOB).said)) < 50_000
+    options = " / ".join(f"{n} {'é' * 250}" for n in range(20))
+    assert "trop longues" in await room.say(ANA, f"!enquete Long\nQuoi ? {options}\nQui ? {options}\nOù ? {options}")
 
 
 async def test_only_the_owner_or_a_moderator_ends_it_or_calls_for_answers(bench: Bench) -> None:
