@@ -53,7 +53,7 @@ class Accepts(Protocol):
     def wait(self, id_: str) -> int: ...
 
 
-def hook_routes(hooks: Accepts, *, language: Language, gate: Gate | None = None) -> Sequence[web.AbstractRouteDef]:
+def hook_routes(hooks: Accepts, *, language: Language, gate: Gate | None = None) -> Sequence[web.RouteDef]:
     """``gate`` counts what is refused. ``language``: of what a sender's log shows."""
     gate = gate or Gate(a_minute=FORGERIES)
     say = Translator(language)

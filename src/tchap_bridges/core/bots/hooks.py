@@ -175,8 +175,8 @@ class Hooks:
         """Those of a room, by name."""
         return {hook.name: hook for hook in self._hooks.values() if hook.room == room}
 
-    def refusals(self, hook: Hook) -> Refusals:
-        return self._refusals.get(hook.id, Refusals())
+    def refusals(self, id_: str) -> Refusals:
+        return self._refusals.get(id_, Refusals())
 
     async def make(
         self, tx: Tx, room: RoomId, bot: str, handler: str, name: str, scheme: Scheme, by: UserId

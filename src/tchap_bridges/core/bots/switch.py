@@ -7,9 +7,11 @@ from tchap_bridges.bot import Command, RoomConfig
 from tchap_bridges.core import policy
 from tchap_bridges.core.bots import COMMAND, GUIDE, TARGET
 from tchap_bridges.core.bots.hearing import Hearing
+from tchap_bridges.core.bots.hook_words import HookWords
 from tchap_bridges.core.bots.registry import Bots, below, called, own_head
 from tchap_bridges.core.bots.settings import Settings, shown
 from tchap_bridges.core.bots.stops import told
+from tchap_bridges.core.bots.timers import Timers
 from tchap_bridges.core.commands import Apply, Call, Topic, audit, near
 from tchap_bridges.core.directs import Directs
 from tchap_bridges.core.outbox import Outbox
@@ -25,6 +27,7 @@ ENABLE = {"activer", "enable"}
 DISABLE = {"desactiver", "désactiver", "disable"}
 SET = {"regler", "régler", "set"}
 HELP = {"aide", "help"}
+HOOK = "webhook"
 PRIVATE = {"prive", "privé", "private"}
 
 
@@ -41,10 +44,14 @@ class Switch:
         outbox: Outbox,
         bots: Bots,
         hearing: Hearing,
+        hooks: HookWords,
+        timers: Timers,
     ) -> None:
         self._settings = settings
+        self._timers = timers
         self._directs = directs
         self._hearing = hearing
+        self._hooks = hooks
         self._db = db
         self._homeserver = homeserver
         self._outbox = outbox
@@ -71,7 +78,7 @@ class Switch:
             self._languages[word] = "en" if all(way in command.english for command, way in ways) else "fr"
 
     async def configure(self, room: RoomId, bot: str, config: RoomConfig) -> None:
-        """What the room's admin has set, whole."""
+        """What the room's admin has set, whole. Raises `Misconfigured` for times that can never be."""
         async with self._db.transaction() as tx:
             await self._settings.set(tx, room, bot, config)
 
@@ -93,6 +100,7 @@ class Switch:
                 if off
                 else t(_("active un robot dans ce salon (« desactiver » l'arrête)")),
             ),
+            (t(_("!bot webhook")), t(_("les adresses où d'autres programmes écrivent pour les robots de ce salon"))),
             (t(_("!bot prive")), t(_("ouvre une conversation directe avec moi"))),
         )
 
@@ -110,6 +118,8 @@ class Switch:
         verb, name = (*(word.lower() for word in call.arguments[:2]), "", "")[:2]
         if not verb:
             return await self._list(call)
+        if verb == HOOK:
+            return await self._hooks.answer(call)
         if verb in PRIVATE:
             return self._in_private(call, call.translator(_("Je vous écris en privé.")))
         if verb not in ENABLE | DISABLE | SET | HELP or name not in self._bots:
@@ -131,8 +141,10 @@ class Switch:
             if verb in DISABLE:
                 await tx.run("room_bot_remove", room=call.room, bot=name)
                 await tx.run("questions_drop", room=call.room, bot=name)
+                await self._timers.arrange(tx, call.room, name, {})
             else:
                 await tx.run("room_bot_add", room=call.room, bot=name, by=call.user)
+                await self._settings.arrange(tx, call.room, name)
             tx.after_commit(partial(self._hearing.switched, call.room, name, on=verb in ENABLE))
             await audit(tx, call, f"bot {'on' if verb in ENABLE else 'off'}", name, decision.rule)
             t = call.translator

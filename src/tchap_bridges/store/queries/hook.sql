@@ -45,10 +45,10 @@ SELECT hook_delivery.n, hook_delivery.received_at, hook_delivery.content, hook.r
 FROM hook_delivery JOIN hook ON hook.id = hook_delivery.hook WHERE hook_delivery.id = :id
 
 -- name: delivery_find
-SELECT id, content, received_at, size, state FROM hook_delivery WHERE hook = :hook AND n = :n
+SELECT id, n, received_at, content, reason FROM hook_delivery WHERE hook = :hook AND n = :n
 
 -- name: deliveries_last
-SELECT id, n, received_at, size, state, reason, content IS NOT NULL AS kept
+SELECT n, received_at, size, state
 FROM hook_delivery WHERE hook = :hook ORDER BY n DESC LIMIT :limit
 
 -- name: deliveries_of_bot
