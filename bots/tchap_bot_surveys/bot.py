@@ -9,7 +9,7 @@ from typing import Annotated, Final
 from tchap_bot_surveys import asking, results, taking, wording
 from tchap_bot_surveys.keeping import Surveys
 from tchap_bot_surveys.model import State, Survey
-from tchap_bridges.bot import Bot, Power, Room, RoomConfig, command, field, on
+from tchap_bridges.bot import Bot, Power, Room, RoomConfig, command, daily, field, on
 from tchap_bridges.dates import Moment, said
 from tchap_bridges.dates.meaning import meant
 from tchap_bridges.errors import Misconfigured
@@ -71,8 +71,9 @@ class SurveysBot(Bot):
     async def listed(self, room: Room[SurveysConfig]) -> Phrase | str:
         """Les enquêtes de ce salon, et leurs numéros"""
         surveys, words = Surveys(room.kv), Translator(room.language)
-        kept = [one for number in await surveys.numbers() if (one := await surveys.get(number)) is not None]
-        lines = [words(wording.line(one, await surveys.tally(one.number), room.now, room.zone)) for one in kept]
+        lines = [
+            words(wording.line(one, await surveys.tally(one.number), room.now, room.zone)) for one in await _all(room)
+        ]
         return "\n".join(lines) or _("Aucune enquête dans ce salon. {example}", example=asking.EXAMPLE)
 
     @command("enquete resultats", "enquête résultats", english=["survey results"])
@@ -206,11 +207,10 @@ class SurveysBot(Bot):
         surveys = Surveys(room.kv)
         if draft.closes is not None and draft.closes <= room.now:
             raise Misconfigured(_("la fin de l'enquête est passée"), remedy=_("Renvoyez-la avec une autre fin."))
-        numbers = await surveys.numbers()
-        open_ = [one for number in numbers if (one := await surveys.get(number)) and one.state is State.OPEN]
-        if len(open_) >= MOST_OPEN or len(numbers) >= MOST_KEPT:
+        kept = await _all(room)
+        if len([one for one in kept if one.state is State.OPEN]) >= MOST_OPEN or len(kept) >= MOST_KEPT:
             raise Misconfigured(
-                _("ce salon a déjà {n} enquêtes", n=len(numbers)),
+                _("ce salon a déjà {n} enquêtes", n=len(kept)),
                 remedy=_("Attendez que d'anciennes soient effacées, ou clôturez-en une : !enquete liste"),
             )
         survey = replace(draft, number=await surveys.next_number(), state=State.OPEN)
@@ -224,16 +224,15 @@ class SurveysBot(Bot):
 
     async def _end(self, room: Room[SurveysConfig], survey: Survey) -> None:
         number = survey.number
-        closed = replace(survey, state=State.CLOSED)
+        closed = replace(survey, state=State.CLOSED, ended=room.now)
         await Surveys(room.kv).keep(closed)
         await room.forget(f"closes {number}")
         await room.withdraw(taking.key_of(number))
         if await results.publish(room, closed):
             await room.at(room.now, "handed_over", str(number), key=f"hands {number}")
         await room.at(room.now, "swept", str(number), key=f"sweeps {number}")
-        await room.at(room.now + timedelta(days=room.config.keep_days), "expired", str(number), key=f"expires {number}")
 
-    # Times that have come; ``words`` is the number of the survey, and how often it was come to
+    # Times that have come; ``words`` is the number of the survey
 
     async def due(self, room: Room[SurveysConfig], words: str) -> None:
         """It ends."""
@@ -249,16 +248,26 @@ class SurveysBot(Bot):
 
     async def swept(self, room: Room[SurveysConfig], words: str) -> None:
         """What was begun and not sent is forgotten, a part at a time."""
-        number, again = _again(words)
-        if await Surveys(room.kv).clear_unsent(number):
-            await room.at(room.now, "swept", again, key=f"sweeps {again}")
+        if await Surveys(room.kv).clear_unsent(int(words)):
+            await room.at(room.now, "swept", words, key=f"sweeps {words}")
 
     async def expired(self, room: Room[SurveysConfig], words: str) -> None:
         """All of it is forgotten, a part at a time."""
-        surveys, (number, again) = Surveys(room.kv), _again(words)
-        survey = await surveys.get(number)
+        surveys = Surveys(room.kv)
+        survey = await surveys.get(int(words))
         if survey is not None and await surveys.clear(survey):
-            await room.at(room.now, "expired", again, key=f"expires {again}")
+            await room.at(room.now, "expired", words, key=f"expires {words}")
+
+    @daily(at="4:30")
+    async def tidy(self, room: Room[SurveysConfig]) -> None:
+        """What has been kept long enough is forgotten; what should have ended while the bot was off ends."""
+        longest, now = timedelta(days=room.config.keep_days), room.now
+        for survey in await _all(room):
+            number = survey.number
+            if survey.ended is not None and survey.ended + longest <= now:
+                await room.at(now, "expired", str(number), key=f"expires {number}")
+            elif survey.state is State.OPEN and survey.closes is not None and survey.closes <= now:
+                await room.at(now, "due", str(number), key=f"closes {number}")
 
     # Which is meant
 
@@ -285,12 +294,6 @@ class SurveysBot(Bot):
         return survey
 
 
-def _again(words: str) -> tuple[int, str]:
-    """The number, and the words of the next call: one time must not be ordered twice under one key."""
-    number, _space, times = words.partition(" ")
-    return int(number), f"{number} {int(times or 0) + 1}"
-
-
 def _calling(text: str, people: list[tuple[str, str]]) -> Text:
     """The text, and people called by their names."""
     if not people:
@@ -299,6 +302,12 @@ def _calling(text: str, people: list[tuple[str, str]]) -> Text:
     names = ", ".join(name for _person, name in called)
     links = ", ".join(mention(PersonId(person), name) for person, name in called)
     return Text(plain=f"{text}\n{names}", html=f"{escape(text, quote=False)}<br>{links}")
+
+
+async def _all(room: Room[SurveysConfig]) -> list[Survey]:
+    """Those that are kept, oldest first."""
+    surveys = Surveys(room.kv)
+    return [one for number in await surveys.numbers() if (one := await surveys.get(number)) is not None]
 
 
 async def _level(room: Room[SurveysConfig]) -> int:

@@ -342,7 +342,7 @@ async def test_everything_is_forgotten_in_time(bench: Bench) -> None:
     await room.say(ANA, "!enquete clore")
     await bench.clock.forward(days=29)
     assert "je vous écris" in await room.say(ANA, "!enquete resultats 1")
-    await bench.clock.forward(days=1)
+    await bench.clock.forward(days=2)
     assert "il n'y a pas d'enquête" in await room.say(ANA, "!enquete resultats 1")
     async with bench.db.snapshot() as tx:
         kept = [row["key"] for row in await tx.all("kv_all", space=f"bot:enquetes {room.id}")]
@@ -375,6 +375,17 @@ async def test_an_answer_reads_nobody_else_s(bench: Bench, monkeypatch: pytest.M
     assert "C'est envoyé" in await answers(
         bench, room, BOB, "oui", "9", "4", "retour", "5", "bien", "2", "3", "envoyer"
     )
+
+
+async def test_one_that_was_due_while_the_bot_was_off_ends_when_it_is_on_again(bench: Bench) -> None:
+    room = await opened(bench, CANTEEN.replace("Cantine", 'Cantine fin="demain 17h"'))
+    await answers(bench, room, BOB, "oui", "4", "bien", "envoyer")
+    await room.say(ADMIN, "!bot desactiver enquetes")
+    await bench.clock.forward(days=2)
+    await room.say(ADMIN, "!bot activer enquetes")
+    assert "est close" in await room.say(CHLOE, "!repondre 1")
+    await bench.clock.to("04:30")
+    assert "est close : 1 réponse" in "\n".join(room.said)
 
 
 async def test_a_room_may_leave_surveys_to_its_moderators(bench: Bench) -> None:
