@@ -66,7 +66,9 @@ def kept(folder: Path) -> list[str]:
 
 
 def _open(value: object) -> str:
-    for place in PLACES if isinstance(value, bytes) else ():
+    if not isinstance(value, bytes):
+        return str(value)
+    for place in PLACES:
         try:
             return SEALER.open(value, place=place).decode("utf-8", "replace")
         except SealBroken:
