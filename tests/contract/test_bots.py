@@ -4,6 +4,7 @@ from tchap_bot_alerts import AlertsBot
 from tchap_bot_echo import EchoBot
 from tchap_bot_polls import PollsBot
 from tchap_bot_reminders import RemindersBot
+from tchap_bot_surveys import SurveysBot
 from tchap_bridges.bot import Bot, Power, Room, command
 from tchap_bridges.testing.bench import ADMIN, Bench
 from tchap_bridges.testing.contract_bot import BotContract
@@ -19,6 +20,10 @@ class TestPollsBot(BotContract):
 
 class TestRemindersBot(BotContract):
     bot = RemindersBot
+
+
+class TestSurveysBot(BotContract):
+    bot = SurveysBot
 
 
 class TestEchoBot(BotContract):
