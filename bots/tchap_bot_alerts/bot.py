@@ -23,7 +23,7 @@ from tchap_bridges.dates import Moment, said, understand
 from tchap_bridges.dates.meaning import meant, settled
 from tchap_bridges.errors import Misconfigured
 from tchap_bridges.events import Deletion, Reaction
-from tchap_bridges.i18n import Phrase, Translator, _
+from tchap_bridges.i18n import Phrase, Translator, _, ngettext
 
 LONGEST_SILENCE: Final = timedelta(days=7)
 MOST_TRIED: Final = 20
@@ -48,9 +48,7 @@ class AlertsBot(Bot):
         kept = Kept(room.id, room.kv)
         desk, hook = await kept.desk(), await kept.hook(posted.hook)
         notices = await self._read(room, posted, hook.book)
-        step = grouping.take(hook.book, notices, _policy(room, desk), room.now)
-        if step != Step(hook.book):
-            await Telling(room, kept, desk, hook).tell(step)
+        await Telling(room, kept, desk, hook).tell(lambda book, policy: grouping.take(book, notices, policy, room.now))
 
     @staticmethod
     async def _read(room: Room[AlertsConfig], posted: Posted, book: Book) -> list[Notice]:
@@ -81,6 +79,11 @@ class AlertsBot(Bot):
         kept = Kept(room.id, room.kv)
         await Telling(room, kept, await kept.desk(), await kept.hook(words)).refresh()
 
+    async def alarm(self, room: Room[AlertsConfig], words: str) -> None:
+        """Those who are told directly may be told again; ``words`` is the hook."""
+        kept = Kept(room.id, room.kv)
+        await Telling(room, kept, await kept.desk(), await kept.hook(words)).alarm()
+
     @on(Reaction)
     async def reacted(self, room: Room[AlertsConfig], event: Reaction) -> None:
         """✅ on a message: somebody sees to what it tells."""
@@ -98,9 +101,10 @@ class AlertsBot(Bot):
             if gone is not None:
                 await self._unseen(room, kept, desk, hook, gone)
             return
-        hook = hook.seen_by(seer)
-        step = grouping.acknowledge(hook.book, key, seer.who, _policy(room, desk), room.now, name=seer.name)
-        await Telling(room, kept, desk, hook).tell(step, urgent=True)
+        await Telling(room, kept, desk, hook.seen_by(seer)).tell(
+            lambda book, policy: grouping.acknowledge(book, key, seer.who, policy, room.now, name=seer.name),
+            urgent=True,
+        )
 
     @on(Deletion)
     async def withdrawn(self, room: Room[AlertsConfig], event: Deletion) -> None:
@@ -114,13 +118,16 @@ class AlertsBot(Bot):
     async def _unseen(room: Room[AlertsConfig], kept: Kept, desk: Desk, hook: Hook, gone: Seer) -> None:
         """Somebody no longer sees to it; the next who has said so does."""
         hook = hook.unseen_by(gone)
-        policy = _policy(room, desk)
-        step = grouping.release(hook.book, gone.key, gone.who, policy, room.now)
         heir = next((one for one in hook.wall.seers if one.key == gone.key), None)
-        if heir is not None:
+
+        def handed_on(book: Book, policy: Policy) -> Step:
+            step = grouping.release(book, gone.key, gone.who, policy, room.now)
+            if heir is None:
+                return step
             then = grouping.acknowledge(step.book, heir.key, heir.who, policy, room.now, name=heir.name)
-            step = Step(then.book, (*step.actions, *then.actions))
-        await Telling(room, kept, desk, hook).tell(step, urgent=True)
+            return Step(then.book, (*step.actions, *then.actions))
+
+        await Telling(room, kept, desk, hook).tell(handed_on, urgent=True)
 
     @command("alertes", "alertes liste", english=["alerts", "alerts list"])
     async def ongoing(self, room: Room[AlertsConfig]) -> None:
@@ -178,7 +185,7 @@ class AlertsBot(Bot):
         posted = await room.posted(max(1, min(number, MOST_TRIED)))
         if not 1 <= number <= len(posted):
             raise Misconfigured(
-                _("je n'ai que {n} envois à essayer", n=len(posted)),
+                ngettext("je n'ai que {n} envoi à essayer", "je n'ai que {n} envois à essayer", len(posted)),
                 remedy=_("Exemple, pour l'avant-dernier : !alertes essayer 2"),
             )
         one, say = posted[number - 1], Translator(room.language)
@@ -243,11 +250,7 @@ class AlertsBot(Bot):
         kept = Kept(room.id, room.kv)
         desk, hook = await kept.desk(), await kept.hook(name)
         if name in desk.hooks:
-            await Telling(room, kept, desk, hook).tell(step_of(hook.book, _policy(room, desk)))
-
-
-def _policy(room: Room[AlertsConfig], desk: Desk) -> Policy:
-    return room.config.policy(room.zone, desk.muted)
+            await Telling(room, kept, desk, hook).tell(step_of)
 
 
 def _style(room: Room[AlertsConfig]) -> Style:
