@@ -133,7 +133,7 @@ class RemindersBot(Bot):
         when = _(" (c'était pour {when})", when=f"{kept.at.astimezone(room.zone):%d/%m %H:%M}") if late else ""
         await room.say(_("⏰ {name} : {text}{late}", name=kept.name, text=kept.text, late=when))
         if kept.again:
-            await _set(room, replace(kept, at=parse(kept.again).next(room.now, room.zone)))
+            await _set(room, replace(kept, at=parse(kept.again).next(max(room.now, kept.at), room.zone)))
         else:
             await room.kv.delete(f"reminder {words}")
 

@@ -19,6 +19,7 @@ from tchap_bridges.core.kernel import Edge, Kernel, Options
 from tchap_bridges.core.outbox import DESK, REVIEW
 from tchap_bridges.core.ports import Homeserver
 from tchap_bridges.core.reseal import reseal
+from tchap_bridges.development import Development
 from tchap_bridges.errors import BadCredentials
 from tchap_bridges.i18n import Translator
 from tchap_bridges.logs import harmless
@@ -113,7 +114,9 @@ class Application:
             meter=self.metrics,
         )
         self.matrix = made[0]
-        self._watchdog = Watchdog(bots, self._marks, self.kernel.stops.blocked)
+        self._watchdog = Watchdog(self.kernel.bots, self._marks, self.kernel.stops.blocked)
+        folder = settings.development.bots
+        self.development = Development(folder, self.kernel.bots) if folder is not None else None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -123,6 +126,10 @@ class Application:
                 await stack.enter_async_context(served(application, *self.settings.operate.listen))
             if self.settings.storage.old_keys:
                 await reseal(self.kernel.db, self._sealer)
+            for name, bot in self.settings.bots.items():
+                log.info("bot.loaded", bot=name, version=bot.version)
+            if self.development is not None:
+                await self.development.look()
             stack.push_async_callback(self.matrix.close)  # last of all: what is in flight at a stop still needs it
             await stack.enter_async_context(self.kernel.running())
             self._marks.clear()  # whom the last process had named is off, and that is written
@@ -146,7 +153,9 @@ class Application:
         """Listening to the homeserver, and looking after what it may have lost."""
         await self.matrix.start()
         async with asyncio.TaskGroup() as group:
-            works = (self._keep_in_touch(), self._announce(), watch_lag(self.metrics.late), self._watchdog.run())
+            works = [self._keep_in_touch(), self._announce(), watch_lag(self.metrics.late), self._watchdog.run()]
+            if self.development is not None:
+                works.append(self.development.run())
             tasks = [group.create_task(work) for work in works]
             try:
                 yield

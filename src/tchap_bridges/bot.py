@@ -31,7 +31,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypeVar
 
 from tchap_bridges.dates import Moment
-from tchap_bridges.events import Author, Event, Text
+from tchap_bridges.events import Author, Event, Option, Related, Text
 from tchap_bridges.hooks import Scheme
 from tchap_bridges.i18n import Language, Phrase, both
 from tchap_bridges.ids import MessageId, PersonId, RoomId
@@ -84,13 +84,15 @@ class Store(Protocol):
 class Member:
     """Somebody who is in the room. ``ghost``: they stand for somebody of a linked network.
 
-    ``level`` is their own: in a room where everybody has 100 it is nobody's, and counts as 0.
+    ``level`` is their own: in a room where everybody has 100 it is nobody's, and counts as 0. ``may_redact``: they may
+    remove what others say, and so end their polls.
     """
 
     person: PersonId
     name: str
     level: int
     ghost: bool = False
+    may_redact: bool = False
 
 
 class Room(Protocol[ConfigT_co]):
@@ -145,10 +147,11 @@ class Room(Protocol[ConfigT_co]):
         """What the bot keeps of this room."""
         ...
 
-    async def say(self, text: str | Text, *, about: MessageId | None = None) -> MessageId:
+    async def say(self, text: str | Text, *, about: MessageId | None = None, everywhere: bool = False) -> MessageId:
         """Say something, in order with everything else said in the room, in reply to ``about``.
 
-        What answers a poll is shown wherever the poll is.
+        What answers a poll is shown wherever the poll is; what is for ``everywhere``, wherever people's own words go.
+        Whoever it names (`events.mention`) is called.
         """
         ...
 
@@ -160,15 +163,20 @@ class Room(Protocol[ConfigT_co]):
         """Say it otherwise, where that can be done; ``said`` is an id that `say` gave."""
         ...
 
-    async def poll(self, question: str, options: Sequence[str], *, most: int = 1, disclosed: bool = True) -> MessageId:
+    async def poll(
+        self, question: str, options: Sequence[str | Option], *, most: int = 1, disclosed: bool = True
+    ) -> MessageId:
         """Ask it: as a poll of the room, and as a numbered text where there are none. Votes come as `events.PollVote`.
 
-        The ids of the options are "1", "2" and so on.
+        The ids of the options are "1", "2" and so on, but for those that have one.
         """
         ...
 
     async def end(self, poll: MessageId, text: str) -> None:
-        """No more votes: ``text`` tells the result to those whose client shows no polls."""
+        """No more votes: ``text`` tells the result to those whose client shows no polls.
+
+        Of somebody else's poll this is an end only where `may_redact` says so.
+        """
         ...
 
     async def at(self, when: datetime, handler: str, words: str = "", *, key: str) -> None:
@@ -184,6 +192,18 @@ class Room(Protocol[ConfigT_co]):
 
     async def members(self) -> Sequence[Member]:
         """Who is in the room now, the bridge's own account left out."""
+        ...
+
+    async def name(self) -> str:
+        """What the room is called; "" when it has no name."""
+        ...
+
+    async def may_redact(self) -> bool:
+        """Whether the bridge's own account may remove what others say, and so end their polls."""
+        ...
+
+    async def related(self, message: MessageId) -> Related:
+        """Somebody else's message of the room, and all that was said about it, also before the bot was on."""
         ...
 
     @property
@@ -335,7 +355,11 @@ def on(*kinds: type[Event]) -> Callable[[HandlerT], HandlerT]:
 
 
 class CatchUp(StrEnum):
-    """What becomes of times that came while the bridge was stopped: each is called for, the last one, or none."""
+    """What becomes of times that came while the bridge was stopped.
+
+    Each is called for, in order, a hundred of them at most and then the last; or the last one alone; or none that is
+    more than five minutes late.
+    """
 
     ALL = "all"
     ONCE = "once"
@@ -344,13 +368,15 @@ class CatchUp(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """A handler called at times of its own. ``at``: a time, a recurrence in words, or the setting that holds it.
+    """A handler called at times of its own.
 
-    Either ``at`` or ``seconds`` is set.
+    ``at``: a time if ``daily``, else a recurrence in words; or the name of the setting that holds it. Either
+    ``at`` or ``seconds`` is set.
     """
 
     handler: str
     at: time | str = ""
+    daily: bool = False
     workdays: bool = False
     seconds: float = 0.0
     catch_up: CatchUp = CatchUp.ONCE
@@ -361,10 +387,11 @@ def daily(
 ) -> Callable[[HandlerT], HandlerT]:
     """Have ``method(room)`` called every day at this time of the operator's zone, in every room where the bot is on.
 
-    ``at``: a time, ``"9:00"``, or the name of a setting that is one. ``workdays``: Monday to Friday, and on no public
-    holiday of France.
+    ``at``: a time, ``"9:00"``, or the name of a setting that is one; while that is empty it is not called. A time that
+    clocks skip in spring comes at the first moment after, one that comes twice in autumn comes the first time.
+    ``workdays``: Monday to Friday, and on no public holiday of France. ``room.when`` is when it was due.
     """
-    return _scheduled(at=at, workdays=workdays, catch_up=catch_up)
+    return _scheduled(at=at, daily=True, workdays=workdays, catch_up=catch_up)
 
 
 def every(
@@ -380,7 +407,7 @@ def every(
 def at(when: str, *, catch_up: CatchUp | str = CatchUp.ONCE) -> Callable[[HandlerT], HandlerT]:
     """Have ``method(room)`` called when the words say: ``"tous les lundis à 9h"``, or the name of a setting that does.
 
-    The words are those of ``tchap_bridges.dates``, French or English.
+    The words are those of ``tchap_bridges.dates``, French or English, for what comes again.
     """
     return _scheduled(at=when, catch_up=catch_up)
 
@@ -389,6 +416,8 @@ def _scheduled(*, catch_up: CatchUp | str, **what: Any) -> Callable[[HandlerT], 
     kind = CatchUp(catch_up)
 
     def mark(handler: HandlerT) -> HandlerT:
+        if "__schedule__" in vars(handler):
+            raise TypeError(f"{handler.__name__} has a schedule already: let two methods call one")
         vars(handler)["__schedule__"] = Schedule(handler=handler.__name__, catch_up=kind, **what)
         return handler
 
@@ -457,7 +486,9 @@ class Bot:
         cls.commands = (*cls.commands, *(each["__command__"] for each in own if "__command__" in each))
         _no_doubles(cls)
         cls.listeners = (*cls.listeners, *(each["__listener__"] for each in own if "__listener__" in each))
-        cls.schedules = (*cls.schedules, *(each["__schedule__"] for each in own if "__schedule__" in each))
+        schedules = {one.handler: one for one in cls.schedules}  # a method that is overridden has its newest one
+        schedules.update({one.handler: one for each in own if (one := each.get("__schedule__")) is not None})
+        cls.schedules = tuple(schedules.values())
         cls.webhooks = (*cls.webhooks, *(each["__webhook__"] for each in own if "__webhook__" in each))
 
     @classmethod

@@ -28,6 +28,7 @@ from tchap_bridges.core.bots.hooks import Hooks
 from tchap_bridges.core.bots.limits import Limits
 from tchap_bridges.core.bots.questions import Questions
 from tchap_bridges.core.bots.registry import Bots
+from tchap_bridges.core.bots.renewal import Renewal
 from tchap_bridges.core.bots.runner import Runner
 from tchap_bridges.core.bots.settings import Settings as BotSettings
 from tchap_bridges.core.bots.stops import Blame, Stops
@@ -130,7 +131,7 @@ class Kernel:
         self._sealer = sealer
         self._blamed = blamed
         self._users, self._guests = options.users, options.guests
-        denials = Denials()
+        self.denials = Denials()
         self.secrets = secrets = Secrets(key)
         self.pieces = Pieces(db, sealer)
         self._readers = {name: Reader(bridge, config) for name, (bridge, config) in bridges.items()}
@@ -201,7 +202,7 @@ class Kernel:
             outbox=outbox,
             rooms=self.roomwork,
             admits=self._admits,
-            denials=denials,
+            denials=self.denials,
             words=options.words,
         )
         pont = Pont(
@@ -229,8 +230,9 @@ class Kernel:
         self.stops = Stops(
             db=db, outbox=outbox, hearing=self.hearing, rooms=self.rooms, homeserver=hs, words=options.words
         )
-        self.timers = Timers(db, sealer, outbox)
-        bot_settings = BotSettings(sealer, self.bots)
+        self.timers = Timers(db, sealer, outbox, options.zone)
+        bot_settings = BotSettings(sealer, self.bots, self.timers)
+        self.renewal = Renewal(db, self.bots, bot_settings)
         self.forms = Forms(
             db=db,
             secrets=secrets,
@@ -257,10 +259,11 @@ class Kernel:
                 deliveries=deliveries,
                 directs=self.directs,
                 outbox=outbox,
-                bots=bots,
+                bots=self.bots,
                 public_url=options.public_url,
                 zone=options.zone,
             ),
+            timers=self.timers,
         )
         guide = Guide(db=db, homeserver=hs, settings=bot_settings, forms=self.forms, bots=self.bots)
         switch, calls = self.switch.topics
@@ -360,7 +363,7 @@ class Kernel:
                 guide,
                 self.hearing,
                 Conduct(Limits(), self.stops),
-                denials,
+                self.denials,
             ),
             acts=Acts(db, resolver),
             ends=self.ends,
@@ -385,6 +388,7 @@ class Kernel:
         await self.hearing.open(self.db)
         await self.directs.open(self.db)
         await self.questions.open(self.db)
+        await self.renewal.open()
         await self.hooks.open()
         for blame in self._blamed:  # before anything calls them again
             await self.stops.blocked(blame)
@@ -408,6 +412,7 @@ class Kernel:
             self.passing.run(),
             self.departures.run(),
             self.timers.run(),
+            self.renewal.run(),
             self.upkeep.run(),
             self.inbox.run(MATRIX, self._read_room),
             *(self.inbox.run(name, reader.read) for name, reader in self._readers.items()),

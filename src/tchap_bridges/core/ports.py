@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from tchap_bridges.bridge import Connection, Item
-from tchap_bridges.events import Event
+from tchap_bridges.events import Event, Related
 from tchap_bridges.ids import MessageId, PersonId, RoomId, UserId
 
 Row = Mapping[str, Any]
@@ -125,6 +125,7 @@ class RoomFacts:
     '' when the room has none, 'malformed' when it cannot be understood. ``levels`` are those of the users named;
     a version 12 creator counts as 2**53. ``predecessor`` is what the create event names. ``present``: who is in the
     room; a level outlives its owner's stay.
+    From ``redact_level`` on one may remove what others say.
     """
 
     room: RoomId
@@ -140,9 +141,13 @@ class RoomFacts:
     present: Collection[UserId]
     predecessor: RoomId | None = None
     federates: bool = True
+    redact_level: int = 50
 
     def level(self, user: UserId) -> int:
         return self.levels.get(user, self.users_default)
+
+    def may_redact(self, user: UserId) -> bool:
+        return self.level(user) >= self.redact_level
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +201,10 @@ class Homeserver(Protocol):
     async def display_name(self, room: RoomId, user: UserId) -> str: ...
     async def members(self, room: RoomId) -> Mapping[UserId, str]:
         """Who is in the room, the bot left out, with what each is called there."""
+        ...
+
+    async def related(self, room: RoomId, event: MessageId) -> Related:
+        """An event of the room and all that refers to it or edits it, page by page."""
         ...
 
     async def avatar(self, room: RoomId, user: UserId) -> str:

@@ -10,6 +10,7 @@ from tchap_bridges.core.ports import RoomFacts
 from tchap_bridges.errors import NotReady
 from tchap_bridges.i18n import _
 from tchap_bridges.ids import RoomId, UserId
+from tchap_bridges.matrix.polls import redact_level
 from tchap_bridges.matrix.text import clean_text
 
 INFINITE: Final = 2**53
@@ -44,6 +45,7 @@ def facts(room: RoomId, state: Iterable[Any], *, tchap: bool) -> RoomFacts:
         present=_present(state),
         predecessor=_predecessor(create),
         federates=create.get("m.federate") is not False,
+        redact_level=redact_level(powers or {}),
     )
 
 

@@ -31,13 +31,14 @@ from tchap_bridges.core.bots.hooks import Hook, Outcome
 from tchap_bridges.core.kernel import Edge, Kernel, Options
 from tchap_bridges.core.ports import Ghost, RoomFact, RoomFacts
 from tchap_bridges.errors import Undeliverable
-from tchap_bridges.events import Event, Option
+from tchap_bridges.events import Event, Option, PollEnded, PollStarted, PollVote, Related
 from tchap_bridges.hooks import Scheme
 from tchap_bridges.i18n import Translator
 from tchap_bridges.ids import FileRef, MessageId, PersonId, RoomId, UserId
 from tchap_bridges.matrix import polls, read
 from tchap_bridges.matrix.names import Namespace
 from tchap_bridges.outgoing import (
+    Attachment,
     Outgoing,
     OutgoingDeletion,
     OutgoingEdit,
@@ -60,15 +61,21 @@ _numbers = itertools.count(1)
 
 @dataclass(slots=True)
 class Said:
-    """One thing that the bot has said, as it reads now. ``options``: of a poll. ``ended``: what its end told."""
+    """One thing that the bot has said, as it reads now. ``options``, ``most``: of a poll. ``ended``: what its end told.
+
+    ``html``: as it is formatted, with the people it names.
+    """
 
     id: MessageId
     text: str
     answers: MessageId | None = None
     edited: bool = False
     options: tuple[Option, ...] = ()
+    most: int = 1
     ended: str | None = None
     files: tuple[str, ...] = ()
+    data: tuple[bytes, ...] = ()
+    html: str | None = None
 
 
 class Clock:
@@ -104,6 +111,9 @@ class BenchRoom:
         self.levels: dict[UserId, int] = {ADMIN: Power.ADMIN}
         self.users_default = 0
         self.names: dict[UserId, str] = {ADMIN: "Admin"}
+        self.redact_level = 50
+        self.events: dict[MessageId, dict[str, Any]] = {}
+        self.ended: dict[MessageId, str] = {}
         self.gone: set[UserId] = set()
 
     @property
@@ -173,12 +183,19 @@ class BenchRoom:
         await self._bench.settle()
         return "\n".join(one.text for one in self.timeline[before:])
 
-    async def vote(self, user: str, poll: Said, *answers: str) -> MessageId:
-        return await self.happens(user, polls.RESPONSE, polls.response(poll.id, answers))
+    async def ask(self, user: str, question: str, *options: str, most: int = 1) -> MessageId:
+        """A poll of somebody's own, made with their client; the options' ids are "a", "b" and so on."""
+        asked = [Option(id=chr(ord("a") + n), text=text) for n, text in enumerate(options)]
+        return await self.happens(user, polls.START, polls.start(question, asked, most, disclosed=True))
 
-    async def end(self, user: str, poll: Said) -> MessageId:
+    async def vote(self, user: str, poll: Said | MessageId, *answers: str) -> MessageId:
+        id_ = poll.id if isinstance(poll, Said) else poll
+        return await self.happens(user, polls.RESPONSE, polls.response(id_, answers))
+
+    async def end(self, user: str, poll: Said | MessageId) -> MessageId:
         """As a client does it, without a word to the bot."""
-        return await self.happens(user, polls.END, polls.end(poll.id, ""))
+        id_ = poll.id if isinstance(poll, Said) else poll
+        return await self.happens(user, polls.END, polls.end(id_, ""))
 
     async def react(self, user: str, said: Said, symbol: str) -> MessageId:
         relation = {"rel_type": "m.annotation", "event_id": said.id, "key": symbol}
@@ -189,6 +206,12 @@ class BenchRoom:
 
     async def happens(self, user: str, kind: str, content: Mapping[str, Any], **more: Any) -> MessageId:
         """Any event of the room, by its type and content; returns its id."""
+        id_ = await self.waits(user, kind, content, **more)
+        await self._bench.settle()
+        return id_
+
+    async def waits(self, user: str, kind: str, content: Mapping[str, Any], **more: Any) -> MessageId:
+        """The same, and it is on the disk, but nothing has come of it yet: `Bench.settle` lets it."""
         if kind != "m.room.member":
             self._known(user)
         id_ = MessageId(f"${next(_numbers)}")
@@ -201,8 +224,9 @@ class BenchRoom:
             "content": dict(content),
             **more,
         }
+        self.events.pop(more.get("redacts", id_), None)
+        self.events[id_] = event
         await self._bench.kernel.inbox.take([(id_, json.dumps(event).encode())])
-        await self._bench.settle()
         return id_
 
     def _known(self, user: str) -> UserId:
@@ -214,11 +238,14 @@ class BenchRoom:
 
 
 class Bench:
-    """``bots`` are installed; `room` switches them on. ``at``: when it is."""
+    """``bots`` are installed; `room` switches them on. ``at``: when it is. ``users``: whom the operator admits."""
 
-    def __init__(self, *bots: type[Bot], folder: Path | None = None, at: datetime = START) -> None:
+    def __init__(
+        self, *bots: type[Bot], folder: Path | None = None, at: datetime = START, users: Sequence[str] = ("@*:*",)
+    ) -> None:
         self._bots = {bot.name: bot() for bot in bots}
         self._folder = folder
+        self._users = users
         self._stack = AsyncExitStack()
         self.clock = Clock(self, at)
         self.rooms: dict[RoomId, BenchRoom] = {}
@@ -244,7 +271,8 @@ class Bench:
             bots=self._bots,
             options=Options(
                 rules=policy.Rules(destinations=frozenset(), restricted_rooms=True),
-                users=["@*:*"],
+                users=self._users,
+                guests=["*:agent.externe.tchap.gouv.fr"],
                 home="Matrix",
                 words=Translator("fr"),
                 zone=_PARIS,
@@ -372,7 +400,17 @@ class _Rooms(Connection, Edits, Deletes, Reacts, AsksPolls, OpensFiles):
 
     async def send(self, message: Outgoing) -> Sequence[MessageId]:
         names = tuple(file.name for file in message.files)
-        said = self._said(message.key, message.chat, text=message.text.plain, answers=message.reply_to, files=names)
+        data = [await _bytes(file) for file in message.files]
+        words = message.text
+        said = self._said(
+            message.key,
+            message.chat,
+            text=words.plain,
+            answers=message.reply_to,
+            files=names,
+            data=tuple(data),
+            html=words.html,
+        )
         return [said]
 
     async def edit(self, edit: OutgoingEdit) -> None:
@@ -387,10 +425,14 @@ class _Rooms(Connection, Edits, Deletes, Reacts, AsksPolls, OpensFiles):
         return None if reaction.removed else MessageId(f"$ours{next(_numbers)}")
 
     async def ask(self, poll: OutgoingPoll) -> MessageId:
-        return self._said(poll.key, poll.chat, text=poll.question, options=poll.options)
+        return self._said(poll.key, poll.chat, text=poll.question, options=poll.options, most=poll.most)
 
     async def end_poll(self, end: OutgoingPollEnd) -> None:
-        self._found(end.chat, end.poll).ended = end.text
+        room = self._bench.rooms[RoomId(end.chat)]
+        room.ended[end.poll] = end.text
+        for said in room.timeline:
+            if said.id == end.poll:
+                said.ended = end.text
 
     @asynccontextmanager
     async def open_file(self, ref: FileRef) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -438,8 +480,23 @@ class _Homeserver:
             levels=self._bench.rooms[room].levels,
             invite_level=50,
             version="11",
+            redact_level=self._bench.rooms[room].redact_level,
             present=frozenset(self._bench.rooms[room].names),
         )
+
+    async def related(self, room: RoomId, event: MessageId) -> Related:
+        events = self._bench.rooms[room].events
+        about = [one for one in events.values() if one["content"].get("m.relates_to", {}).get("event_id") == event]
+        means = [self._poll(one) for one in about if one["type"] != "m.reaction"]
+        found = tuple(one for one in means if one is not None)
+        unreadable = sum(one["type"] == "m.room.encrypted" for one in about)
+        start = self._poll(events[event]) if event in events else None
+        return Related(message=start, events=found, unreadable=unreadable)
+
+    def _poll(self, event: Mapping[str, Any]) -> Event | None:
+        item = Item(key=event["event_id"], raw=json.dumps(event).encode(), meta={}, received_at=self._bench.clock.at)
+        means = (one for one in self.read(item) if isinstance(one, PollStarted | PollVote | PollEnded))
+        return next(means, None)
 
     async def display_name(self, room: RoomId, user: UserId) -> str:
         return self._bench.rooms[room].names.get(user, user)
@@ -468,6 +525,11 @@ class _Homeserver:
     async def wear(self, room: RoomId, name: str | None) -> None: ...
     async def mark_read(self, room: RoomId, event: MessageId) -> None: ...
     def forget_voice(self, room: RoomId) -> None: ...
+
+
+async def _bytes(file: Attachment) -> bytes:
+    async with file.open() as chunks:
+        return b"".join([chunk async for chunk in chunks])
 
 
 class _Uncounted:

@@ -6,12 +6,11 @@ class TestEchoBot(BotContract):
 
 import inspect
 import re
-from datetime import datetime, time
 
 import pytest
 
 from tchap_bridges.bot import Bot, Power
-from tchap_bridges.dates import Recurrence, recurrence
+from tchap_bridges.core.bots import schedules
 from tchap_bridges.testing.bench import ADMIN, Bench
 
 HOSTILE = (
@@ -69,11 +68,7 @@ class BotContract:
 
     def test_schedules_come(self) -> None:
         """A time is one, or a setting that is one; a recurrence is understood, or a setting that holds its words."""
-        for one in self.bot.schedules:
-            field = self.bot.Config.model_fields.get(str(one.at))
-            assert one.seconds or field or _comes(one.at), f"{one.handler}: {one.at!r} is no time and no setting"
-            if field is not None:
-                assert isinstance(field.default, time) or _comes(field.default), f"{one.at}: no time by default"
+        schedules.check(self.bot)
 
     def test_every_setting_has_a_default_and_a_label(self) -> None:
         self.bot.Config()
@@ -99,15 +94,3 @@ class BotContract:
                 if command.who > Power.MEMBER:
                     room.as_power("@membre:exemple.fr", command.who - 1)
                     assert (await room.say("@membre:exemple.fr", f"!{command.words[0]}")).startswith("✗")
-
-
-def _comes(at: object) -> bool:
-    """Whether it is a time of the day, or words for a recurrence."""
-    if isinstance(at, time):
-        return True
-    if not isinstance(at, str):
-        return False
-    try:
-        return bool(datetime.strptime(at, "%H:%M"))  # noqa: DTZ007 - a time of the day
-    except ValueError:
-        return isinstance(recurrence(at), Recurrence)

@@ -9,7 +9,7 @@ from aiohttp.typedefs import Handler
 
 from tchap_bridges.bot import RoomConfig
 from tchap_bridges.core.bots.forms import PATH, Opened, Over
-from tchap_bridges.errors import BridgeError
+from tchap_bridges.errors import BridgeError, Misconfigured
 from tchap_bridges.i18n import Language, Phrase, Translator, _
 from tchap_bridges.logs import harmless
 from tchap_bridges.web import forms
@@ -52,7 +52,11 @@ def settings_routes(kept: Kept, *, language: Language) -> Sequence[web.RouteDef]
         found = forms.parse(type(opened.config), sent, kept=opened.config)
         if not isinstance(found, RoomConfig):
             return _form(request, opened, spoken, found, sent)
-        await kept.save(opened, found)
+        try:
+            await kept.save(opened, found)
+        except Misconfigured as error:
+            why = _("{reason}. {remedy}", reason=error.reason, remedy=error.remedy)
+            return _form(request, opened, spoken, {error.where: why}, sent)
         return _done(200, spoken, _("C'est enregistré"), _("Le salon en est averti. Vous pouvez fermer cette page."))
 
     path = f"/{PATH}/{{token}}"

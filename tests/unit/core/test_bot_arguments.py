@@ -81,7 +81,7 @@ async def bench() -> AsyncIterator[Bench]:
         ("!nombre 12", "12"),
         ("!nombre -3", "-3"),
         ("!nombre", "✗ il manque un nombre entier (numéro). Écrivez : !nombre numéro"),
-        ("!number", "✗ what is missing: a whole number (number). Write: !number number"),
+        ("!number", "✗ a whole number is missing (number). Write: !number number"),
         ("!nombre douze", "✗ « douze » n'est pas un nombre entier (numéro). Écrivez : !nombre numéro"),
         ("!nombre ٣", "✗ « ٣ » n'est pas un nombre entier (numéro). Écrivez : !nombre numéro"),
         ("!nombre 1_000", "✗ « 1_000 » n'est pas un nombre entier (numéro). Écrivez : !nombre numéro"),

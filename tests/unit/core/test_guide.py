@@ -3,14 +3,15 @@
 import re
 from collections.abc import AsyncIterator
 from datetime import time, timedelta
+from html import unescape
 
 import pytest_asyncio
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from pydantic import SecretStr
 
-from tchap_bridges.bot import Bot, Room, RoomConfig, command, field
-from tchap_bridges.testing.bench import ADMIN, Bench, BenchRoom
+from tchap_bridges.bot import Bot, Room, RoomConfig, at, command, field
+from tchap_bridges.testing.bench import ADMIN, START, Bench, BenchRoom
 from tchap_bridges.web.settings import settings_routes
 
 MOD = "@mod:exemple.fr"
@@ -44,9 +45,23 @@ class Plain(Bot):
         return "rien"
 
 
+class Weekly(Bot):
+    """Parle quand on le lui a dit."""
+
+    name = "hebdo"
+
+    class Config(RoomConfig):
+        when: str = field("tous les lundis à 9h", label="Quand")
+        words: str = field("bonjour", label="Mots")
+
+    @at("when")
+    async def speak(self, room: Room[Config]) -> str:
+        return room.config.words
+
+
 @pytest_asyncio.fixture
 async def bench() -> AsyncIterator[Bench]:
-    async with Bench(Duty, Plain) as bench:
+    async with Bench(Duty, Plain, Weekly) as bench:
         yield bench
 
 
@@ -140,6 +155,29 @@ async def test_the_form_is_shown_and_sent(
     async with bench.db.snapshot() as tx:
         record = [(row["who"], row["what"], row["detail"]) for row in await tx.all("audit_list", after=0, limit=99)]
     assert (MOD, "bot set", "astreinte") in record
+
+
+async def test_words_that_say_no_time_are_asked_again_and_shown_on_the_page(
+    bench: Bench, room: BenchRoom, site: TestClient[web.Request, web.Application]
+) -> None:
+    await room.say(ADMIN, "!bot activer hebdo")
+    await room.say(MOD, "!bot regler hebdo")
+    direct = bench.direct(MOD)
+    assert "1/2 Quand" in direct.said[-1]
+    path = path_in(direct)
+    wrong = await site.post(path, data={"when": "quand il pleut", "words": "salut"})
+    assert wrong.status == 422
+    assert "« quand il pleut » ne dit pas quand. Exemple : tous les lundis à 9h" in unescape(await wrong.text())
+    said = await direct.say(MOD, "quand il pleut")
+    assert said == "✗ when : « quand il pleut » ne dit pas quand. Exemple : tous les lundis à 9h"
+    assert "2/2 Mots" in await direct.say(MOD, "tous les mardis à 10h")
+    assert "✓" in await direct.say(MOD, "salut")
+    assert (await site.post(path, data={"when": "tous les mardis à 11h", "words": "salut"})).status == 200
+    room.timeline.clear()
+    await bench.clock.to(START + timedelta(days=1, hours=1))
+    assert room.said == []
+    await bench.clock.to("11:00")
+    assert room.said == ["salut"]
 
 
 async def test_a_form_is_sent_once(

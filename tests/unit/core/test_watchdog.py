@@ -252,7 +252,7 @@ async def test_whom_the_last_process_has_named_is_off_before_anything_runs(tmp_p
             (told,) = each.said
             assert "bloque est arrêté" in told
             assert "empêché tout le pont de travailler (Blocker.block)" in told
-            assert "!bot activer bloque (admin)" in told
+            assert told.endswith("admin, pour l'activer de nouveau : !bot activer bloque")
         assert await bench.kernel.stops.everywhere() == [{"bot": "bloque", "why": "blocked", "rooms": 2}]
         async with bench.db.snapshot() as tx:
             rows = [row for row in await tx.all("audit_list", after=0, limit=100) if row["what"] == "bot stopped"]

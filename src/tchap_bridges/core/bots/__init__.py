@@ -6,7 +6,8 @@
 3. ``questions.py`` what bots have asked people, and which words answer it
 4. ``runner.py``   one row of such a lane: the handler is called, what it did is written
 5. ``turn.py``     the room as a handler sees it: reads at once, writes when the call has ended well
-6. ``timers.py``   calls that were ordered for later
+6. ``timers.py``   calls that were ordered for later, and those of schedules; ``schedules.py``: when these come;
+   ``renewal.py``: when bots have changed
 7. ``hooks.py``    what others post to an address of the room; ``deliveries.py``: as it is kept
 
 A bot has a lane in each room and a pool of its own, so that one which hangs, raises or talks too much keeps nobody else

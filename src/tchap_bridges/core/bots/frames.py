@@ -44,7 +44,6 @@ class Grounds:
 
     def __init__(self, bots: Mapping[str, Bot]) -> None:
         self._bots = bots
-        self._of = {name: tuple(_grounds(type(bot))) for name, bot in bots.items()}
 
     def steps(self, frame: FrameType | None) -> Sequence[Step]:
         """The frames of a thread that may be running, innermost first."""
@@ -59,9 +58,10 @@ class Grounds:
 
     def who(self, steps: Sequence[Step]) -> Found | None:
         """The bot that a thread stands in; None when that is nobody's, or somebody else's, doing."""
+        of = {name: tuple(_grounds(type(bot))) for name, bot in self._bots.items()}
         theirs = []
         for step in steps:
-            if names := [name for name, grounds in self._of.items() if step.file.startswith(grounds)]:
+            if names := [name for name, grounds in of.items() if step.file.startswith(grounds)]:
                 theirs.append((step, names))
             elif not theirs and step.file.startswith(_OURS):
                 return None

@@ -15,6 +15,7 @@ from tchap_bridges.core.ports import Database, Homeserver, Tx
 from tchap_bridges.errors import Misconfigured
 from tchap_bridges.i18n import Phrase, Translator, _
 from tchap_bridges.ids import UserId
+from tchap_bridges.roomconfig.checking import Errors
 from tchap_bridges.roomconfig.dialogue import Question, Wrong, questions, with_answers
 
 
@@ -71,6 +72,7 @@ class Guide(Bot):
         if isinstance(value, Wrong):
             raise Misconfigured(value.reason)
         going.answers[question.name] = answer
+        self._check(going.bot, question.name, with_answers(config, {question.name: value}))
         if len(going.answers) < len(asked):
             await self._ask(room, going, asked)
             return None
@@ -79,8 +81,18 @@ class Guide(Bot):
             say = Translator(room.language)
             wrong = " ; ".join(f"{name} : {say(why)}" if name else say(why) for name, why in found.items())
             return _("✗ {wrong}. Rien n'est changé : !bot regler {bot}", wrong=wrong, bot=going.bot)
+        self._settings.check(going.bot, found)
         await self._save(room, going.bot, found)
         return _("✓ C'est réglé.")
+
+    def _check(self, bot: str, name: str, found: RoomConfig | Errors) -> None:
+        """Raises `Misconfigured` when it is this setting that says no time and should."""
+        if isinstance(found, RoomConfig):
+            try:
+                self._settings.check(bot, found)
+            except Misconfigured as error:
+                if error.where == name:
+                    raise
 
     async def _ask(self, room: Room, going: Going, asked: Sequence[Question], before: str = "") -> None:
         n = len(going.answers)

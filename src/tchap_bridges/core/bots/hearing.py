@@ -36,10 +36,11 @@ class Hearing:
         (self._on[room].add if on else self._on[room].discard)(bot)
 
     async def move(self, tx: Tx, old: RoomId, new: RoomId) -> None:
-        """The room is replaced: its bots go on in the new one, with all that they keep and have ordered."""
+        """The room is replaced: its bots go on in the new one, with all that they keep, have ordered and are to do."""
         names = sorted(self._on.get(old, ()))
         for name in names:
             await tx.run("kv_move", old=kept(name, old), new=kept(name, new))
+            await self._outbox.carry(tx, old, new, f"{TARGET}{name}")
         await tx.run("room_bots_move", old=old, new=new)
         await tx.run("timers_move", old=old, new=new)
         await tx.run("questions_move", old=old, new=new)

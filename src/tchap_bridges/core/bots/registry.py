@@ -7,6 +7,7 @@ it, as in ``!sondages-vote``. Words of the bridge itself are never a bot's.
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 
 from tchap_bridges.bot import Bot, Command
+from tchap_bridges.i18n import Phrase, _
 
 Watcher = Callable[[str], None]
 
@@ -23,7 +24,7 @@ class Bots(Mapping[str, Bot]):
         self._watchers: list[Watcher] = []
         self.builtin = builtin
         self.faults: dict[str, str] = {}
-        """Of a bot that is developed: why its newest version is not the one that runs."""
+        """By the name of a file that is developed: why it is not what runs."""
         self._changed()
 
     def __getitem__(self, name: str) -> Bot:
@@ -47,7 +48,6 @@ class Bots(Mapping[str, Bot]):
     def drop(self, name: str) -> None:
         """No more of it, or the installed one again. Where it was on it stays on, for the day that it comes back."""
         del self._developed[name]
-        self.faults.pop(name, None)
         self._changed(name)
 
     def _changed(self, *names: str) -> None:
@@ -61,6 +61,18 @@ class Bots(Mapping[str, Bot]):
         head = words.partition(" ")[0]
         rivals = [other for other in self.words[head] if other != name and other in among]
         return f"!{name}-{words}" if rivals or head in self.builtin else f"!{words}"
+
+    def shared(self) -> Iterator[Phrase]:
+        """The words that a bot's name has to precede, and why."""
+        for head in sorted({head for bot in self.values() for head in heads(bot)}):
+            names = self.words[head]
+            ways = ", ".join(f"!{name}-{head}" for name in names)
+            if head in self.builtin:
+                yield _("!{word} est un mot du pont : dites {ways}", word=head, ways=ways)
+            elif len(names) > 1:
+                yield _(
+                    "!{word} est un mot de plusieurs robots : où ils sont actifs, dites {ways}", word=head, ways=ways
+                )
 
 
 def words_of(bots: Mapping[str, Bot]) -> Mapping[str, Sequence[str]]:

@@ -85,7 +85,10 @@ class Runner:
                 language=self._house.language,
                 when=clock.moment(due["at"]),
             )
-            return await self._called(cause, [_to(bot, due["handler"], due["words"])])
+            if "words" in due:
+                return await self._called(cause, [_to(bot, due["handler"], due["words"])])
+            work = await self._called(cause, [_to(bot, due["handler"])])
+            return partial(self._scheduled, work, room, name, due["handler"], due["at"])
         event = await self._told(message, body)
         cause = await self._caused(row, room, message, name, event, settings)
         if row["action"] == ANSWER and isinstance(event, Message):
@@ -141,7 +144,14 @@ class Runner:
         try:
             call = await self._call(cause, [_to(bot, webhook.handler, argument)])
         except Refused as refused:
-            return ended(id_, State.REFUSED, refused.text)
+            then = refused.then
+            end = ended(id_, State.REFUSED, refused.text)
+
+            async def refusal_written(tx: Tx) -> None:
+                await then(tx)
+                await end(tx)
+
+            return refusal_written
 
         async def written(tx: Tx) -> None:
             await call(tx)
@@ -268,6 +278,11 @@ class Runner:
             then = self._conduct.broke(cause, error)
             raise Refused(refusal(Misconfigured(reason), words), error, then) from error
         return self._conduct.well(cause, turn)
+
+    async def _scheduled(self, work: Written, room: RoomId, bot: str, handler: str, at: int, tx: Tx) -> None:
+        """The next time of a schedule is written with what this call did, and when it raised all the same."""
+        await work(tx)
+        await self._house.timers.called(tx, room, bot, handler, at)
 
     def _said(self, cause: Cause, text: str) -> Written:
         turn = Turn(self._house, cause)

@@ -20,6 +20,8 @@ from tchap_bridges.events import Text, mention
 from tchap_bridges.i18n import Phrase, Translator, _
 from tchap_bridges.ids import PersonId, RoomId
 
+_WHO = "\0"  # in words that are to name somebody
+
 log = structlog.get_logger(__name__)
 
 
@@ -105,28 +107,30 @@ class Stops:
         t = self._words
         reason = f"{t(told(why))} ({hint})" if hint else t(told(why))
         stopped = t(_("⚠ Le robot {bot} est arrêté dans ce salon : {why}.", bot=bot, why=reason))
-        again = t(_("Ses réglages sont gardés. Pour l'activer de nouveau : !bot activer {bot}", bot=bot))
+        again = t(
+            _("Ses réglages sont gardés. {who}, pour l'activer de nouveau : !bot activer {bot}", who=_WHO, bot=bot)
+        )
         await self._tell(tx, room, f"{stopped} {again}", cause, admin)
 
     async def warn(self, tx: Tx, room: RoomId, bot: str, *, cause: str) -> None:
         """What it says is not shown for now."""
         words = self._words(
-            _("⚠ Le robot {bot} parle trop : ce qu'il dit n'est plus montré, jusqu'à ce qu'il se calme.", bot=bot)
+            _("⚠ {who}, le robot {bot} parle trop : ce qu'il dit n'est plus montré pour l'instant.", who=_WHO, bot=bot)
         )
         log.warning("bot.says_too_much", bot=bot, room=room)
-        await self._tell(tx, room, words, cause, await tx.value("room_bot_by", room=room, bot=bot))
+        admin = await tx.value("room_bot_by", room=room, bot=bot)
+        if admin is not None:
+            await self._tell(tx, room, words, cause, admin)
 
-    async def _tell(self, tx: Tx, room: RoomId, words: str, cause: str, admin: str | None) -> None:
+    async def _tell(self, tx: Tx, room: RoomId, words: str, cause: str, admin: str) -> None:
         """To the room, and by name to whoever has switched the bot on."""
         if self._rooms.is_encrypted(room):
             return
-        text = Text(plain=words)
-        if admin is not None:
-            name = admin.removeprefix("@").partition(":")[0]
-            text = Text(
-                plain=f"{words} ({name})",
-                html=f"{escape(words, quote=False)} ({mention(PersonId(admin), name)})",
-            )
+        name = admin.removeprefix("@").partition(":")[0]
+        text = Text(
+            plain=words.replace(_WHO, name),
+            html=escape(words, quote=False).replace(_WHO, mention(PersonId(admin), name)),
+        )
         await self._outbox.notice(tx, room, text, cause=f"{cause} stop")
 
     async def everywhere(self) -> Sequence[Mapping[str, object]]:

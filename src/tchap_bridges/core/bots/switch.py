@@ -11,6 +11,7 @@ from tchap_bridges.core.bots.hook_words import HookWords
 from tchap_bridges.core.bots.registry import Bots, below, called, own_head
 from tchap_bridges.core.bots.settings import Settings, shown
 from tchap_bridges.core.bots.stops import told
+from tchap_bridges.core.bots.timers import Timers
 from tchap_bridges.core.commands import Apply, Call, Topic, audit, near
 from tchap_bridges.core.directs import Directs
 from tchap_bridges.core.outbox import Outbox
@@ -44,8 +45,10 @@ class Switch:
         bots: Bots,
         hearing: Hearing,
         hooks: HookWords,
+        timers: Timers,
     ) -> None:
         self._settings = settings
+        self._timers = timers
         self._directs = directs
         self._hearing = hearing
         self._hooks = hooks
@@ -75,7 +78,7 @@ class Switch:
             self._languages[word] = "en" if all(way in command.english for command, way in ways) else "fr"
 
     async def configure(self, room: RoomId, bot: str, config: RoomConfig) -> None:
-        """What the room's admin has set, whole."""
+        """What the room's admin has set, whole. Raises `Misconfigured` for times that can never be."""
         async with self._db.transaction() as tx:
             await self._settings.set(tx, room, bot, config)
 
@@ -138,8 +141,10 @@ class Switch:
             if verb in DISABLE:
                 await tx.run("room_bot_remove", room=call.room, bot=name)
                 await tx.run("questions_drop", room=call.room, bot=name)
+                await self._timers.arrange(tx, call.room, name, {})
             else:
                 await tx.run("room_bot_add", room=call.room, bot=name, by=call.user)
+                await self._settings.arrange(tx, call.room, name)
             tx.after_commit(partial(self._hearing.switched, call.room, name, on=verb in ENABLE))
             await audit(tx, call, f"bot {'on' if verb in ENABLE else 'off'}", name, decision.rule)
             t = call.translator

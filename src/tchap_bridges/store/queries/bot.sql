@@ -61,5 +61,24 @@ UPDATE timer SET due_at = :at WHERE room = :room AND bot = :bot AND key = :key
 -- name: timers_due
 SELECT room, bot, key, due_at, handler, words FROM timer WHERE due_at <= :now ORDER BY due_at LIMIT 100
 
+-- name: timer_get
+SELECT room, bot, key, due_at, handler, words FROM timer WHERE room = :room AND bot = :bot AND key = :key
+
+-- name: timers_of
+SELECT room, bot, key, due_at, handler, words FROM timer WHERE room = :room AND bot = :bot
+
+-- name: timers_scheduled [slow]
+SELECT DISTINCT room, bot FROM timer WHERE key LIKE '@%'
+
+-- Schedules whose call is under way, and that no call will end.
+
+-- name: timers_stranded
+SELECT room, bot, key, due_at, handler, words FROM timer
+WHERE due_at >= :under_way AND NOT EXISTS (
+    SELECT 1 FROM lane JOIN outbox ON outbox.lane = lane.id
+    WHERE lane.room = timer.room AND lane.target = 'bot:' || timer.bot AND outbox.state = 0 AND outbox.action = 'timer'
+)
+LIMIT 100
+
 -- name: timer_next
 SELECT min(due_at) AS due_at FROM timer
