@@ -1,6 +1,7 @@
 """Our bots pass the bots' contract suite, and do what they are for."""
 
 from tchap_bot_echo import EchoBot
+from tchap_bot_feeds.bot import FeedsBot
 from tchap_bot_polls import PollsBot
 from tchap_bot_reminders import RemindersBot
 from tchap_bridges.bot import Bot, Power, Room, command
@@ -10,6 +11,10 @@ from tchap_bridges.testing.contract_bot import BotContract
 
 class TestPollsBot(BotContract):
     bot = PollsBot
+
+
+class TestFeedsBot(BotContract):
+    bot = FeedsBot
 
 
 class TestRemindersBot(BotContract):
