@@ -1,20 +1,23 @@
 """What is known of one hook's notices, and what a step asks the caller to do. Plain data, kept as JSON."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
 from pydantic import TypeAdapter
 
 from tchap_bot_alerts.notice import Notice, State
+from tchap_bot_alerts.values import cut
+from tchap_bridges.events import Text
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Somebody sees to it."""
+    """Somebody sees to it. ``who`` tells them from others, ``name`` is for eyes."""
 
     who: str
+    name: str
     at: datetime
 
 
@@ -40,7 +43,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """What stands in the room. ``entries``: ids. ``reminders``: keys of the messages that said it again."""
+    """What stands in the room. ``entries``: ids. ``dropped``: how many more it told of.
+
+    ``reminders``: keys of the messages that said it again.
+    """
 
     group: str
     at: datetime
@@ -74,7 +80,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Say:
-    """Say it under a new key. ``reminds``: the key of the message that it answers, "" for none."""
+    """Say it under a new key. ``reminds``: the key of the message that it says again, "" for none."""
 
     key: str
     shown: Shown
@@ -107,14 +113,37 @@ class Step:
     actions: tuple[Action, ...] = ()
 
 
+LARGEST: Final = 400_000
+"""Characters of a book that keep their texts and labels; a larger one keeps titles only, of the longest first."""
+_HEADLINE: Final = 200
 _BOOKS: Final = TypeAdapter(Book)
 
 
 def dumped(book: Book) -> str:
-    """The book as JSON."""
-    return _BOOKS.dump_json(book).decode()
+    """The book as JSON, bounded."""
+    text = _BOOKS.dump_json(book).decode()
+    return text if len(text) <= LARGEST else _BOOKS.dump_json(_thinned(book, len(text) - LARGEST)).decode()
 
 
 def loaded(text: str) -> Book:
     """What `dumped` gave. Raises pydantic's `ValidationError` for anything else."""
     return _BOOKS.validate_json(text)
+
+
+def _thinned(book: Book, over: int) -> Book:
+    entries = dict(book.entries)
+    for one in sorted(entries, key=lambda one: -_weight(entries[one].notice)):
+        if over <= 0:
+            break
+        over -= _weight(entries[one].notice)
+        entries[one] = replace(entries[one], notice=_thin(entries[one].notice))
+    return replace(book, entries=entries)
+
+
+def _weight(notice: Notice) -> int:
+    labels = sum(len(name) + len(value) for name, value in notice.labels.items())
+    return labels + len(notice.text.plain) + len(notice.text.html or "") + len(notice.url) + len(notice.title)
+
+
+def _thin(notice: Notice) -> Notice:
+    return replace(notice, title=cut(notice.headline, _HEADLINE), text=Text(), labels={}, url="")

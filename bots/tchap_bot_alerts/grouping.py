@@ -1,13 +1,15 @@
 """What becomes of notices: said, edited into a message that stands, or held. A pure state machine.
 
 A trouble is said once; heard again, its message is edited (how often, since when); over, it is edited into that. What
-nobody needs to see now waits and is said in one message. Nothing here knows the time: every step is given it, and a
-`Wait` says when `wake` has something to do. Messages have keys of our own, which the caller keeps beside event ids.
+nobody needs to see now waits and is said in one message, and of a storm most is edited into the last message.
+
+Nothing here knows the time: every step is given it, and a `Wait` says when `wake` has something to do. Messages have
+keys of our own, which the caller keeps beside event ids.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from tchap_bot_alerts.book import Action, Book, Edit, Entry, Message, Say, Shown, Step, Taken, Wait
@@ -18,6 +20,11 @@ MOST: Final = 500
 """Troubles and news that are kept; the oldest messages go, and are then edited no more."""
 MOST_HELD: Final = 200
 """What waits; of more, the oldest are only counted."""
+STORM: Final = timedelta(minutes=1)
+MOST_AT_ONCE: Final = 10
+"""Messages that are said within a storm; what comes then is added to the last of them."""
+FORGOTTEN: Final = timedelta(days=30)
+"""What nobody has spoken of for so long goes on no more."""
 _MOST_DELIVERIES: Final = 200
 _MOST_REMINDERS: Final = 10
 
@@ -40,10 +47,10 @@ def wake(book: Book, policy: Policy, now: datetime) -> Step:
     return turn.step()
 
 
-def acknowledge(book: Book, key: str, who: str, policy: Policy, now: datetime) -> Step:
+def acknowledge(book: Book, key: str, who: str, policy: Policy, now: datetime, *, name: str = "") -> Step:
     """Somebody sees to what a message, or a reminder of it, tells: it is not said again until it is over."""
     turn = _Turn(book, policy, now)
-    turn.assign(key, Taken(who, now))
+    turn.assign(key, Taken(who, name or who, now))
     return turn.step()
 
 
@@ -64,7 +71,8 @@ class _Turn:
         self._deliveries, self._serial = book.deliveries, book.serial
         self._said: list[str] = []
         self._edited: dict[str, None] = {}
-        self._reminders: list[tuple[str, str, str]] = []
+        self._again_said: dict[str, str] = {}
+        self._places = {one: key for key, message in book.messages.items() for one in message.entries}
         self._forget()
 
     def seen(self, delivery: str) -> bool:
@@ -87,37 +95,40 @@ class _Turn:
                 self._new(notice)
 
     def flush(self) -> None:
-        """Say what waited, unless it is too early."""
+        """Say what waited, unless it is too early; in quiet hours only what passes through them."""
         if not self._held or self._due is None or self._now < self._due:
             return
-        if (later := self._policy.silent(self._now)) is not None:
-            self._due = later
-            return
-        self._open("", self._held, digest=True, dropped=self._dropped)
-        self._held, self._dropped, self._due = [], 0, None
+        later = self._policy.silent(self._now)
+        passing = [one for one in self._held if self._policy.held(self._entries[one].notice, self._now) is None]
+        ready = self._held if later is None else passing
+        if ready:
+            self._open("", ready, digest=True, dropped=self._dropped if later is None else 0)
+        self._held = [one for one in self._held if one not in ready]
+        self._due = later
+        if later is None:
+            self._dropped = 0
 
     def assign(self, key: str, taken: Taken) -> None:
-        key = self._named(key)
-        for one in self._ids(key):
-            if (entry := self._entries[one]).ongoing and entry.taken is None:
-                self._entries[one] = replace(entry, taken=taken)
-                self._edited[key] = None
+        for main in self._named(key):
+            for one in self._ids(main):
+                if (entry := self._entries[one]).ongoing and entry.taken is None:
+                    self._entries[one] = replace(entry, taken=taken)
+                    self._edited[main] = None
 
     def unassign(self, key: str, who: str) -> None:
-        key = self._named(key)
-        for one in self._ids(key):
-            if (entry := self._entries[one]).ongoing and entry.taken is not None and entry.taken.who == who:
-                self._entries[one] = replace(entry, taken=None)
-                self._edited[key] = None
+        for main in self._named(key):
+            for one in self._ids(main):
+                if (entry := self._entries[one]).ongoing and entry.taken is not None and entry.taken.who == who:
+                    self._entries[one] = replace(entry, taken=None)
+                    self._edited[main] = None
 
     def step(self) -> Step:
         self._evict()
+        reminder = self._remind()
         actions: list[Action] = [Say(key=key, shown=self._shown(key)) for key in self._said if key in self._messages]
         edited = (key for key in self._edited if key not in self._said and key in self._messages)
         actions += [Edit(key=key, shown=self._shown(key)) for key in edited]
-        for key, reminds, one in self._reminders:
-            if one in self._entries:
-                actions.append(Say(key=key, shown=Shown(entries=(self._entries[one],)), reminds=reminds))
+        actions += [reminder] if reminder is not None else []
         if self._held and self._due is not None:
             actions.append(Wait(self._due))
         book = Book(
@@ -140,12 +151,8 @@ class _Turn:
         )
         if (until := self._policy.held(notice, self._now)) is not None:
             self._hold(one, until)
-        elif (key := self._open_one(notice.group)) is not None:
-            self._messages[key] = replace(self._messages[key], entries=(*self._ids(key), one))
-            self._entries[one] = replace(self._entries[one], said=self._now)
-            self._edited[key] = None
         else:
-            self._open(notice.group, [one])
+            self._put(notice.group, one)
 
     def _again(self, known: Entry, notice: Notice) -> None:
         """Heard once more: going on, or back after it was over."""
@@ -169,18 +176,14 @@ class _Turn:
         if key is None and self._policy.held(notice, self._now) is None:
             # It waited, and has become too bad for that.
             self._held.remove(one)
-            self._open(notice.group, [one])
+            self._put(notice.group, one)
         if key is None or entry.taken is not None:
             return
         self._edited[key] = None
         repeat = self._policy.repeat
         due = repeat is not None and entry.said is not None and self._now - entry.said >= repeat
         if (due or worse) and self._policy.held(notice, self._now) is None:
-            reminder = self._next()
-            self._reminders.append((reminder, key, one))
-            self._messages[key] = replace(
-                self._messages[key], reminders=(*self._messages[key].reminders[-9:], reminder)
-            )
+            self._again_said[one] = key
             self._entries[one] = replace(entry, said=self._now)
 
     def _over(self, known: Entry, notice: Notice) -> None:
@@ -200,44 +203,82 @@ class _Turn:
             del self._entries[self._held.pop(0)]
             self._dropped += 1
 
+    def _put(self, group: str, one: str) -> None:
+        """Into the message that it belongs to, or into a new one."""
+        if (key := self._joined(group)) is None:
+            self._open(group, [one])
+            return
+        self._messages[key] = replace(self._messages[key], entries=(*self._ids(key), one))
+        self._places[one] = key
+        self._entries[one] = replace(self._entries[one], said=self._now)
+        self._edited[key] = None
+
     def _open(self, group: str, entries: Iterable[str], *, digest: bool = False, dropped: int = 0) -> None:
         key = self._next()
         self._messages[key] = Message(group=group, at=self._now, entries=tuple(entries), digest=digest, dropped=dropped)
         for one in self._ids(key):
+            self._places[one] = key
             self._entries[one] = replace(self._entries[one], said=self._now)
         self._said.append(key)
 
-    def _open_one(self, group: str) -> str | None:
-        """The message that what comes of this group still joins."""
-        if not group:
+    def _joined(self, group: str) -> str | None:
+        """The message that what comes of this group is added to; in a storm, the last one."""
+        for key, message in self._messages.items():
+            near = key in self._said or self._now - message.at < self._policy.window
+            if group and message.group == group and near:
+                return key
+        late = [key for key, message in self._messages.items() if self._now - message.at < STORM]
+        return late[-1] if len(late) >= MOST_AT_ONCE else None
+
+    def _remind(self) -> Say | None:
+        """One message for all that has to be said again; whoever sees to it sees to all of that."""
+        standing = {one: key for one, key in self._again_said.items() if one in self._entries}
+        if not standing:
             return None
-        joined = (key for key, one in self._messages.items() if one.group == group)
-        return next((key for key in joined if self._now - self._messages[key].at < self._policy.window), None)
+        reminder = self._next()
+        for key in dict.fromkeys(standing.values()):
+            kept = self._messages[key].reminders[1 - _MOST_REMINDERS :]
+            self._messages[key] = replace(self._messages[key], reminders=(*kept, reminder))
+        shown = Shown(entries=tuple(self._entries[one] for one in standing))
+        return Say(key=reminder, shown=shown, reminds=next(iter(standing.values())))
 
     def _forget(self) -> None:
         """What is over, or was only news, and has not been heard of for a window."""
-        for key, message in list(self._messages.items()):
+        near = max(self._policy.window, STORM)
+        for message in list(self._messages.values()):
             told = [self._entries[one] for one in message.entries]
-            if not any(one.ongoing or self._now - one.last < self._policy.window for one in told):
-                self._drop(key)
+            if not any(self._now - one.last < (FORGOTTEN if one.ongoing else near) for one in told):
+                for one in message.entries:
+                    self._drop(one)
 
     def _evict(self) -> None:
-        for key in list(self._messages):
-            if len(self._entries) <= MOST:
-                return
-            if key not in self._said:
-                self._drop(key)
+        """Of what is too much, what is over goes first, then the oldest of the longest message; what is new stays."""
+        over = len(self._entries) - MOST
+        if over <= 0:
+            return
+        standing = [one for one, key in self._places.items() if key not in self._said]
+        size = {key: len(message.entries) for key, message in self._messages.items()}
+        standing.sort(key=lambda one: (self._entries[one].ongoing, -size[self._places[one]], self._entries[one].last))
+        for one in standing[:over]:
+            self._drop(one)
 
-    def _drop(self, key: str) -> None:
-        for one in self._messages.pop(key).entries:
-            del self._entries[one]
+    def _drop(self, one: str) -> None:
+        """Its message tells no more of it than that there was one; without any, it is edited no more."""
+        key = self._places.pop(one)
+        del self._entries[one]
+        message = self._messages[key]
+        left = tuple(other for other in message.entries if other != one)
+        if left:
+            self._messages[key] = replace(message, entries=left, dropped=message.dropped + 1)
+        else:
+            del self._messages[key]
 
     def _where(self, one: str) -> str | None:
-        return next((key for key, message in self._messages.items() if one in message.entries), None)
+        return self._places.get(one)
 
-    def _named(self, key: str) -> str:
-        """The message itself, of a message or a reminder."""
-        return next((main for main, message in self._messages.items() if key in message.reminders), key)
+    def _named(self, key: str) -> list[str]:
+        """The message itself; those that a reminder says again."""
+        return [main for main, message in self._messages.items() if key == main or key in message.reminders]
 
     def _ids(self, key: str) -> tuple[str, ...]:
         return self._messages[key].entries if key in self._messages else ()

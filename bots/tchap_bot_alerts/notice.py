@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from tchap_bridges.events import Text
-from tchap_bridges.i18n import Phrase
+from tchap_bridges.i18n import Phrase, _
 
 
 class State(StrEnum):
@@ -31,6 +31,20 @@ class Severity(StrEnum):
     def rank(self) -> int:
         """Higher is worse."""
         return -list(Severity).index(self)
+
+    @property
+    def label(self) -> Phrase:
+        """What people call it."""
+        return _LABELS[self]
+
+
+_LABELS: Final = {
+    Severity.CRITICAL: _("critique"),
+    Severity.ERROR: _("erreur"),
+    Severity.WARNING: _("avertissement"),
+    Severity.INFO: _("information"),
+    Severity.NONE: _("inconnue"),
+}
 
 
 _NO_WORDS: Final = Text()

@@ -38,7 +38,7 @@ class Policy:
     trouble. ``quiet``: hours in which nothing is said, ``digest``: times of the day at which all is said at once, ()
     for at once; both by the clock of ``zone``. ``through``: what is as bad is said at once all the same. ``repeat``:
     what goes on is said again when its sender repeats it after so long, None for never. ``unannounced``: whether the
-    end of what nobody was told of is told.
+    end of what nobody was told of is told. ``muted``: until then nothing at all is said.
     """
 
     window: timedelta = timedelta(0)
@@ -47,13 +47,15 @@ class Policy:
     through: Severity | None = None
     repeat: timedelta | None = None
     unannounced: bool = True
+    muted: datetime | None = None
     zone: tzinfo = field(default=UTC)
 
     def held(self, notice: Notice, now: datetime) -> datetime | None:
         """Until when this waits; None when it is said at once."""
-        if self.through is not None and notice.severity.rank >= self.through.rank:
-            return None
-        return self.due(now)
+        passes = self.through is not None and notice.severity.rank >= self.through.rank
+        if (until := self._muted(now)) is not None:
+            return until if passes else self.due(until) or until
+        return None if passes else self.due(now)
 
     def due(self, now: datetime) -> datetime | None:
         """When what waits from *now* on is said; None when nothing has to wait."""
@@ -64,7 +66,12 @@ class Policy:
 
     def silent(self, now: datetime) -> datetime | None:
         """Until when it is quiet; None when it is not."""
+        if (until := self._muted(now)) is not None:
+            return until
         return self.quiet.over(now, self.zone) if self.quiet is not None else None
+
+    def _muted(self, now: datetime) -> datetime | None:
+        return self.muted if self.muted is not None and now < self.muted else None
 
     def _next_digest(self, now: datetime) -> datetime:
         today: date = now.astimezone(self.zone).date()

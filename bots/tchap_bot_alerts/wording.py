@@ -1,5 +1,6 @@
 """A message of alerts and news in words, for rooms that have no template of their own."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta, tzinfo
 from typing import Any, Final
 
@@ -9,6 +10,11 @@ from tchap_bot_alerts.words import bold, bounded, linked, row, stacked, words
 from tchap_bridges.events import Text
 from tchap_bridges.i18n import Translator, _, ngettext
 
+NAMES: Final = frozenset((
+    "kind", "title", "text", "html", "url", "severity", "state", "labels", "count", "since", "over", "span", "taken",
+    "summary", "entries", "digest", "dropped",
+))  # fmt: skip
+"""What a template reads of a message; see `data_of`."""
 SHOWN: Final = 30
 """Entries of one message that are listed."""
 _MARKS: Final = {
@@ -22,20 +28,27 @@ _MARKS: Final = {
 
 def worded(shown: Shown, say: Translator, zone: tzinfo) -> Text:
     """What a message shows: one thing in full, several as a list."""
-    if len(shown.entries) == 1 and not shown.digest:
+    if len(shown.entries) == 1 and not shown.digest and not shown.dropped:
         return bounded(_whole(shown.entries[0], say, zone))
-    listed = [_line(one, say, zone) for one in shown.entries[:SHOWN]]
-    if left := len(shown.entries) - len(listed) + shown.dropped:
-        listed.append(words(say(ngettext("… et {n} autre", "… et {n} autres", left))))
-    return bounded(stacked((bold(_summary(shown, say)), *listed)))
+    return bounded(_list(bold(_summary(shown, say)), shown.entries, say, zone, dropped=shown.dropped))
 
 
 def reminder(shown: Shown, say: Translator, zone: tzinfo) -> Text:
     """That something still goes on."""
+    if len(shown.entries) > 1:
+        n = len(shown.entries)
+        head = say(ngettext("🔴 Toujours en cours : {n} alerte", "🔴 Toujours en cours : {n} alertes", n))
+        return bounded(_list(bold(head), shown.entries, say, zone))
     entry = shown.entries[0]
     since = entry.since or entry.last
     told = {"title": entry.notice.headline, "time": _time(since, entry.last, zone), "span": span(entry.last - since)}
     return bounded(words(say.gettext(_("🔴 Toujours en cours depuis {time} ({span}) : {title}"), **told)))
+
+
+def ongoing(hook: str, entries: Sequence[Entry], say: Translator, zone: tzinfo) -> Text:
+    """What goes on of a hook, and who sees to it, the worst first."""
+    head = say(ngettext("{hook} : {n} alerte en cours", "{hook} : {n} alertes en cours", len(entries), hook=hook))
+    return _list(bold(head), _sorted(entries), say, zone)
 
 
 def data_of(shown: Shown, say: Translator, zone: tzinfo) -> dict[str, Any]:
@@ -79,7 +92,7 @@ def _data(entry: Entry, say: Translator, zone: tzinfo) -> dict[str, Any]:
         "since": _time(entry.since, near, zone) if entry.since is not None else "",
         "over": _time(entry.over, near, zone) if entry.over is not None else "",
         "span": span((entry.over or entry.last) - entry.since) if entry.since is not None else "",
-        "taken": entry.taken.who if entry.taken is not None else "",
+        "taken": entry.taken.name if entry.taken is not None else "",
         "summary": "" if news else _state(entry, say, zone),
     }
 
@@ -91,6 +104,18 @@ def _whole(entry: Entry, say: Translator, zone: tzinfo) -> Text:
         return stacked((title, notice.text))
     head = row(words(_mark(entry)), title if notice.title else notice.text)
     return stacked((head, notice.text if notice.title else Text(), words(_state(entry, say, zone))))
+
+
+def _list(head: Text, entries: Sequence[Entry], say: Translator, zone: tzinfo, *, dropped: int = 0) -> Text:
+    """Those that matter most, and how many more there are."""
+    listed = [_line(one, say, zone) for one in (entries if len(entries) <= SHOWN else _sorted(entries)[:SHOWN])]
+    if left := len(entries) - len(listed) + dropped:
+        listed.append(words(say(ngettext("… et {n} autre", "… et {n} autres", left))))
+    return stacked((head, *listed))
+
+
+def _sorted(entries: Sequence[Entry]) -> list[Entry]:
+    return sorted(entries, key=lambda one: (not one.ongoing, -one.notice.severity.rank, one.since or one.last))
 
 
 def _line(entry: Entry, say: Translator, zone: tzinfo) -> Text:
@@ -120,7 +145,7 @@ def _state(entry: Entry, say: Translator, zone: tzinfo) -> str:
         told.append(say(ngettext("{n} fois", "{n} fois", entry.count)))
     if entry.taken is not None:
         at = _time(entry.taken.at, entry.taken.at, zone)
-        told.append(say.gettext(_("✅ {who} s'en occupe depuis {time}"), who=entry.taken.who, time=at))
+        told.append(say.gettext(_("✅ {who} s'en occupe depuis {time}"), who=entry.taken.name, time=at))
     return " · ".join(told)
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from tchap_bot_polls.model import Outcome, Result
 from tchap_bot_polls.signs import shown
-from tchap_bot_polls.wording import Words, given, leaders, outcome, rounds, turnout, voters, whole
+from tchap_bot_polls.wording import Words, given, leaders, outcome, rounds, turnout, voters, warnings, whole
 from tchap_bridges.events import Text
 from tchap_bridges.i18n import Language
 
@@ -41,9 +41,14 @@ def text_of(result: Result, language: Language, *, closed: bool = True) -> Text:
     lines = list(_lines(words, result, closed=closed))
     end = outcome(words, result) if closed else words.gettext("Résultat provisoire : le vote est en cours")
     voted, told = ", ".join(turnout(words, result)), rounds(words, result)
+    beware = warnings(words, result) if closed else []
     nameless = [replace(line, names="") for line in lines]
     text = Text()
-    for some, below in ((lines, [voted, *told]), (nameless, [voted, *told]), (nameless, [voted])):
+    for some, below in (
+        (lines, [voted, *beware, *told]),
+        (nameless, [voted, *beware, *told]),
+        (nameless, [voted, *beware]),
+    ):
         text = _text(shown(result.question, QUESTION_LENGTH), some, end, below)
         if len(f"{text.plain}{text.html}".encode()) <= _LARGEST:
             break

@@ -1,22 +1,14 @@
-"""``!sondage``, ``!vote``, ``!clore``: a poll from its question to its result."""
+"""``!sondage``, ``!vote``, ``!clore`` and the others: what people say to the bot, and who sees to it."""
 
-from collections.abc import Sequence
-from dataclasses import replace
-from datetime import datetime
-
-from tchap_bot_polls import asking
-from tchap_bot_polls.bars import text_of
-from tchap_bot_polls.chart import png
-from tchap_bot_polls.keeping import Kept, Polls, Voice
-from tchap_bot_polls.model import Result
-from tchap_bot_polls.tally import End, Response, tally
-from tchap_bridges.bot import Bot, Power, Room, RoomConfig, command, field, on
-from tchap_bridges.dates import Moment, said
+from tchap_bot_polls import asking, dialogue, ending, others, papers, reminding, secret, starting, voting
+from tchap_bot_polls.keeping import Closed, Kept, Polls
+from tchap_bot_polls.model import Kind
+from tchap_bridges.bot import Bot, Member, Power, Room, RoomConfig, command, field, on
 from tchap_bridges.dates.meaning import meant
 from tchap_bridges.errors import Misconfigured
-from tchap_bridges.events import Deletion, Message, Option, PollEnded, PollVote, Reaction
+from tchap_bridges.events import Deletion, Message, PollEnded, PollVote, Reaction
 from tchap_bridges.i18n import Phrase, Translator, _
-from tchap_bridges.ids import MessageId
+from tchap_bridges.ids import PersonId
 
 
 class PollsConfig(RoomConfig):
@@ -32,147 +24,172 @@ class PollsBot(Bot):
     name = "sondages"
     Config = PollsConfig
 
+    # Asking
+
     @command("sondage", english=["poll"])
     async def ask(self, room: Room[PollsConfig], words: str) -> str | None:
-        """Lance un sondage : !sondage On mange où ? Cantine / Crêperie / Pique-nique"""
-        if not room.config.everybody and await _level(room) < Power.MODERATOR:
-            raise Misconfigured(_("dans ce salon, seule une personne qui modère lance des sondages"))
-        asked = asking.read(words)
-        closes = meant(asked.closes, room.now, room.zone, room.language) if asked.closes else None
-        options = asked.options or tuple(map(Translator(room.language), (_("Oui"), _("Non"))))
-        poll = await room.poll(asked.question, options, most=asked.rules.most, disclosed=asked.disclosed)
-        kept = Kept(
-            id=poll,
-            question=asked.question,
-            options=tuple(Option(id=str(n), text=text) for n, text in enumerate(options, 1)),
-            rules=asked.rules,
-            by=room.caller.person,
-            at=_milliseconds(room.when),
-            disclosed=asked.disclosed,
-        )
-        await Polls(room.kv).keep(kept)
-        return await self._until(room, kept, closes) if closes is not None else None
+        """Lance un sondage : !sondage On mange où ? Cantine / Crêperie ; sans rien d'autre, je vous demande tout"""
+        await _may_ask(room)
+        if not words.strip():
+            await dialogue.begin(room)
+            return None
+        return await starting.start(room, asking.read(words))
+
+    @command("date", english=["meet"])
+    async def ask_date(self, room: Room[PollsConfig], words: str) -> str | None:
+        """Cherche une date : !date Réunion ? lundi 9h / mardi 14h"""
+        await _may_ask(room)
+        return await starting.start(room, asking.read(words, Kind.DATE))
+
+    async def answered(self, room: Room[PollsConfig], answer: str, words: str) -> str | None:
+        """The next answer of a dialogue."""
+        return await dialogue.go_on(room, answer, words)
+
+    # Voting
 
     @command("vote")
     async def vote(self, room: Room[PollsConfig], words: str) -> Phrase:
-        """Vote par le numéro d'une réponse : !vote 2"""
-        poll = await self._meant(room)
-        numbers = words.replace(",", " ").split()
-        known = {option.id for option in poll.options}
-        if not numbers or not known.issuperset(numbers):
-            raise Misconfigured(
-                _("dites le numéro d'une réponse, de 1 à {n}", n=len(poll.options)), remedy=_("Exemple : !vote 2")
-            )
-        if len(numbers) > poll.rules.most:
-            raise Misconfigured(_("ce sondage admet {n} choix au plus", n=poll.rules.most))
-        await _keep(room, poll.id, str(room.message), room.when, numbers)
-        chosen = ", ".join(option.text for option in poll.options if option.id in numbers)
-        return _("✓ {name} : {answers}", name=room.caller.name, answers=chosen)
+        """Vote par le numéro d'une réponse : !vote 2 ; un classement : !vote 2 1 3 ; des dates : !vote 1 2? 3!"""
+        poll = await _meant(room)
+        if poll.rules.secret:
+            raise Misconfigured(_("ce vote est secret : on n'y vote pas dans le salon"), remedy=_("Écrivez : !voter"))
+        return await voting.by_words(room, poll, words)
 
-    @command("clore", "clôturer", english=["close"])
-    async def close(self, room: Room[PollsConfig], words: str) -> Phrase | None:
-        """Clôt le dernier sondage (ou celui auquel on répond), ou dit quand il le sera : !clore vendredi 17h"""
-        poll = await self._meant(room)
-        if room.caller.person != poll.by and await _level(room) < Power.MODERATOR:
-            raise Misconfigured(_("seul qui a lancé le sondage, ou qui modère le salon, peut le clore"))
-        if words:
-            return await self._until(room, poll, meant(words, room.now, room.zone, room.language))
-        await self._end(room, poll)
-        return None
+    @command("voter", english=["ballot"])
+    async def vote_secretly(self, room: Room[PollsConfig]) -> Phrase | None:
+        """Vote dans un sondage secret : je vous demande votre choix en message direct"""
+        poll = await _meant(room, secretly=True)
+        return await secret.open_booth(room, poll, starting.numbered(poll, Translator(room.language)))
 
-    async def due(self, room: Room[PollsConfig], words: str) -> None:
-        """The time of a poll has come; ``words`` is its id."""
-        poll = await Polls(room.kv).get(words)
-        if poll is not None and not poll.closed:
-            await self._end(room, poll)
-
-    async def _until(self, room: Room[PollsConfig], poll: Kept, closes: Moment) -> Phrase:
-        await room.at(closes.at, "due", poll.id, key=f"closes {poll.id}")
-        return _("⏱ Ce sondage sera clos {when}.", when=said(closes, room.now, room.zone))
+    async def cast(self, room: Room[PollsConfig], answer: str, words: str) -> Phrase:
+        """A secret vote; ``words`` is the poll's id."""
+        return await secret.cast(room, await Polls(room.kv).get(words), answer)
 
     @on(PollVote)
-    async def voted(self, room: Room[PollsConfig], event: PollVote) -> None:
-        if await Polls(room.kv).get(event.poll) is not None:
-            await _keep(room, event.poll, event.id, event.at, event.answers)
+    async def chosen(self, room: Room[PollsConfig], event: PollVote) -> None:
+        await voting.by_choice(room, event)
 
     @on(Reaction)
-    async def reacted(self, room: Room[PollsConfig], event: Reaction) -> None:
-        """A keycap on the question is a vote; of a poll with several choices, one more."""
-        polls = Polls(room.kv)
-        poll, number = await polls.get(event.target), event.key.removesuffix("\u20e3").removesuffix("\ufe0f")
-        if poll is None or poll.closed or number not in {option.id for option in poll.options}:
-            return
-        before = await polls.last_of(poll.id, _who(room)) if poll.rules.most > 1 or event.removed else ()
-        answers = [one for one in before if one != number]
-        await _keep(room, poll.id, event.id, event.at, answers if event.removed else [*answers, number])
+    async def reacted(self, room: Room[PollsConfig], event: Reaction) -> Phrase | None:
+        poll = await Polls(room.kv).get(event.target)
+        if poll is None or not poll.rules.secret:
+            await voting.by_keycap(room, event)
+            return None
+        if event.removed or event.key.removesuffix("\ufe0f") != secret.SIGN or room.network:
+            return None
+        return await secret.open_booth(room, poll, starting.numbered(poll, Translator(room.language)))
 
     @on(Message)
-    async def said(self, room: Room[PollsConfig], event: Message) -> Phrase | None:
-        """On a network without polls the question is a numbered text, and its number an answer."""
-        words = event.text.plain.strip().removeprefix("!vote ").strip()
-        if not room.network or not words.isdecimal() or len(words) > 2:
-            return None
-        open_ = [poll for poll in await Polls(room.kv).all() if not poll.closed]
-        if not open_ or words not in {option.id for option in open_[-1].options}:
-            return None
-        await _keep(room, open_[-1].id, event.id, event.at, [words])
-        return None
+    async def said(self, room: Room[PollsConfig], event: Message) -> None:
+        await voting.by_message(room, event)
 
     @on(Deletion)
     async def withdrawn(self, room: Room[PollsConfig], event: Deletion) -> None:
         await Polls(room.kv).withdrawn(event.target)
 
+    # Reminding
+
+    @command("relancer", english=["nudge"])
+    async def nudge(self, room: Room[PollsConfig]) -> Phrase | None:
+        """Appelle par leur nom ceux qui n'ont pas encore voté, une fois par sondage"""
+        poll = await _meant(room)
+        await _may_run(room, poll.by, _("seul qui a lancé le sondage, ou qui modère le salon, peut relancer"))
+        return await reminding.remind(room, poll)
+
+    async def recall(self, room: Room[PollsConfig], words: str) -> None:
+        """The time to remind has come; ``words`` is the poll's id."""
+        poll = await Polls(room.kv).get(words)
+        if poll is not None and not poll.reminded:
+            await reminding.remind(room, poll)
+
+    # Ending
+
+    @command("clore", "clôturer", english=["close"])
+    async def close(self, room: Room[PollsConfig], words: str) -> str | None:
+        """Clôt le dernier sondage (ou celui auquel on répond), ou dit quand il le sera : !clore vendredi 17h"""
+        poll = await _meant(room, others_too=True)
+        await _may_run(room, poll.by, _("seul qui a lancé le sondage, ou qui modère le salon, peut le clore"))
+        if not words:
+            await ending.end(room, poll, named=room.config.named, by=room.caller.name)
+            return None
+        closes = meant(words, room.now, room.zone, room.language)
+        told = [await starting.until(room, poll, closes)]
+        if poll.foreign and not await room.may_redact():
+            told.append(others.powerless())
+        return "\n".join(map(Translator(room.language), told))
+
+    async def due(self, room: Room[PollsConfig], words: str) -> None:
+        """The time of a poll has come; ``words`` is its id."""
+        poll = await Polls(room.kv).get(words)
+        if poll is not None:
+            await ending.end(room, poll, named=room.config.named, by=None)
+
     @on(PollEnded)
     async def ended(self, room: Room[PollsConfig], event: PollEnded) -> None:
         """Somebody ended it with their own client: whoever may is heard."""
         poll = await Polls(room.kv).get(event.poll)
-        if poll is not None and not poll.closed and await _level(room) >= Power.MODERATOR:
-            await self._end(room, poll)
+        if poll is None:
+            return
+        caller = await _caller(room)
+        if room.caller.person == poll.by or (caller is not None and caller.may_redact):
+            await ending.end(room, poll, named=room.config.named, by=room.caller.name)
 
-    async def _meant(self, room: Room[PollsConfig]) -> Kept:
-        """The poll that is answered, else the last one that is open."""
-        polls = Polls(room.kv)
-        if room.answered is not None and (poll := await polls.get(room.answered)) is not None and not poll.closed:
+    # Afterwards
+
+    @command("pv", english=["minutes"])
+    async def minutes(self, room: Room[PollsConfig]) -> None:
+        """Donne le procès-verbal du dernier sondage clos, ou de celui auquel on répond"""
+        await papers.show_minutes(room, await _over(room))
+
+    @command("csv")
+    async def table(self, room: Room[PollsConfig]) -> Phrase | None:
+        """Envoie le tableau des votes, en message direct, à qui a lancé le sondage ou modère"""
+        closed = await _over(room)
+        await _may_run(room, closed.poll.by, _("seul qui a lancé le sondage, ou qui modère le salon, peut l'avoir"))
+        return await papers.send_table(room, closed, room.caller.person)
+
+
+async def _meant(room: Room, *, secretly: bool = False, others_too: bool = False) -> Kept:
+    """The poll that is answered, else the last one that is open. ``others_too``: one of somebody's own client."""
+    polls = Polls(room.kv)
+    if room.answered is not None:
+        if (poll := await polls.get(room.answered)) is not None:
             return poll
-        open_ = [poll for poll in await polls.all() if not poll.closed]
-        if not open_:
-            raise Misconfigured(
-                _("aucun sondage n'est ouvert dans ce salon"),
-                remedy=_("Pour en lancer un : !sondage On mange où ? Cantine / Crêperie"),
-            )
-        return open_[-1]
-
-    async def _end(self, room: Room[PollsConfig], poll: Kept) -> None:
-        polls = Polls(room.kv)
-        await room.forget(f"closes {poll.id}")
-        closed, voices = _milliseconds(room.when), await polls.votes(poll.id)
-        result = _result(poll, voices, closed, named=room.config.named)
-        await polls.keep(replace(poll, closed=closed))
-        text, about = text_of(result, room.language), MessageId(poll.id)
-        await room.end(about, text.plain)
-        await room.say(text, about=about)
-        await room.file("resultat.png", "image/png", png(result, room.language))
+        if await polls.is_over(room.answered):
+            raise Misconfigured(_("ce sondage est déjà clos"))
+        if others_too and (poll := await others.found(room, room.answered)) is not None:
+            return poll
+    open_ = [poll for poll in await polls.all() if poll.rules.secret or not secretly]
+    if not open_:
+        raise Misconfigured(
+            _("aucun sondage n'est ouvert dans ce salon"),
+            remedy=_("Pour en lancer un : !sondage On mange où ? Cantine / Crêperie"),
+        )
+    return open_[-1]
 
 
-def _who(room: Room[PollsConfig]) -> str:
-    """One person of one place: a nick of IRC is nobody's user id."""
-    return f"{room.network} {room.caller.person}" if room.network else room.caller.person
+async def _over(room: Room) -> Closed:
+    """The poll that is answered, else the last one that was closed."""
+    over = await Polls(room.kv).over()
+    answered = [one for one in over if one.poll.id == room.answered]
+    if not over:
+        raise Misconfigured(_("aucun sondage n'a été clos dans ce salon"))
+    return (answered or over)[0]
 
 
-async def _keep(room: Room[PollsConfig], poll: str, id_: str, at: datetime, answers: Sequence[str]) -> None:
-    response = Response(id=id_, sender=_who(room), at=_milliseconds(at), answers=tuple(answers))
-    await Polls(room.kv).vote(poll, Voice(response=response, name=room.caller.name))
+async def _may_ask(room: Room[PollsConfig]) -> None:
+    if room.config.everybody:
+        return
+    caller = await _caller(room)
+    if caller is None or caller.level < Power.MODERATOR:
+        raise Misconfigured(_("dans ce salon, seule une personne qui modère lance des sondages"))
 
 
-def _result(poll: Kept, voices: list[Voice], closed: int, *, named: bool) -> Result:
-    names = {voice.response.sender: voice.name for voice in voices} if named and not poll.rules.secret else None
-    end = End(id="", sender=poll.by, at=closed)
-    return tally(poll.asked(), poll.rules, [voice.response for voice in voices], ends=[end], names=names)
+async def _may_run(room: Room, owner: str, refusal: Phrase) -> None:
+    caller = await _caller(room)
+    if PersonId(owner) != room.caller.person and (caller is None or caller.level < Power.MODERATOR):
+        raise Misconfigured(refusal)
 
 
-async def _level(room: Room[PollsConfig]) -> int:
-    return next((one.level for one in await room.members() if one.person == room.caller.person), 0)
-
-
-def _milliseconds(at: datetime) -> int:
-    return int(at.timestamp() * 1000)
+async def _caller(room: Room) -> Member | None:
+    return next((one for one in await room.members() if one.person == room.caller.person), None)

@@ -147,7 +147,7 @@ class _Drawing:
         y = self._written(y + 16, self._end, self._bold, INK) + 4
         self._written(y, self._notes, self._small, FAINT)
         out = BytesIO()
-        self._image.quantize(palette=_palette(), dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+        self._image.quantize(palette=palette(), dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
         return out.getvalue()
 
     def _height(self) -> int:
@@ -227,8 +227,8 @@ def _mark(*, tied: bool) -> Image.Image:
     return image.resize((_MARK, _MARK), Image.Resampling.BOX)
 
 
-def _palette() -> Image.Image:
-    """The colours of the drawing, and few between for the edges of letters: shades are what weighs.
+def palette() -> Image.Image:
+    """The colours of such drawings, and few between for the edges of letters: shades are what weighs.
 
     Yet more than sixteen, so that a pixel is a byte: of half bytes the same letter is rarely the same again.
     """

@@ -5,11 +5,21 @@ first two for every date, and what is not chosen there is no. Whoever says two t
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
+from zoneinfo import ZoneInfo
 
 from tchap_bot_polls.model import Count
+from tchap_bridges.dates import said as moment_said
+from tchap_bridges.dates import said_date
+from tchap_bridges.dates.meaning import meant
 from tchap_bridges.events import Option
-from tchap_bridges.i18n import _
+from tchap_bridges.i18n import Language, Translator, _
+
+MOST_NATIVE: Final = 10
+"""So many dates has a native poll: each is asked twice, and it has twenty options."""
+_LONG_BEFORE: Final = timedelta(days=100)
 
 
 class Answer(StrEnum):
@@ -20,16 +30,30 @@ class Answer(StrEnum):
     NO = "!"
 
 
-def offered(dates: Iterable[Option], translate: Callable[[str], str] = str) -> tuple[Option, ...]:
-    """What a native poll asks: every date twice, so at most ten; one person may choose all of it."""
+def proposed(words: Iterable[str], now: datetime, zone: ZoneInfo, language: Language) -> tuple[str, ...]:
+    """The dates that people's words mean, said back whole. Raises `Misconfigured` for what means several, or none."""
+    translate = Translator(language)
+    moments = [meant(one, now, zone, language) for one in words]
     return tuple(
-        Option(id=f"{date.id}{answer}", text=text)
-        for date in dates
-        for answer, text in (
-            (Answer.YES, date.text),
-            (Answer.MAYBE, translate(_("{date} (si besoin)", date=date.text))),
+        translate(
+            moment_said(one, one.at - _LONG_BEFORE, zone)  # "tomorrow" would be wrong tomorrow
+            if one.hour_said
+            else said_date(one.at.astimezone(zone))
         )
+        for one in moments
     )
+
+
+def offered(dates: Iterable[Option], translate: Callable[[str], str] = str) -> tuple[Option, ...]:
+    """What a native poll asks: every date, then every one again, so at most ten; one person may choose all of it.
+
+    So the number of a date is the same wherever people vote by number, and those behind say "if need be".
+    """
+    dates = tuple(dates)
+    maybe = (
+        Option(id=f"{date.id}{Answer.MAYBE}", text=translate(_("{date} (si besoin)", date=date.text))) for date in dates
+    )
+    return (*dates, *maybe)
 
 
 def dates_of(options: Sequence[Option]) -> tuple[Option, ...]:

@@ -2,6 +2,8 @@
 
 import re
 import unicodedata
+from bisect import bisect_right
+from collections.abc import Sequence
 from enum import StrEnum
 from functools import cache
 from importlib import resources
@@ -78,16 +80,18 @@ class Face:
 
     def _cut(self, text: str, width: int) -> str:
         units = list(clusters(text))
-        while units and self.width("".join(units).rstrip() + "…") > width:
-            units.pop()
-        return "".join(units).rstrip() + "…"
+        kept = self._fitting(units, width, "…")
+        return "".join(units[:kept]).rstrip() + "…"
+
+    def _fitting(self, units: Sequence[str], width: int, end: str = "") -> int:
+        """How many of them fit, from the first, with ``end`` after them. By halves: to measure is what takes time."""
+        return bisect_right(range(1, len(units) + 1), width, key=lambda n: self.width("".join(units[:n]) + end))
 
     def _line(self, text: str, width: int) -> tuple[str, str]:
         units = list(clusters(text))
         end = len(units)
         if self.width(text) > width:
-            end = next(n for n in range(1, len(units) + 1) if self.width("".join(units[:n])) > width) - 1
-            end = max(end, 1)
+            end = max(self._fitting(units, width), 1)
             if units[end] != _SPACE:
                 space = next((n for n in range(end, 0, -1) if units[n - 1] == _SPACE), 0)
                 end = space or end

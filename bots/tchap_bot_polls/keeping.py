@@ -1,21 +1,35 @@
-"""What is kept of a room's polls: each as it was asked, and every vote, for one that is withdrawn gives the one before
-it back."""
+"""What is kept of a room's polls: each as it was asked, while it is open every vote, and of the last ones the result.
+
+Votes are all kept, for one that is withdrawn gives the one before it back; they lie in drawers by sender, so that a
+vote is written without all the others, and thousands are put away at once. When a poll is closed its votes are gone.
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Final
 
 from pydantic import TypeAdapter
 
-from tchap_bot_polls.model import Rules
+from tchap_bot_polls.model import Result, Rules
 from tchap_bot_polls.tally import Response
 from tchap_bridges.bot import Store
 from tchap_bridges.events import Author, Option, PollStarted
 from tchap_bridges.ids import ChatId, MessageId, PersonId
 
+REMEMBERED: Final = 10
+"""So many closed polls of a room can still be asked for their papers."""
+_DRAWERS: Final = 16
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """A poll of ours. ``at`` and ``closed``: milliseconds since 1970; ``closed`` is 0 while it is open."""
+    """A poll. ``at``, ``closes`` and ``closed``: milliseconds since 1970, 0 for never.
+
+    ``name``: what ``by``, who asked it, was called. ``native``: it is a poll of the room, else a numbered text.
+    ``foreign``: somebody asked it with their own client, and its votes are read when it ends. ``reminded``: those
+    who had not voted were called.
+    """
 
     id: str
     question: str
@@ -23,7 +37,14 @@ class Kept:
     rules: Rules
     by: str
     at: int
+    name: str = ""
     disclosed: bool = True
+    native: bool = True
+    foreign: bool = False
+    minutes: bool = False
+    table: bool = False
+    closes: int = 0
+    reminded: bool = False
     closed: int = 0
 
     def asked(self) -> PollStarted:
@@ -40,15 +61,26 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Closed:
+    """A poll that is over, and what came of it. ``closed_by``: a name, None when its time had come."""
+
+    poll: Kept
+    result: Result
+    closed_by: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Voice:
-    """One response, and what its author was called when they gave it."""
+    """One response, and what its author was called when they gave it. ``network``: "" for people of the room."""
 
     response: Response
     name: str
+    network: str = ""
 
 
 _POLL = TypeAdapter(Kept)
-_VOICE = TypeAdapter(Voice)
+_CLOSED = TypeAdapter(Closed)
+_VOICES = TypeAdapter(list[Voice])
 
 
 class Polls:
@@ -58,41 +90,68 @@ class Polls:
         self._kv = kv
 
     async def all(self) -> list[Kept]:
-        """In the order in which they were asked."""
+        """Those that are open, in the order in which they were asked."""
         found = [_POLL.validate_json(one) for one in (await self._kv.all("poll ")).values()]
         return sorted(found, key=lambda poll: (poll.at, poll.id))
 
     async def get(self, id_: str) -> Kept | None:
+        """One that is open."""
         said = await self._kv.get(f"poll {id_}")
         return _POLL.validate_json(said) if said is not None else None
 
     async def keep(self, poll: Kept) -> None:
         await self._kv.set(f"poll {poll.id}", _POLL.dump_json(poll).decode())
 
+    # Votes
+
     async def vote(self, poll: str, voice: Voice) -> None:
-        await self._kv.set(f"vote {poll} {voice.response.id}", _VOICE.dump_json(voice).decode())
-        await self._kv.set(f"of {voice.response.id}", poll)
+        drawer = _drawer(poll, voice.response.sender)
+        others = [one for one in await self._read(drawer) if one.response.id != voice.response.id]
+        await self._write(drawer, [*others, voice])
 
-    async def withdrawn(self, response: str) -> Kept | None:
-        """A response was removed: the poll that it was for, None when it was for none."""
-        poll = await self._kv.get(f"of {response}")
-        said = await self._kv.get(f"vote {poll} {response}") if poll else None
-        if poll is None or said is None:
-            return None
-        voice = _VOICE.validate_json(said)
-        gone = Voice(response=_redacted(voice.response), name=voice.name)
-        await self._kv.set(f"vote {poll} {response}", _VOICE.dump_json(gone).decode())
-        return await self.get(poll)
+    async def withdrawn(self, response: str) -> None:
+        """A response was removed: it was never given."""
+        for drawer, said in (await self._kv.all("votes ")).items():
+            voices = _VOICES.validate_json(said)
+            left = [one for one in voices if one.response.id != response]
+            if len(left) < len(voices):
+                await self._write(drawer, left)
 
-    async def last_of(self, poll: str, sender: str) -> tuple[str, ...]:
-        """What somebody chooses now."""
-        theirs = [one.response for one in await self.votes(poll) if one.response.sender == sender]
-        kept = [one for one in theirs if not one.redacted]
-        return max(kept, key=lambda one: (one.at, one.id)).answers if kept else ()
+    async def of(self, poll: str, sender: str) -> list[Voice]:
+        """All that somebody has chosen, the last of it last."""
+        theirs = [one for one in await self._read(_drawer(poll, sender)) if one.response.sender == sender]
+        return sorted(theirs, key=lambda one: (one.response.at, one.response.id))
 
     async def votes(self, poll: str) -> list[Voice]:
-        return [_VOICE.validate_json(one) for one in (await self._kv.all(f"vote {poll} ")).values()]
+        return [one for said in (await self._kv.all(f"votes {poll} ")).values() for one in _VOICES.validate_json(said)]
+
+    async def _read(self, drawer: str) -> list[Voice]:
+        said = await self._kv.get(drawer)
+        return _VOICES.validate_json(said) if said is not None else []
+
+    async def _write(self, drawer: str, voices: list[Voice]) -> None:
+        await self._kv.set(drawer, _VOICES.dump_json(voices).decode())
+
+    # What is over
+
+    async def close(self, closed: Closed) -> None:
+        """Its result is kept, and no vote; results of long ago are forgotten."""
+        id_ = closed.poll.id
+        await self._kv.delete(f"poll {id_}")
+        for drawer in await self._kv.all(f"votes {id_} "):
+            await self._kv.delete(drawer)
+        await self._kv.set(f"closed {id_}", _CLOSED.dump_json(closed).decode())
+        for old in (await self.over())[REMEMBERED:]:
+            await self._kv.delete(f"closed {old.poll.id}")
+
+    async def is_over(self, id_: str) -> bool:
+        return await self._kv.get(f"closed {id_}") is not None
+
+    async def over(self) -> list[Closed]:
+        """The last that was closed comes first."""
+        found = [_CLOSED.validate_json(one) for one in (await self._kv.all("closed ")).values()]
+        return sorted(found, key=lambda one: (one.poll.closed, one.poll.id), reverse=True)
 
 
-def _redacted(response: Response) -> Response:
-    return Response(id=response.id, sender=response.sender, at=response.at, answers=response.answers, redacted=True)
+def _drawer(poll: str, sender: str) -> str:
+    return f"votes {poll} {blake2b(sender.encode(), digest_size=2).digest()[0] % _DRAWERS:x}"

@@ -26,9 +26,10 @@ Lines = Iterator[str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What the minutes say beside the result. Times are aware. ``closed_by``: None when the deadline closed it.
+    """What the minutes say beside the result. ``room``: its name, "" when it has none.
 
-    Names are for eyes. Times are written as they were in ``zone``.
+    Times are aware, and written as they were in ``zone``. ``closed_by``: None when the deadline closed it. Names are
+    for eyes.
     """
 
     room: str
@@ -61,7 +62,8 @@ def _head(words: Words, result: Result, facts: Facts) -> Lines:
     yield f"**{_safe(result.question)}**"
     yield ""
     opened, closed = (_when(words, at, facts.zone) for at in (facts.opened_at, facts.closed_at))
-    yield _item(words.gettext("Salon : {room}", room=_safe(facts.room)))
+    if facts.room:
+        yield _item(words.gettext("Salon : {room}", room=_safe(facts.room)))
     yield _item(words.gettext("Ouvert par {name} le {when}", name=_safe(facts.opener), when=opened))
     if facts.closed_by is None:
         yield _item(words.gettext("Clos à l'échéance, le {when}", when=closed))

@@ -64,6 +64,10 @@ def _flag(c: str) -> bool:
     return "\U0001f1e6" <= c <= "\U0001f1ff"
 
 
+def plain(word: str) -> str:
+    """Without capitals and accents."""
+    return "".join(c for c in unicodedata.normalize("NFKD", word.casefold()) if not unicodedata.combining(c))
+
+
 def alphabetical(name: str) -> tuple[str, str]:
-    plain = "".join(c for c in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(c))
-    return plain, name
+    return plain(name), name

@@ -1,11 +1,13 @@
 """A result as a table for whoever owns the poll: CSV (RFC 4180) that French and English Excel open as it is.
 
 UTF-8 with a byte order mark; ``;`` between cells in French, where the comma is in the numbers. A cell that a
-spreadsheet would take for a formula has an apostrophe before it (OWASP, CSV Injection). Of a secret poll there are
-counts only, in the order of the question; of another, a line per voter in the order of names. Neither has times. Pure.
+spreadsheet would take for a formula, and that is no number, has an apostrophe before it (OWASP, CSV Injection). Of a
+secret poll there are counts only, in the order of the question; of another, a line per voter in the order of names.
+Neither has times. Pure.
 """
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
@@ -18,6 +20,7 @@ from tchap_bot_polls.wording import Words, leaders, voters, whole
 from tchap_bridges.i18n import Language
 
 _FORMULA: Final = frozenset("=+-@＝＋－＠")
+_NUMBER: Final = re.compile(r"[-+]?[0-9]+(?:[.,][0-9]+)?")
 _CHOSEN: Final = "x"
 
 Row = Sequence[str]
@@ -27,12 +30,12 @@ def table(result: Result, language: Language) -> bytes:
     """Who chose what; counts, when that is secret or nobody is named."""
     words = Words(language)
     named = any(voters(result, count) for count in result.counts)
-    return _csv(_voters(words, result) if named else _counts(words, result), language)
+    return csv_of(_voters(words, result) if named else _counts(words, result), language)
 
 
 def counts(result: Result, language: Language) -> bytes:
     """What each answer was given: for a named poll, beside `table`."""
-    return _csv(_counts(Words(language), result), language)
+    return csv_of(_counts(Words(language), result), language)
 
 
 def _voters(words: Words, result: Result) -> Iterator[Row]:
@@ -82,11 +85,12 @@ def _whole_text(count: Count) -> str:
     return clean(count.option.text) or "…"
 
 
-def _csv(rows: Iterable[Row], language: Language) -> bytes:
+def csv_of(rows: Iterable[Row], language: Language) -> bytes:
+    """Any rows, as a file that opens as a table and runs nothing."""
     out = StringIO(newline="")
     csv.writer(out, delimiter=";" if language == "fr" else ",").writerows(map(_harmless, rows))
     return out.getvalue().encode("utf-8-sig")
 
 
 def _harmless(row: Row) -> list[str]:
-    return [f"'{cell}" if cell.lstrip()[:1] in _FORMULA else cell for cell in row]
+    return [f"'{cell}" if cell.lstrip()[:1] in _FORMULA and not _NUMBER.fullmatch(cell) else cell for cell in row]

@@ -198,6 +198,17 @@ def rounds(words: Words, result: Result) -> list[str]:
     return found
 
 
+def warnings(words: Words, result: Result) -> list[str]:
+    """What a secret poll's result tells all the same."""
+    if not result.rules.secret or not result.counts or not result.voted:
+        return []
+    if result.voted == 1:
+        return [words.gettext("⚠ Une seule personne a voté : ce résultat est son vote.")]
+    if result.rules.kind is not Kind.RANKED and any(one.votes == result.voted for one in result.counts):
+        return [words.gettext("⚠ Tous ont choisi la même réponse : ce résultat dit ce que chacun a voté.")]
+    return []
+
+
 def rules(words: Words, given_rules: Rules) -> list[str]:
     """How the poll is counted, a sentence each."""
     return [

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Annotated, Final
 
 from pydantic import TypeAdapter
 
@@ -50,14 +50,9 @@ class RemindersBot(Bot):
 
     @command("rappel", english=["remind"])
     async def remind(self, room: Room, words: str) -> Phrase | str:
-        """Rappelle à l'heure dite : !rappel demain 9h30 appeler Ana ; « liste », « annuler 2 »"""
-        match words.split():
-            case [] | ["liste" | "list"]:
-                return await self._list(room)
-            case ["annuler" | "supprimer" | "cancel", number]:
-                return await self._cancel(room, number)
-            case _words:
-                pass
+        """Rappelle à l'heure dite : !rappel demain 9h30 appeler Ana"""
+        if not words:
+            return await self.listed(room)
         if len(await _all(room)) >= MOST:
             raise Misconfigured(_("ce salon a déjà {n} rappels", n=MOST), remedy=_("Annulez-en : !rappel liste"))
         if (again := split_recurrence(words)) is not None:
@@ -69,6 +64,30 @@ class RemindersBot(Bot):
         kept = await self._keep(room, text, moment.at)
         when = said(moment, room.now, room.zone)
         return _("⏰ Rappel n° {n}, {when} : {text}", n=kept.number, when=when, text=kept.text)
+
+    @command("rappel liste", english=["remind list"])
+    async def listed(self, room: Room) -> Phrase | str:
+        """Les rappels de ce salon, et leurs numéros"""
+        found = await _all(room)
+        if not found:
+            return _("Aucun rappel dans ce salon. {example}", example=_EXAMPLE)
+        return "\n".join(
+            f"{one.number}. {one.at.astimezone(room.zone):%d/%m/%Y %H:%M} — {one.text} ({one.name})" for one in found
+        )
+
+    @command("rappel annuler", "rappel supprimer", english=["remind cancel"])
+    async def cancel(self, room: Room, number: Annotated[int, _("numéro")]) -> Phrase:
+        """Annule un rappel : !rappel annuler 2"""
+        said_ = await room.kv.get(f"reminder {number}")
+        if said_ is None:
+            raise Misconfigured(_("il n'y a pas de rappel n° {n}", n=number), remedy=_("Voyez : !rappel liste"))
+        kept = _KEPT.validate_json(said_)
+        level = next((one.level for one in await room.members() if one.person == room.caller.person), 0)
+        if kept.by != room.caller.person and level < Power.MODERATOR:
+            raise Misconfigured(_("seule la personne qui l'a demandé, ou qui modère le salon, peut l'annuler"))
+        await room.kv.delete(f"reminder {number}")
+        await room.forget(str(number))
+        return _("✓ Rappel n° {n} annulé.", n=number)
 
     async def _again(self, room: Room, found: Recurrence | Ambiguous[Recurrence] | Refused, text: str) -> Phrase:
         match found:
@@ -114,29 +133,9 @@ class RemindersBot(Bot):
         when = _(" (c'était pour {when})", when=f"{kept.at.astimezone(room.zone):%d/%m %H:%M}") if late else ""
         await room.say(_("⏰ {name} : {text}{late}", name=kept.name, text=kept.text, late=when))
         if kept.again:
-            await _set(room, replace(kept, at=parse(kept.again).next(room.now, room.zone)))
+            await _set(room, replace(kept, at=parse(kept.again).next(max(room.now, kept.at), room.zone)))
         else:
             await room.kv.delete(f"reminder {words}")
-
-    async def _list(self, room: Room) -> Phrase | str:
-        found = await _all(room)
-        if not found:
-            return _("Aucun rappel dans ce salon. {example}", example=_EXAMPLE)
-        return "\n".join(
-            f"{one.number}. {one.at.astimezone(room.zone):%d/%m/%Y %H:%M} — {one.text} ({one.name})" for one in found
-        )
-
-    async def _cancel(self, room: Room, number: str) -> Phrase:
-        said_ = await room.kv.get(f"reminder {number}")
-        if said_ is None:
-            raise Misconfigured(_("il n'y a pas de rappel n° {n}", n=number[:20]), remedy=_("Voyez : !rappel liste"))
-        kept = _KEPT.validate_json(said_)
-        level = next((one.level for one in await room.members() if one.person == room.caller.person), 0)
-        if kept.by != room.caller.person and level < Power.MODERATOR:
-            raise Misconfigured(_("seule la personne qui l'a demandé, ou qui modère le salon, peut l'annuler"))
-        await room.kv.delete(f"reminder {number}")
-        await room.forget(number)
-        return _("✓ Rappel n° {n} annulé.", n=number)
 
 
 async def _set(room: Room, kept: Reminder) -> None:

@@ -12,11 +12,14 @@ from aiohttp import web
 from tchap_bridges import __version__
 from tchap_bridges.config import Settings
 from tchap_bridges.core import clock, policy
+from tchap_bridges.core.bots.frames import Grounds
+from tchap_bridges.core.bots.watchdog import Marks, Watchdog
 from tchap_bridges.core.inbox import MATRIX
 from tchap_bridges.core.kernel import Edge, Kernel, Options
 from tchap_bridges.core.outbox import DESK, REVIEW
 from tchap_bridges.core.ports import Homeserver
 from tchap_bridges.core.reseal import reseal
+from tchap_bridges.development import Development
 from tchap_bridges.errors import BadCredentials
 from tchap_bridges.i18n import Translator
 from tchap_bridges.logs import harmless
@@ -24,8 +27,10 @@ from tchap_bridges.matrix import homeserver as matrix
 from tchap_bridges.matrix.homeserver import MatrixHomeserver
 from tchap_bridges.store.database import Database
 from tchap_bridges.store.sealing import Sealer, derive
+from tchap_bridges.web.hooks import hook_routes
 from tchap_bridges.web.lag import watch_lag
 from tchap_bridges.web.metrics import Metrics
+from tchap_bridges.web.settings import settings_routes
 from tchap_bridges.web.shares import shares_site
 from tchap_bridges.web.site import site
 
@@ -43,6 +48,8 @@ class Application:
         keys = [key.get_secret_value() for key in (settings.storage.key, *settings.storage.old_keys)]
         words = Translator(settings.language)
         self._sealer = sealer = Sealer(keys)
+        bots = {name: each.bot() for name, each in settings.bots.items()}
+        self._marks = Marks(settings.marks)
         made: list[MatrixHomeserver] = []
         self.homeserver_state = "connecting"
         self._found, self._missed = asyncio.Event(), asyncio.Event()  # the homeserver, once
@@ -85,13 +92,15 @@ class Application:
             key=derive(settings.storage.identity.get_secret_value(), "core"),
             homeserver=homeserver,
             bridges={name: (each.bridge, each.config) for name, each in settings.bridges.items()},
-            bots={name: each.bot() for name, each in settings.bots.items()},
+            bots=bots,
+            blamed=self._marks.read(Grounds(bots)),
             options=Options(
                 rules=policy.Rules(
                     destinations=frozenset(settings.policy.destinations),
                     restricted_rooms=settings.policy.restricted_rooms,
                 ),
                 users=settings.policy.users,
+                guests=settings.policy.guests,
                 home="Tchap" if settings.homeserver.tchap else "Matrix",
                 words=words,
                 zone=settings.timezone,
@@ -100,10 +109,14 @@ class Application:
                 inbox_low=settings.limits.inbox_low,
                 public_url=settings.web.public_url if settings.web else None,
                 links_days=settings.web.links_days if settings.web else 0,
+                hook_rate=settings.limits.webhooks,
             ),
             meter=self.metrics,
         )
         self.matrix = made[0]
+        self._watchdog = Watchdog(self.kernel.bots, self._marks, self.kernel.stops.blocked)
+        folder = settings.development.bots
+        self.development = Development(folder, self.kernel.bots) if folder is not None else None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -113,11 +126,21 @@ class Application:
                 await stack.enter_async_context(served(application, *self.settings.operate.listen))
             if self.settings.storage.old_keys:
                 await reseal(self.kernel.db, self._sealer)
+            for name, bot in self.settings.bots.items():
+                log.info("bot.loaded", bot=name, version=bot.version)
+            if self.development is not None:
+                await self.development.look()
             stack.push_async_callback(self.matrix.close)  # last of all: what is in flight at a stop still needs it
             await stack.enter_async_context(self.kernel.running())
+            self._marks.clear()  # whom the last process had named is off, and that is written
             await stack.enter_async_context(self._in_touch())
             if (own := self.settings.web) is not None:
-                links = shares_site(self.kernel.shares, self.kernel.avatars, language=self.settings.language)
+                language = self.settings.language
+                own_pages = (
+                    *settings_routes(self.kernel.forms, language=language),
+                    *hook_routes(self.kernel.hooks, language=language),
+                )
+                links = shares_site(self.kernel.shares, self.kernel.avatars, language=language, beside=own_pages)
                 await stack.enter_async_context(served(links, *own.listen))
             self.ready = True
             try:
@@ -130,7 +153,9 @@ class Application:
         """Listening to the homeserver, and looking after what it may have lost."""
         await self.matrix.start()
         async with asyncio.TaskGroup() as group:
-            works = (self._keep_in_touch(), self._announce(), watch_lag(self.metrics.late))
+            works = [self._keep_in_touch(), self._announce(), watch_lag(self.metrics.late), self._watchdog.run()]
+            if self.development is not None:
+                works.append(self.development.run())
             tasks = [group.create_task(work) for work in works]
             try:
                 yield
@@ -179,6 +204,7 @@ class Application:
             "connections": connections,
             "links": links,
             "dead_letters": dead,
+            "bots_stopped": await self.kernel.stops.everywhere(),
             "inbox_waiting": self.kernel.inbox.waiting,
         }
 
@@ -254,15 +280,22 @@ async def opened(settings: Settings) -> AsyncIterator[Application]:
     """The application on its store, not yet running. Whoever opens it has seen to the folder (`probe_storage`)."""
     db = await Database.open(settings.database)
     try:
-        yield Application(settings, db)
+        application = Application(settings, db)
+        try:
+            yield application
+        finally:
+            await application.matrix.close()
     finally:
         await db.close()
 
 
 @asynccontextmanager
 async def served(application: web.Application, host: str, port: int) -> AsyncIterator[None]:
-    """An HTTP site for as long as the block lasts; what it is answering then has a moment to end."""
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=10)
+    """An HTTP site for as long as the block lasts; what it is answering then has a moment to end.
+
+    No access log: addresses hold secrets. Nothing is unpacked: what is signed is the bytes as they came.
+    """
+    runner = web.AppRunner(application, access_log=None, auto_decompress=False, shutdown_timeout=10)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port).start()

@@ -5,20 +5,24 @@ A bot is one class in one file::
     class Echo(Bot):
         \"\"\"Répète ce qu'on lui dit.\"\"\"
 
+        name = "echo"
+
         @command("echo", "répète")
         async def echo(self, room: Room, words: str) -> str:
             return words
 
-The class docstring is its help text, a command's docstring the command's: French, and read in English where the
-catalogue has it. What a handler returns is said in the room, in reply. It is called only in rooms where an admin has
-switched the bot on, one call at a time for each room; all that it says and keeps becomes durable when it returns, at
-once, and nothing of it when it raises. A call that a crash has cut short is made again.
+The class docstring is its help text, a command's docstring the command's: French in its first line, and in English
+where a later line begins with ``EN:`` or the catalogue has it. What a handler returns is said in the room, in reply. It
+is called only in rooms where an admin has switched the bot on, one call at a time for each room; all that it says and
+keeps becomes durable when it returns, at once, and nothing of it when it raises. A call that a crash has cut short is
+made again.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as _field
-from datetime import datetime, time
+from datetime import date, datetime, time
 from enum import IntEnum, StrEnum
 from typing import Any, ClassVar, Protocol
 from zoneinfo import ZoneInfo
@@ -26,9 +30,12 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypeVar
 
-from tchap_bridges.events import Author, Event, Text
-from tchap_bridges.i18n import Language, Phrase
+from tchap_bridges.dates import Moment
+from tchap_bridges.events import Author, Event, Option, Related, Text
+from tchap_bridges.hooks import Scheme
+from tchap_bridges.i18n import Language, Phrase, both
 from tchap_bridges.ids import MessageId, PersonId, RoomId
+from tchap_bridges.parameters import Parameter, parameters_of
 
 
 class Power(IntEnum):
@@ -54,6 +61,8 @@ class RoomConfig(BaseModel):
 def field(default: Any, *, label: str, help: str = "", long: bool = False, **bounds: Any) -> Any:  # noqa: A002
     """A field of a `RoomConfig`. ``label`` and ``help`` are French, and read in English where the catalogue has them.
 
+    Who has no catalogue says both: ``label=both("Équipe", "Team")``.
+
     ``long``: a text of several lines. ``bounds``: as of pydantic's `Field`.
     """
     return Field(default, title=label, description=help or None, json_schema_extra={"long": long}, **bounds)
@@ -75,13 +84,15 @@ class Store(Protocol):
 class Member:
     """Somebody who is in the room. ``ghost``: they stand for somebody of a linked network.
 
-    ``level`` is their own: in a room where everybody has 100 it is nobody's, and counts as 0.
+    ``level`` is their own: in a room where everybody has 100 it is nobody's, and counts as 0. ``may_redact``: they may
+    remove what others say, and so end their polls.
     """
 
     person: PersonId
     name: str
     level: int
     ghost: bool = False
+    may_redact: bool = False
 
 
 class Room(Protocol[ConfigT_co]):
@@ -136,10 +147,11 @@ class Room(Protocol[ConfigT_co]):
         """What the bot keeps of this room."""
         ...
 
-    async def say(self, text: str | Text, *, about: MessageId | None = None) -> MessageId:
+    async def say(self, text: str | Text, *, about: MessageId | None = None, everywhere: bool = False) -> MessageId:
         """Say something, in order with everything else said in the room, in reply to ``about``.
 
-        What answers a poll is shown wherever the poll is.
+        What answers a poll is shown wherever the poll is; what is for ``everywhere``, wherever people's own words go.
+        Whoever it names (`events.mention`) is called.
         """
         ...
 
@@ -151,15 +163,20 @@ class Room(Protocol[ConfigT_co]):
         """Say it otherwise, where that can be done; ``said`` is an id that `say` gave."""
         ...
 
-    async def poll(self, question: str, options: Sequence[str], *, most: int = 1, disclosed: bool = True) -> MessageId:
+    async def poll(
+        self, question: str, options: Sequence[str | Option], *, most: int = 1, disclosed: bool = True
+    ) -> MessageId:
         """Ask it: as a poll of the room, and as a numbered text where there are none. Votes come as `events.PollVote`.
 
-        The ids of the options are "1", "2" and so on.
+        The ids of the options are "1", "2" and so on, but for those that have one.
         """
         ...
 
     async def end(self, poll: MessageId, text: str) -> None:
-        """No more votes: ``text`` tells the result to those whose client shows no polls."""
+        """No more votes: ``text`` tells the result to those whose client shows no polls.
+
+        Of somebody else's poll this is an end only where `may_redact` says so.
+        """
         ...
 
     async def at(self, when: datetime, handler: str, words: str = "", *, key: str) -> None:
@@ -177,6 +194,18 @@ class Room(Protocol[ConfigT_co]):
         """Who is in the room now, the bridge's own account left out."""
         ...
 
+    async def name(self) -> str:
+        """What the room is called; "" when it has no name."""
+        ...
+
+    async def may_redact(self) -> bool:
+        """Whether the bridge's own account may remove what others say, and so end their polls."""
+        ...
+
+    async def related(self, message: MessageId) -> Related:
+        """Somebody else's message of the room, and all that was said about it, also before the bot was on."""
+        ...
+
     @property
     def private(self) -> bool:
         """Whether the call comes from a direct conversation, of what somebody answered there.
@@ -186,7 +215,7 @@ class Room(Protocol[ConfigT_co]):
         ...
 
     def kv_of(self, person: PersonId) -> Store:
-        """What the bot keeps of somebody, whatever the room."""
+        """What the bot keeps of a user of the homeserver, whatever the room."""
         ...
 
     async def tell(self, person: PersonId, text: str | Text) -> bool:
@@ -223,10 +252,22 @@ class Room(Protocol[ConfigT_co]):
         """
         ...
 
+    async def posted(self, most: int = 10) -> "Sequence[Posted]":
+        """What was last posted to the bot's addresses in this room, newest first, as far as it is still kept.
+
+        To show what a setting would make of it: no handler is called.
+        """
+        ...
+
     async def withdraw(self, key: str, *, of: PersonId | None = None) -> None:
         """Let no answer to this question come; of anybody, unless said."""
         ...
 
+
+ARGUMENTS = (str, int, date, Moment, Member)
+"""What a command's parameters may be."""
+_TYPED = re.compile(r"[^\W\d_][\w-]*")
+_EN = "EN:"
 
 Handler = Callable[..., Awaitable[str | None]]
 HandlerT = TypeVar("HandlerT", bound=Handler)
@@ -234,13 +275,17 @@ HandlerT = TypeVar("HandlerT", bound=Handler)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """A word that calls a handler; the first of ``words`` is shown in help. ``english`` are those of them that are."""
+    """A word that calls a handler; the first of ``words`` is shown in help. ``english`` are those of them that are.
+
+    ``parameters``: what the handler is called with, besides the room.
+    """
 
     words: tuple[str, ...]
     english: frozenset[str]
     who: Power
     handler: str
     help: Phrase
+    parameters: tuple[Parameter, ...] = ()
 
     def language_of(self, word: str, otherwise: Language) -> Language:
         """In which an answer to this word is said."""
@@ -254,10 +299,22 @@ class Command:
 def command(*words: str, english: Sequence[str] = (), who: Power = Power.MEMBER) -> Callable[[HandlerT], HandlerT]:
     """Make a method answer ``!word``. Called as ``method(room, words)``, words being what followed the command.
 
-    Who calls it by one of the ``english`` words is answered in English.
+    ``"word more"``: only when both are typed; what fits best is called. Who calls it by one of the ``english`` words is
+    answered in English. Parameters with types are read from what followed, and whoever typed what cannot be read is
+    told what was expected::
+
+        @command("garde", english=["duty"])
+        async def duty(self, room, who: Member, day: Annotated[date, "jour"], note: str) -> str: ...
+
+    Types: `str` (one word; as the last one, all that is left), `int`, `date`, `dates.Moment`, `Member`. What is missing
+    is the parameter's default, and refused where it has none. Raises TypeError for words that cannot be typed, and for
+    parameters that cannot be read.
     """
     if not words:
         raise TypeError("@command needs at least one word: @command('echo')")
+    for word in (*words, *english):
+        if word != word.lower() or not all(map(_TYPED.fullmatch, word.split(" "))):
+            raise TypeError(f"@command({word!r}): letters, digits, - and _, in lower case, with a letter first")
 
     def mark(handler: HandlerT) -> HandlerT:
         found = Command(
@@ -266,6 +323,7 @@ def command(*words: str, english: Sequence[str] = (), who: Power = Power.MEMBER)
             who=who,
             handler=handler.__name__,
             help=_first_line(handler.__doc__),
+            parameters=parameters_of(handler, ARGUMENTS),
         )
         vars(handler)["__command__"] = found
         return handler
@@ -297,7 +355,11 @@ def on(*kinds: type[Event]) -> Callable[[HandlerT], HandlerT]:
 
 
 class CatchUp(StrEnum):
-    """What becomes of times that came while the bridge was stopped: each is called for, the last one, or none."""
+    """What becomes of times that came while the bridge was stopped.
+
+    Each is called for, in order, a hundred of them at most and then the last; or the last one alone; or none that is
+    more than five minutes late.
+    """
 
     ALL = "all"
     ONCE = "once"
@@ -306,13 +368,15 @@ class CatchUp(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """A handler called at times of its own. ``at``: a time, a recurrence in words, or the setting that holds it.
+    """A handler called at times of its own.
 
-    Either ``at`` or ``seconds`` is set.
+    ``at``: a time if ``daily``, else a recurrence in words; or the name of the setting that holds it. Either
+    ``at`` or ``seconds`` is set.
     """
 
     handler: str
     at: time | str = ""
+    daily: bool = False
     workdays: bool = False
     seconds: float = 0.0
     catch_up: CatchUp = CatchUp.ONCE
@@ -323,10 +387,11 @@ def daily(
 ) -> Callable[[HandlerT], HandlerT]:
     """Have ``method(room)`` called every day at this time of the operator's zone, in every room where the bot is on.
 
-    ``at``: a time, ``"9:00"``, or the name of a setting that is one. ``workdays``: Monday to Friday, and on no public
-    holiday of France.
+    ``at``: a time, ``"9:00"``, or the name of a setting that is one; while that is empty it is not called. A time that
+    clocks skip in spring comes at the first moment after, one that comes twice in autumn comes the first time.
+    ``workdays``: Monday to Friday, and on no public holiday of France. ``room.when`` is when it was due.
     """
-    return _scheduled(at=at, workdays=workdays, catch_up=catch_up)
+    return _scheduled(at=at, daily=True, workdays=workdays, catch_up=catch_up)
 
 
 def every(
@@ -342,7 +407,7 @@ def every(
 def at(when: str, *, catch_up: CatchUp | str = CatchUp.ONCE) -> Callable[[HandlerT], HandlerT]:
     """Have ``method(room)`` called when the words say: ``"tous les lundis à 9h"``, or the name of a setting that does.
 
-    The words are those of ``tchap_bridges.dates``, French or English.
+    The words are those of ``tchap_bridges.dates``, French or English, for what comes again.
     """
     return _scheduled(at=when, catch_up=catch_up)
 
@@ -351,6 +416,8 @@ def _scheduled(*, catch_up: CatchUp | str, **what: Any) -> Callable[[HandlerT], 
     kind = CatchUp(catch_up)
 
     def mark(handler: HandlerT) -> HandlerT:
+        if "__schedule__" in vars(handler):
+            raise TypeError(f"{handler.__name__} has a schedule already: let two methods call one")
         vars(handler)["__schedule__"] = Schedule(handler=handler.__name__, catch_up=kind, **what)
         return handler
 
@@ -361,11 +428,13 @@ def _scheduled(*, catch_up: CatchUp | str, **what: Any) -> Callable[[HandlerT], 
 class Posted:
     """What was sent to a webhook: the bytes as they came, and their headers by lower-case name.
 
-    ``id``: by which a repeat is known. ``hook``: the name that the hook was given when it was made.
+    ``id``: by which a repeat is known. ``hook``: the name that the hook was given when it was made. ``number``: by
+    which people call the delivery, counted for each hook. Headers that hold a secret or an address are left out.
     """
 
     id: str
     hook: str
+    number: int
     at: datetime
     headers: Mapping[str, str]
     body: bytes = _field(repr=False)
@@ -384,11 +453,15 @@ class Webhook:
 def webhook(*, verify: str = "path", dedup: str = "", raw: bool = False) -> Callable[[HandlerT], HandlerT]:
     """Have ``method(room, body)`` called with the JSON that others post to an address of this room's.
 
-    A moderator makes the address, and sees the secret, in their direct conversation with the bridge. ``verify``: how a
-    sender proves itself: one of the schemes of ``tchap_bridges.hooks`` (``hmac-sha256``, ``github``, ``gitlab`` …), or
-    ``path``, the secret being in the address. ``dedup``: the key of the body that tells a repeat; else the sender's
+    A moderator makes the address by ``!bot webhook creer``, and sees it and its secret in their direct conversation
+    with the bridge. ``verify``: how a sender proves itself, unless the moderator says otherwise: one of
+    `tchap_bridges.hooks.Scheme` (``hmac-sha256``, ``github``, ``gitlab`` …), or ``path``, the secret being in the
+    address. ``dedup``: the key of the body that tells a repeat; else the sender's
     delivery id, else the bytes. ``raw``: the handler wants the `Posted` itself.
     """
+
+    if verify not in set(Scheme):
+        raise TypeError(f"@webhook knows no verify={verify!r}; there are {', '.join(Scheme)}")
 
     def mark(handler: HandlerT) -> HandlerT:
         vars(handler)["__webhook__"] = Webhook(handler=handler.__name__, verify=verify, dedup=dedup, raw=raw)
@@ -411,8 +484,11 @@ class Bot:
         super().__init_subclass__(**kwargs)
         own = [vars(member) for member in vars(cls).values() if callable(member) and hasattr(member, "__dict__")]
         cls.commands = (*cls.commands, *(each["__command__"] for each in own if "__command__" in each))
+        _no_doubles(cls)
         cls.listeners = (*cls.listeners, *(each["__listener__"] for each in own if "__listener__" in each))
-        cls.schedules = (*cls.schedules, *(each["__schedule__"] for each in own if "__schedule__" in each))
+        schedules = {one.handler: one for one in cls.schedules}  # a method that is overridden has its newest one
+        schedules.update({one.handler: one for each in own if (one := each.get("__schedule__")) is not None})
+        cls.schedules = tuple(schedules.values())
         cls.webhooks = (*cls.webhooks, *(each["__webhook__"] for each in own if "__webhook__" in each))
 
     @classmethod
@@ -426,5 +502,15 @@ class Bot:
         return _first_line(cls.__doc__)
 
 
+def _no_doubles(bot: type[Bot]) -> None:
+    handlers: dict[str, str] = {}
+    for command in bot.commands:
+        for word in command.words:
+            if handlers.setdefault(word, command.handler) != command.handler:
+                raise TypeError(f"{bot.__name__}: !{word} would call both {handlers[word]} and {command.handler}")
+
+
 def _first_line(doc: str | None) -> Phrase:
-    return Phrase((doc or "").strip().split("\n")[0])
+    french, *more = (line.strip() for line in (doc or "").strip().split("\n"))
+    english = next((line.removeprefix(_EN).strip() for line in more if line.startswith(_EN)), "")
+    return both(french, english) if english else Phrase(french)

@@ -6,6 +6,7 @@
     ├── NotReady(retry_after)          reconnect, or send again, with back-off
     ├── BadCredentials                 stop this connection, tell the admins, no storm of attempts
     ├── Misconfigured(where, remedy)   refuse to start, or refuse the command
+    │   └── NotAllowed(rule)           whoever asks may not: refused, and kept in the audit
     ├── RemoteViolation                the peer sent nonsense: log, count, drop that item
     └── Undeliverable(reason, certain) a notice in the room; certain=False (it may have arrived) is never resent blindly
         └── Unsupported(ability)       the network cannot do this
@@ -45,6 +46,14 @@ class Misconfigured(BridgeError):
         self.reason = reason
         self.where = where
         self.remedy = remedy
+
+
+class NotAllowed(Misconfigured):
+    """Whoever asks may not. ``rule`` is what the audit keeps of why: levels and settings, never content."""
+
+    def __init__(self, reason: str, *, rule: str = "", remedy: str = "") -> None:
+        super().__init__(reason, remedy=remedy)
+        self.rule = rule
 
 
 class RemoteViolation(BridgeError):

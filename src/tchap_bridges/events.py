@@ -277,3 +277,15 @@ Event = (
 )
 Passing = Typing | Read
 """Events that are worthless a minute later: they never touch the disk."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Related:
+    """A message of a room, as it was first said, and what was said about it since: votes, an end, edits of a poll.
+
+    What was removed is not among them. ``unreadable``: how many there are besides that nobody here can read.
+    """
+
+    message: Event | None
+    events: tuple[Event, ...] = ()
+    unreadable: int = 0

@@ -6,6 +6,8 @@ whoever raises an error does not know who will read it::
     raise Undeliverable(_("Le serveur {host} a refusé le message.", host=host))  # a Phrase: French, yet translatable
     Translator("en")(error.reason)  # "The server … refused the message."
 
+Whoever is not of this distribution, and has no catalogue, says both: ``both("Bonjour.", "Hello.")``.
+
 So no language is ever held in a global. A `Phrase` is the French text for whoever only wants a ``str``, and can be
 pickled. One sentence, one ``_()``: joining two by hand makes a plain ``str``, which nobody can translate any more.
 """
@@ -23,6 +25,8 @@ Language = Literal["fr", "en"]
 LANGUAGES: tuple[str, ...] = get_args(Language)
 
 
+_ENGLISH = "english"
+"""Names, among the values of a phrase that `both` made, its English."""
 _PACKED = "\ue000"
 """Begins a packed sentence: a character that no text has (Unicode, private use)."""
 
@@ -41,7 +45,7 @@ class Phrase(str):
 
     def __new__(cls, msgid: str, many: str | None = None, n: int = 1, /, **values: Any) -> Self:
         french = many if many is not None and n >= 2 else msgid
-        self = super().__new__(cls, french.format(**values) if values else french)
+        self = super().__new__(cls, _filled(french, values))
         self._msgid, self._many, self._n, self._values = msgid, many, n, values
         return self
 
@@ -56,13 +60,19 @@ class Phrase(str):
     def outline(self, show: Callable[[object], str]) -> str:
         """The French sentence with every value as *show* gives it: for whoever may not repeat them all."""
         french = self._many if self._many is not None and self._n >= 2 else self._msgid
-        return french.format(**{name: show(value) for name, value in self._values.items()}) if self._values else french
+        return _filled(french, {name: show(value) for name, value in self._values.items()})
 
     def read_in(self, translator: "Translator") -> str:
         """This sentence in the translator's language, the phrases among its values too."""
-        form = translator.form(self._msgid, self._many, self._n)
+        own = self._values.get(_ENGLISH) if translator.language == "en" else None
+        form = own or translator.form(self._msgid, self._many, self._n)
         values = {name: translator(value) if isinstance(value, str) else value for name, value in self._values.items()}
-        return form.format(**values) if values else form
+        return _filled(form, values)
+
+
+def _filled(form: str, values: Mapping[str, Any]) -> str:
+    others = {name: value for name, value in values.items() if name != _ENGLISH}
+    return form.format(**others) if others else form
 
 
 def _revive(args: tuple[str, str | None, int], values: dict[str, Any]) -> Phrase:
@@ -77,6 +87,11 @@ def _(msgid: str, /, **values: Any) -> Phrase:
 def ngettext(one: str, many: str, n: int, /, **values: Any) -> Phrase:
     """The same for a count; ``{n}`` may stand in both forms."""
     return Phrase(one, many, n, **{"n": n, **values})
+
+
+def both(french: str, english: str, /, **values: Any) -> Phrase:
+    """A sentence that brings its English along: for those whose words are in no catalogue of ours."""
+    return Phrase(french, **{**values, _ENGLISH: english})
 
 
 def pack(text: str) -> str:

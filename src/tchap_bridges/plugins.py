@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from tchap_bridges.bot import Bot
 from tchap_bridges.bridge import Bridge
+from tchap_bridges.core.bots import schedules
 from tchap_bridges.errors import Misconfigured
 from tchap_bridges.fields import did_you_mean
 from tchap_bridges.i18n import _
@@ -55,7 +56,13 @@ class Plugins:
 
     def bot(self, name: str) -> type[Bot]:
         found: type[Bot] = self._load(BOTS, name, Bot)
+        schedules.check(found)
         return found
+
+    def version(self, group: str, name: str) -> str:
+        """That of the distribution, "" when it has none."""
+        point = self._points.get((group, name))
+        return _describe(point).version if point is not None else ""
 
     def installed(self) -> tuple[Plugin, ...]:
         """Every plugin, by group and name."""

@@ -1,5 +1,6 @@
 """Our bots pass the bots' contract suite, and do what they are for."""
 
+from tchap_bot_alerts import AlertsBot
 from tchap_bot_echo import EchoBot
 from tchap_bot_feeds.bot import FeedsBot
 from tchap_bot_polls import PollsBot
@@ -7,6 +8,10 @@ from tchap_bot_reminders import RemindersBot
 from tchap_bridges.bot import Bot, Power, Room, command
 from tchap_bridges.testing.bench import ADMIN, Bench
 from tchap_bridges.testing.contract_bot import BotContract
+
+
+class TestAlertsBot(BotContract):
+    bot = AlertsBot
 
 
 class TestPollsBot(BotContract):

@@ -1,6 +1,6 @@
 """All scenarios, in the order in which they are run."""
 
-from . import disks, echoes, homeservers, irc, mailservers, points, slack, slack_limits, storms
+from . import disks, echoes, homeservers, irc, mailservers, points, slack, slack_limits, storms, timers
 from .scenario import Scenario
 
 SCENARIOS = (
@@ -14,6 +14,7 @@ SCENARIOS = (
     Scenario("kill-after-submission", "14", points.after_submission),
     Scenario("kill-in-upload", "3", points.in_upload),
     Scenario("kill-in-command", "2", points.in_command),
+    Scenario("timers-kills", "1", timers.kills_while_firing, limit=1800),
     Scenario("two-ghosts", "5", mailservers.two_ghosts),
     Scenario("queue-lost", "6", homeservers.queue_lost),
     Scenario("old-transaction", "7", homeservers.old_transaction),

@@ -150,6 +150,38 @@ def _desk() -> Any:
     return Desk
 
 
+def _timers() -> Any:
+    from tchap_bridges.core.bots.timers import Timers  # noqa: PLC0415
+
+    return Timers
+
+
+def _runner() -> Any:
+    from tchap_bridges.core.bots.runner import Runner  # noqa: PLC0415
+
+    return Runner
+
+
+def _courier() -> Any:
+    from tchap_bridges.core.courier import Courier  # noqa: PLC0415
+
+    return Courier
+
+
+def _clockwork(number: int) -> None:
+    """No fault: the bot of that file is installed."""
+    from importlib.metadata import EntryPoint, entry_points  # noqa: PLC0415
+
+    from tchap_bridges import plugins  # noqa: PLC0415
+
+    def points(**group: str) -> Any:
+        found = tuple(entry_points(**group))
+        ours = EntryPoint(name="horloge", value="clockwork:Clockwork", group=plugins.BOTS)
+        return (*found, ours) if group == {"group": plugins.BOTS} else found
+
+    plugins.entry_points = points  # type: ignore[assignment]
+
+
 def _poison(number: int) -> None:
     """Room events that hold the word make the reader of rooms fail."""
     from tchap_bridges.matrix import homeserver  # noqa: PLC0415
@@ -192,6 +224,10 @@ METHODS: dict[str, tuple[Callable[[], Any], str, Callable[[int], Wrap]]] = {
     "die-mail-sent": (_mail, "_hand_over", _dies_after),
     "die-command": (_desk, "handle", _dies_before),
     "die-command-done": (_desk, "handle", _dies_after),
+    "die-timer-calling": (_timers, "_call", _dies_after),
+    "die-timers-fired": (_timers, "_fire", _dies_after),
+    "die-bot-called": (_runner, "handle", _dies_after),
+    "die-bot-done": (_courier, "_at_desk", _dies_after),
     "late-transaction": (_endpoint, "_transaction", _answers_late),
     "slow-accept": (_inbox, "accept", _begins_late),
     "fail-rcpt": (_door, "known", _fails),
@@ -200,6 +236,7 @@ METHODS: dict[str, tuple[Callable[[], Any], str, Callable[[int], Wrap]]] = {
 """Fault → (class, method, what is done to it)."""
 
 OTHERS: dict[str, Callable[[int], None]] = {
+    "clockwork": _clockwork,
     "poison": _poison,
     "fail-read": _breaks("read"),
     "fail-spool": _breaks("feed"),

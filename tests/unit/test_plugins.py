@@ -104,3 +104,16 @@ def test_a_bot_is_no_bridge() -> None:
         named("tchap_bot_echo:EchoBot", BRIDGES).bridge("fax")
     with pytest.raises(Misconfigured):
         named("tchap_bridge_echo:EchoBridge", BOTS).bot("fax")
+
+
+def test_a_schedule_that_names_nothing_is_found_when_it_is_loaded(stranger: Path) -> None:
+    (stranger / "fax.py").write_text(
+        "from tchap_bridges.bot import Bot, daily\n"
+        "class Fax(Bot):\n"
+        "    name = 'fax'\n"
+        "    @daily(at='nosuchsetting')\n"
+        "    async def tell(self, room): ...\n"
+    )
+    with pytest.raises(Misconfigured) as error:
+        named("fax:Fax", BOTS).bot("fax")
+    assert "tell : « nosuchsetting »" in error.value.reason

@@ -10,7 +10,7 @@ from tchap_bot_alerts.words import code, linked, row, stacked, words
 from tchap_bridges.events import Text
 from tchap_bridges.i18n import Translator, _, ngettext
 
-MOST_ALERTS: Final = 50
+MOST_ALERTS: Final = 200
 """Told one by one of one delivery; of the others, how many they are."""
 _TOLD: Final = frozenset(("alertname", "severity", "grafana_folder"))
 
@@ -58,7 +58,7 @@ def _alert(one: Json, value: Json, say: Translator, sender: str, group: str, mor
         severity=severity(labels.get("severity", "")) if labels.get("severity") else Severity.NONE,
         state=State.RESOLVED if resolved else State.FIRING,
         fingerprint=f"{sender}:{line(one, 'fingerprint') or _fingerprint(labels, began)}",
-        group=f"{sender}:{group}" if group else "",
+        group=f"{sender}:{group}",
         labels=labels,
         at=(moment(one, "endsAt") if resolved else began),
     )  # fmt: skip

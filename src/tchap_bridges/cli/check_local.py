@@ -7,6 +7,8 @@ from pathlib import Path
 
 from tchap_bridges.bridge import Destination, Finding, Level
 from tchap_bridges.config import ConfigError, Settings, places, probe_ports
+from tchap_bridges.core.bots.registry import Bots
+from tchap_bridges.core.builtin import BUILTIN
 from tchap_bridges.i18n import _
 from tchap_bridges.store.sqlite_file import path_of
 
@@ -51,6 +53,20 @@ def labels(settings: Settings) -> Iterator[Finding]:
                 ),
                 remedy=_("ajoutez-la à policy.destinations, si c'est bien votre décision"),
             )
+
+
+def bots(settings: Settings) -> Iterator[Finding]:
+    """What authors of bots leave behind, and words that several bots have."""
+    if settings.development.bots is not None:
+        yield Finding(
+            subject="development.bots",
+            level=Level.WARN,
+            detail=_("le code de {path} est chargé et exécuté dès qu'il change", path=settings.development.bots),
+            remedy=_("retirez « development » en production : installez vos robots avec pip"),
+        )
+    found = Bots({name: each.bot() for name, each in settings.bots.items()}, BUILTIN)
+    for phrase in found.shared():
+        yield Finding(subject=_("robots"), level=Level.WARN, detail=phrase)
 
 
 async def database(settings: Settings) -> Finding:

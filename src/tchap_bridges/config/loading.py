@@ -14,13 +14,13 @@ from tchap_bridges.bot import Bot
 from tchap_bridges.bridge import Bridge
 from tchap_bridges.config import claims, places
 from tchap_bridges.config.document import Document, read_document
-from tchap_bridges.config.models import Appservice, Homeserver, Limits, Operate, Policy, Root, Storage, Web
+from tchap_bridges.config.models import Appservice, Development, Homeserver, Limits, Operate, Policy, Root, Storage, Web
 from tchap_bridges.config.problems import ConfigError, KeyPath, Problem, explain
 from tchap_bridges.config.registration import Registration, agree
 from tchap_bridges.errors import Misconfigured
 from tchap_bridges.i18n import Language, _
 from tchap_bridges.ids import ConnectionName
-from tchap_bridges.plugins import Plugins
+from tchap_bridges.plugins import BOTS, Plugins
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -36,10 +36,11 @@ class BridgeSettings(NamedTuple):
 
 
 class BotSettings(NamedTuple):
-    """A bot, with its section when its class has a ``Config`` model."""
+    """A bot, with its section when its class has a ``Config`` model. ``version``: that of its distribution."""
 
     bot: type[Bot]
     config: BaseModel | None
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,7 @@ class Settings:
     operate: Operate
     web: Web | None
     limits: Limits
+    development: Development
     bridges: Mapping[ConnectionName, BridgeSettings]
     bots: Mapping[str, BotSettings]
     document: Document = field(repr=False)
@@ -69,6 +71,13 @@ class Settings:
         if path == url or path.startswith("/"):  # urlunsplit would not give back what it was given
             return url
         return f"sqlite:///{quote(str((self.path.parent / unquote(path)).resolve()))}"
+
+    @property
+    def marks(self) -> Path:
+        """What the names of files begin with that lie beside the store, or, where that is a server, where we run."""
+        if self.database.startswith("sqlite:"):
+            return Path(unquote(self.database.removeprefix("sqlite:///")))
+        return Path.cwd() / self.registration.id
 
     @property
     def bot(self) -> str:
@@ -154,6 +163,7 @@ class _Loading:
             operate=root.operate,
             web=root.web,
             limits=root.limits,
+            development=root.development,
             bridges=bridges,
             bots=bots,
             document=config,
@@ -253,16 +263,17 @@ class _Loading:
             except Misconfigured as error:
                 self._note((self._config.problem(("bots", name), error.reason, error.remedy),))
                 continue
+            version = self._plugins.version(BOTS, name)
             model: type[BaseModel] | None = getattr(bot, "Config", None)
             if model is not None:
                 config = self._validate(model, section, ("bots", name), self._config)
                 if config is not None:
-                    yield name, BotSettings(bot, config)
+                    yield name, BotSettings(bot, config, version)
                 continue
             for key in section:
                 what = _("clé inconnue : ce robot n'a pas de réglage")
                 self._note((self._config.problem(("bots", name, key), what, _("retirez-la")),))
-            yield name, BotSettings(bot, None)
+            yield name, BotSettings(bot, None, version)
 
     def _registration(self, appservice: Appservice | None, homeserver: Homeserver | None) -> Registration | None:
         if appservice is None:

@@ -4,6 +4,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -145,6 +146,7 @@ class Storage(Section):
 
 class Policy(Section):
     users: tuple[UserPattern, ...] = Field(min_length=1)
+    guests: tuple[UserPattern, ...] = ("*:agent.externe.tchap.gouv.fr",)
     destinations: tuple[Destination, ...] = (Destination.STATE,)
     restricted_rooms: bool = False
 
@@ -174,12 +176,31 @@ class Web(Section):
         yield "listen", str(self.listen)
 
 
+class Development(Section):
+    """For whoever writes bots: ``bots`` is a folder whose files are loaded, and loaded anew when they change."""
+
+    bots: LocalPath | None = None
+
+    @field_validator("bots")
+    @classmethod
+    def _there(cls, folder: Path | None) -> Path | None:
+        if folder is not None and not folder.is_dir():
+            raise ValueError(
+                _("{path} n'est pas un dossier", path=folder), _("créez-le, ou corrigez le chemin ; null : aucun")
+            )
+        return folder
+
+
 class Limits(Section):
-    """Above ``inbox_high`` waiting items sources are slowed, until ``inbox_low``; ``sends`` go at once at most."""
+    """Above ``inbox_high`` waiting items sources are slowed, until ``inbox_low``; ``sends`` go at once at most.
+
+    ``webhooks``: deliveries that each takes in a minute.
+    """
 
     inbox_high: Capacity = 10_000
     inbox_low: Capacity = 8_000
     sends: Annotated[int, Field(ge=1, le=16)] = 16
+    webhooks: Capacity = 600
 
     @field_validator("inbox_low")
     @classmethod
@@ -205,5 +226,6 @@ class Root(Section):
     operate: Operate = Operate()
     web: Web | None = None
     limits: Limits = Limits()
+    development: Development = Development()
     bridges: dict[str, dict[str, Any]] = Field(default_factory=dict)
     bots: dict[str, dict[str, Any]] = Field(default_factory=dict)

@@ -2,7 +2,10 @@
 
 import time
 from contextlib import suppress
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Final
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def now() -> int:
@@ -11,7 +14,7 @@ def now() -> int:
 
 
 def moment(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
 def local(at: datetime, zone: tzinfo) -> datetime:
@@ -22,4 +25,5 @@ def local(at: datetime, zone: tzinfo) -> datetime:
 
 
 def milliseconds(at: datetime) -> int:
-    return int(at.timestamp() * 1000)
+    """Of an aware moment; what `moment` gave comes back as it was."""
+    return (at - _EPOCH) // timedelta(milliseconds=1)

@@ -43,12 +43,12 @@ async def audit(tx: Tx, call: Call, what: str, detail: str = "", rule: str = "")
 class Topic:
     """A family of commands: its words by language, how it is shown in help, and who answers it.
 
-    ``raw``: what follows the word is anybody's text, taken as it stands.
+    ``raw``: what follows the word is anybody's text, taken as it stands. ``help``: for a room.
     """
 
     words: Mapping[str, Language]
     raw: bool = False
-    help: Callable[[Language], Sequence[tuple[str, str]]]
+    help: Callable[[Language, RoomId], Sequence[tuple[str, str]]]
     answer: Callable[[Call], Awaitable[Apply]]
 
 

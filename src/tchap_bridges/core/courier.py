@@ -137,5 +137,5 @@ class Courier:
         else:
             apply = await self._desk.handle(lane.room, row)
         async with self._db.transaction() as tx:
-            await tx.run("outbox_done", lane=lane.id, seq=row["seq"])
-            await apply(tx)
+            if await tx.run("outbox_done", lane=lane.id, seq=row["seq"]):  # else it has moved with its room meanwhile
+                await apply(tx)

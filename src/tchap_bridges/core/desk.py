@@ -7,16 +7,19 @@ one transaction.
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import structlog
 
 from tchap_bridges.core import codec
 from tchap_bridges.core.commands import Apply, Call, Topic, near, refusal, split, word_of
+from tchap_bridges.core.denials import Denials
 from tchap_bridges.core.outbox import Outbox
+from tchap_bridges.core.pace import COMMANDS_A_MINUTE, Commands, Pace
+from tchap_bridges.core.policy import Decision
 from tchap_bridges.core.ports import Database, Homeserver, Row, Sealer, Tx
 from tchap_bridges.core.roomwork import RoomWork, Written
-from tchap_bridges.errors import BadCredentials, Misconfigured, NotReady, Undeliverable
+from tchap_bridges.errors import BadCredentials, Misconfigured, NotAllowed, NotReady, Undeliverable
 from tchap_bridges.events import Message, Text
 from tchap_bridges.i18n import Translator, _
 from tchap_bridges.ids import RoomId, UserId
@@ -29,7 +32,7 @@ log = structlog.get_logger(__name__)
 class Desk:
     """Answers for the bridge itself. ``topics`` are asked in order for the one that knows a command's word.
 
-    ``admits`` says whether the operator lets a user use the bridge at all.
+    ``admits`` says whether the operator lets a user use the bridge at all; ``denials`` keeps who was refused.
     """
 
     def __init__(
@@ -40,7 +43,8 @@ class Desk:
         homeserver: Homeserver,
         outbox: Outbox,
         rooms: RoomWork,
-        admits: Callable[[UserId], bool],
+        admits: Callable[[UserId], Decision],
+        denials: Denials,
         words: Translator,
     ) -> None:
         self._db = db
@@ -49,6 +53,8 @@ class Desk:
         self._outbox = outbox
         self._rooms = rooms
         self._admits = admits
+        self._denials = denials
+        self._commands = Commands()
         self._words = words
         self._topics: list[Topic] = []
 
@@ -61,8 +67,13 @@ class Desk:
         return said is not None and (said[0] in self._known or near(said[0], self._known) is not None)
 
     @property
+    def words(self) -> Collection[str]:
+        """All that begins a command."""
+        return self._known.keys()
+
+    @property
     def _known(self) -> Mapping[str, Topic]:
-        return {word: topic for topic in self._topics for word in topic.words}
+        return {word: topic for topic in reversed(self._topics) for word in topic.words}
 
     async def handle(self, room: RoomId, row: Row) -> Written:
         async with self._db.snapshot() as tx:
@@ -78,15 +89,16 @@ class Desk:
 
     async def _command(self, room: RoomId, row: Row, event: Message) -> Written:
         user = UserId(event.author.person)
-        words = self._words
+        said = word_of(event.text.plain)
+        assert said is not None
+        word, rest = said
+        meant = word if word in self._known else near(word, self._known) or "aide"
+        topic = self._known[meant]
+        words = Translator(topic.words[meant])
+        denied: NotAllowed | None = None
         try:
-            self._admit(user)
-            said = word_of(event.text.plain)
-            assert said is not None
-            word, rest = said
-            meant = word if word in self._known else near(word, self._known) or "aide"
-            topic = self._known[meant]
-            words = Translator(topic.words[meant])
+            if not self._admit(room, user):
+                return _nothing
             self._exactly(word, meant)
             arguments, options = ((), {}) if topic.raw else split(rest)
             name = event.author.name or await self._homeserver.display_name(room, user)
@@ -105,6 +117,7 @@ class Desk:
             async with asyncio.timeout(LONGEST):
                 apply = await topic.answer(call)
         except (Misconfigured, Undeliverable) as error:
+            denied = error if isinstance(error, NotAllowed) else None
             apply = _say(refusal(error, words))
         except (NotReady, BadCredentials) as error:  # whoever typed it tries again, or not: it keeps nobody waiting
             apply = _say(refusal(Misconfigured(error.reason, remedy=_("Réessayez dans un moment.")), words))
@@ -120,6 +133,8 @@ class Desk:
                     answer = await apply(tx)
             except Misconfigured as error:
                 answer = refusal(error, words)
+            if denied is not None:
+                await self._denials.keep(tx, user, room, meant, denied.rule)
             if answer:
                 await self._outbox.notice(tx, room, Text(plain=answer), cause=row["key"], about=row["message"])
 
@@ -132,11 +147,20 @@ class Desk:
                 _("« !{word} » n'est pas une commande", word=word), remedy=_("Vouliez-vous dire !{near} ?", near=meant)
             )
 
-    def _admit(self, user: UserId) -> None:
-        if not self._admits(user):
+    def _admit(self, room: RoomId, user: UserId) -> bool:
+        """False for who has heard already that they go too fast. Raises `Misconfigured` for who is refused."""
+        pace = self._commands.pace(room, user)
+        if pace is Pace.STILL_TOO_FAST:
+            return False
+        if pace is Pace.TOO_FAST:
             raise Misconfigured(
-                _("ce pont n'est pas ouvert à votre compte"), remedy=_("Demandez à l'exploitant (policy.users).")
+                _("vous donnez plus de {n} commandes par minute dans ce salon", n=COMMANDS_A_MINUTE),
+                remedy=_("Attendez un moment : celles qui viennent maintenant restent sans réponse."),
             )
+        decision = self._admits(user)
+        if not decision.allowed:
+            raise NotAllowed(decision.reason, rule=decision.rule, remedy=decision.remedy)
+        return True
 
 
 async def _nothing(tx: Tx) -> None:

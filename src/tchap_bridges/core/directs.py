@@ -88,9 +88,15 @@ class Directs:
         elif person == whose:
             await self._close(tx, whose, room)
         elif present:
+            await self.lost(tx, room)
+
+    async def lost(self, tx: Tx, room: RoomId) -> None:
+        """Nothing can be told there any more; what is next to be told opens another."""
+        known = await tx.one("direct_in", room=room)
+        if known is not None:
             self._whose.pop(room, None)
-            await tx.run("direct_forget", person=whose)
-            log.warning("directs.not_alone", room=room)
+            await tx.run("direct_forget", person=known["person"])
+            log.warning("directs.lost", room=room)
 
     async def out(self, tx: Tx, room: RoomId) -> None:
         """The bridge was sent out of the room."""

@@ -14,7 +14,7 @@ def help_topic(topics: Sequence[Topic]) -> Topic:
 
     async def answer(call: Call) -> Apply:
         language = call.translator.language
-        lines = [f"{example} — {what}" for topic in topics for example, what in topic.help(language)]
+        lines = [f"{example} — {what}" for topic in topics for example, what in topic.help(language, call.room)]
 
         async def apply(tx: Tx) -> str:
             del tx
@@ -22,4 +22,4 @@ def help_topic(topics: Sequence[Topic]) -> Topic:
 
         return apply
 
-    return Topic(words=WORDS, help=lambda _language: (), answer=answer)
+    return Topic(words=WORDS, help=lambda _language, _room: (), answer=answer)

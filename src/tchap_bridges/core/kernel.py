@@ -17,14 +17,27 @@ from tchap_bridges.bridge import Bridge, Item, OpensFiles
 from tchap_bridges.core import policy
 from tchap_bridges.core.acts import Acts
 from tchap_bridges.core.avatars import Avatars
-from tchap_bridges.core.bots import TARGET
+from tchap_bridges.core.bots import GUIDE, TARGET
+from tchap_bridges.core.bots.conduct import Conduct
+from tchap_bridges.core.bots.deliveries import Deliveries
+from tchap_bridges.core.bots.forms import Forms
+from tchap_bridges.core.bots.guide import Guide
 from tchap_bridges.core.bots.hearing import Hearing
+from tchap_bridges.core.bots.hook_words import HookWords
+from tchap_bridges.core.bots.hooks import Hooks
+from tchap_bridges.core.bots.limits import Limits
 from tchap_bridges.core.bots.questions import Questions
+from tchap_bridges.core.bots.registry import Bots
+from tchap_bridges.core.bots.renewal import Renewal
 from tchap_bridges.core.bots.runner import Runner
+from tchap_bridges.core.bots.settings import Settings as BotSettings
+from tchap_bridges.core.bots.stops import Blame, Stops
 from tchap_bridges.core.bots.switch import Switch
 from tchap_bridges.core.bots.timers import Timers
 from tchap_bridges.core.bots.turn import BLOB, House
+from tchap_bridges.core.builtin import BUILTIN
 from tchap_bridges.core.courier import Courier
+from tchap_bridges.core.denials import Denials
 from tchap_bridges.core.departures import Departures
 from tchap_bridges.core.desk import Desk
 from tchap_bridges.core.directs import Directs
@@ -67,12 +80,14 @@ log = structlog.get_logger(__name__)
 class Options:
     """What the configuration says to the core. ``home`` is how the Matrix side is called: Tchap, or Matrix.
 
-    ``public_url`` is where links to files lead, None where there are none.
+    ``public_url`` is where links to files lead, and webhooks are; None where there are none. ``hook_rate``: deliveries
+    that one webhook takes in a minute.
     """
 
     rules: policy.Rules
     users: Sequence[str]
     home: str
+    guests: Sequence[str] = ()
     words: Translator
     zone: ZoneInfo = field(default_factory=partial(ZoneInfo, "UTC"))
     content_days: int = 30
@@ -80,6 +95,7 @@ class Options:
     inbox_low: int = 8_000
     public_url: str | None = None
     links_days: int = 30
+    hook_rate: int = 600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +109,10 @@ class Edge:
 
 
 class Kernel:
-    """Everything between the homeserver and the networks. ``bridges`` are (class, configuration) by connection."""
+    """Everything between the homeserver and the networks. ``bridges`` are (class, configuration) by connection.
+
+    ``blamed``: bots that kept the last process from working; they are switched off before anything runs.
+    """
 
     def __init__(
         self,
@@ -106,10 +125,13 @@ class Kernel:
         bots: Mapping[str, Bot],
         options: Options,
         meter: Meter,
+        blamed: Sequence[Blame] = (),
     ) -> None:
         self.db = db
         self._sealer = sealer
-        self._users = options.users
+        self._blamed = blamed
+        self._users, self._guests = options.users, options.guests
+        self.denials = Denials()
         self.secrets = secrets = Secrets(key)
         self.pieces = Pieces(db, sealer)
         self._readers = {name: Reader(bridge, config) for name, (bridge, config) in bridges.items()}
@@ -126,9 +148,19 @@ class Kernel:
             db, self.pieces, secrets, self._route, self._tell, high=options.inbox_high, low=options.inbox_low
         )
         outbox = Outbox(sealer, self._wake)
-        self.hearing = Hearing(bots, outbox)
-        self.directs = Directs(outbox, sealer, self._admits)
+        self.bots = Bots(bots, BUILTIN)
+        self.hearing = Hearing(self.bots, outbox)
+        self.directs = Directs(outbox, sealer, lambda user: self._admits(user).allowed)
         self.questions = Questions(self.directs, outbox)
+        deliveries = Deliveries(db, sealer, secrets, outbox)
+        self.hooks = Hooks(
+            db=db,
+            sealer=sealer,
+            bots=self.bots,
+            hearing=self.hearing,
+            deliveries=deliveries,
+            per_minute=options.hook_rate,
+        )
         self.rooms = RoomDesk(outbox, sealer, self.links, self.directs, forget_voice=self._forget_voice)
         self.homeserver = hs = homeserver(
             Edge(
@@ -157,18 +189,20 @@ class Kernel:
             rules=options.rules,
             admits=self._admits,
             hearing=self.hearing,
+            hooks=self.hooks,
             directs=self.directs,
             release=self.inbox.release,
             words=options.words,
             example=next((bridge.examples[0][0] for bridge, _ in bridges.values() if bridge.examples), "!pont"),
         )
-        desk = Desk(
+        self.desk = desk = Desk(
             db=db,
             sealer=sealer,
             homeserver=hs,
             outbox=outbox,
             rooms=self.roomwork,
             admits=self._admits,
+            denials=self.denials,
             words=options.words,
         )
         pont = Pont(
@@ -193,10 +227,47 @@ class Kernel:
                 for name, (bridge, _) in bridges.items()
             ],
         )
-        self.timers = Timers(db, sealer, outbox)
-        self.switch = Switch(db=db, sealer=sealer, homeserver=hs, outbox=outbox, bots=bots, hearing=self.hearing)
-        topics = (pont.topic, *self.switch.topics)
-        for topic in (*topics, help_topic(topics)):
+        self.stops = Stops(
+            db=db, outbox=outbox, hearing=self.hearing, rooms=self.rooms, homeserver=hs, words=options.words
+        )
+        self.timers = Timers(db, sealer, outbox, options.zone)
+        bot_settings = BotSettings(sealer, self.bots, self.timers)
+        self.renewal = Renewal(db, self.bots, bot_settings)
+        self.forms = Forms(
+            db=db,
+            secrets=secrets,
+            homeserver=hs,
+            outbox=outbox,
+            settings=bot_settings,
+            bots=self.bots,
+            public_url=options.public_url,
+            words=options.words,
+        )
+        self.switch = Switch(
+            db=db,
+            settings=bot_settings,
+            directs=self.directs,
+            homeserver=hs,
+            outbox=outbox,
+            bots=self.bots,
+            hearing=self.hearing,
+            hooks=HookWords(
+                db=db,
+                homeserver=hs,
+                hearing=self.hearing,
+                hooks=self.hooks,
+                deliveries=deliveries,
+                directs=self.directs,
+                outbox=outbox,
+                bots=self.bots,
+                public_url=options.public_url,
+                zone=options.zone,
+            ),
+            timers=self.timers,
+        )
+        guide = Guide(db=db, homeserver=hs, settings=bot_settings, forms=self.forms, bots=self.bots)
+        switch, calls = self.switch.topics
+        for topic in (pont.topic, switch, help_topic((pont.topic, switch, calls)), calls):
             desk.add(topic)
         self.router = Router(
             links=self.links,
@@ -284,11 +355,15 @@ class Kernel:
                     timers=self.timers,
                     directs=self.directs,
                     questions=self.questions,
+                    deliveries=deliveries,
                     zone=options.zone,
                     language=options.words.language,
                 ),
-                bots,
+                self.bots,
+                guide,
                 self.hearing,
+                Conduct(Limits(), self.stops),
+                self.denials,
             ),
             acts=Acts(db, resolver),
             ends=self.ends,
@@ -296,12 +371,12 @@ class Kernel:
         )
         pools = [Pool(name, count) for name, count in WORKERS.items()]
         pools += [Pool(name, PER_CONNECTION) for name in bridges]
-        pools += [Pool(f"{TARGET}{name}", PER_BOT) for name in bots]
         self.lanes = Lanes(db, courier.deliver, courier.pool_of, pools, self.ends.tell_overdue)
         self.lanes.open(DESK)
         self.lanes.open(REVIEW)
-        for name in bots:
-            self.lanes.open(f"{TARGET}{name}")
+        for name in (*bots, GUIDE):
+            self._serve(name)
+        self.bots.watch(self._serve)
         self.upkeep = Upkeep(db, self.inbox, self.roomwork.review_forgotten, content_days=options.content_days)
 
     @asynccontextmanager
@@ -313,6 +388,10 @@ class Kernel:
         await self.hearing.open(self.db)
         await self.directs.open(self.db)
         await self.questions.open(self.db)
+        await self.renewal.open()
+        await self.hooks.open()
+        for blame in self._blamed:  # before anything calls them again
+            await self.stops.blocked(blame)
         await self.roomwork.review_all()
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(work) for work in self._work()]
@@ -333,6 +412,7 @@ class Kernel:
             self.passing.run(),
             self.departures.run(),
             self.timers.run(),
+            self.renewal.run(),
             self.upkeep.run(),
             self.inbox.run(MATRIX, self._read_room),
             *(self.inbox.run(name, reader.read) for name, reader in self._readers.items()),
@@ -348,6 +428,15 @@ class Kernel:
             await self.inbox.caught_up(MATRIX)
             self.lanes.open("matrix")
 
+    def _serve(self, bot: str) -> None:
+        """What a bot is called for waits while there is no such bot."""
+        pool = f"{TARGET}{bot}"
+        self.lanes.add(Pool(pool, PER_BOT))
+        if bot == GUIDE or bot in self.bots:
+            self.lanes.open(pool)
+        else:
+            self.lanes.close(pool)
+
     # The parts' ways to one another
 
     async def _route(self, tx: Tx, arrival: Any, ordinal: int, event: Event | RoomFact) -> None:
@@ -356,8 +445,8 @@ class Kernel:
     async def _tell(self, tx: Tx, arrival: Any, item: Item) -> None:
         await self.router.tell_unreadable(tx, arrival, item)
 
-    def _admits(self, user: UserId) -> bool:
-        return policy.may_use(user, patterns=self._users, is_ours=self.homeserver.is_ours)
+    def _admits(self, user: UserId) -> policy.Decision:
+        return policy.may_use(user, patterns=self._users, guests=self._guests, is_ours=self.homeserver.is_ours)
 
     def _wake(self, lane: int, room: RoomId, target: str) -> None:
         self.lanes.wake(lane, room, target)

@@ -77,6 +77,7 @@ class Lanes:
         self._stopping = asyncio.Event()
         self._serving = 0
         self._idle = asyncio.Event()
+        self._group: asyncio.TaskGroup | None = None
         self._idle.set()
 
     @property
@@ -87,6 +88,13 @@ class Lanes:
         """A row was committed to this lane."""
         self._fresh.append((lane, room, target))
         self._freshened.set()
+
+    def add(self, pool: Pool) -> None:
+        """One more way out, unless there is one of its name; its gate is still shut."""
+        if pool.name not in self._pools:
+            self._pools[pool.name] = pool
+            if self._group is not None:
+                self._staff(self._group, pool)
 
     def open(self, pool: str) -> None:
         """The connection is up: what waited for it leaves now, whatever its back-off said."""
@@ -105,8 +113,12 @@ class Lanes:
             group.create_task(self._sweep())
             group.create_task(self._admit())
             for pool in self._pools.values():
-                for _ in range(pool.workers):
-                    group.create_task(self._work(pool))
+                self._staff(group, pool)
+            self._group = group
+
+    def _staff(self, group: asyncio.TaskGroup, pool: Pool) -> None:
+        for _ in range(pool.workers):
+            group.create_task(self._work(pool))
 
     async def drain(self) -> None:
         """Begin nothing new; wait for what is in flight."""

@@ -11,7 +11,7 @@ from tchap_bridges.core.links import Link, Links
 from tchap_bridges.core.ports import Database, Homeserver, RoomFacts, Tx
 from tchap_bridges.core.secrets import Secrets
 from tchap_bridges.core.words import DIRECTIONS, direction_words, state_words, unaccented
-from tchap_bridges.errors import Misconfigured, NotReady
+from tchap_bridges.errors import Misconfigured, NotAllowed, NotReady
 from tchap_bridges.i18n import Phrase, Translator, _
 from tchap_bridges.ids import ConnectionName
 
@@ -38,7 +38,7 @@ async def may_change(homeserver: Homeserver, call: Call) -> RoomFacts:
     facts = await homeserver.facts(call.room)
     decision = policy.may_command(facts, call.user)
     if not decision.allowed:
-        raise Misconfigured(decision.reason)
+        raise NotAllowed(decision.reason, rule=decision.rule, remedy=decision.remedy)
     return facts
 
 
@@ -100,7 +100,7 @@ class Linking:
         chat = await connection.find(argument, call.options, asker)
         decision = policy.may_link(facts, chat.destination, self._rules)
         if not decision.allowed:
-            raise Misconfigured(decision.reason)
+            raise NotAllowed(decision.reason, rule=decision.rule)
         direction = self._direction(call, chat)
         async with self._db.snapshot() as tx:
             links = await self._links.of_room(tx, call.room)

@@ -123,6 +123,14 @@ class Outbox:
             await tx.run("message_move", id=row["message"], room=new)
             tx.after_commit(partial(self._wake, lane["id"], new, new))
 
+    async def carry(self, tx: Tx, old: RoomId, new: RoomId, target: str) -> None:
+        """What waits in a lane of the old room waits in the same one of the new room."""
+        for row in await tx.all("lane_waiting", room=old, target=target):
+            lane = await tx.one("lane_next", room=new, target=target, whom="")
+            assert lane is not None
+            await tx.run("outbox_move", lane=row["lane"], seq=row["seq"], to_lane=lane["id"], to_seq=lane["last_seq"])
+            tx.after_commit(partial(self._wake, lane["id"], new, target))
+
     async def notice(
         self, tx: Tx, room: RoomId, text: Text, *, cause: str, about: int | None = None, ordinal: int = 0
     ) -> None:

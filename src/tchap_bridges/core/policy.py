@@ -30,11 +30,28 @@ class Decision:
     allowed: bool
     rule: str
     reason: str = ""
+    remedy: str = ""
 
 
-def may_use(user: UserId, *, patterns: Sequence[str], is_ours: Callable[[UserId], bool]) -> bool:
-    """Whether the operator lets this user use the bridge at all."""
-    return not is_ours(user) and any(fnmatchcase(user, pattern) for pattern in patterns)
+def may_use(
+    user: UserId, *, patterns: Sequence[str], guests: Sequence[str], is_ours: Callable[[UserId], bool]
+) -> Decision:
+    """Whether the operator lets this user use the bridge at all: somebody named by ``patterns``, and no guest.
+
+    Guests are those named by ``guests``, and accounts of a homeserver's own guest access: their localpart is a number,
+    which nobody else's can be (Synapse's ``check_username``).
+    """
+    number = user.removeprefix("@").partition(":")[0]
+    guest = (number.isascii() and number.isdigit()) or any(fnmatchcase(user, pattern) for pattern in guests)
+    if guest:
+        reason = _("un compte invité ne donne pas de commandes")
+        remedy = _("Demandez-le à un agent de ce salon.")
+        return Decision(allowed=False, rule="guest", reason=reason, remedy=remedy)
+    if is_ours(user) or not any(fnmatchcase(user, pattern) for pattern in patterns):
+        reason = _("ce pont n'est pas ouvert à votre compte")
+        remedy = _("Demandez à l'exploitant (policy.users).")
+        return Decision(allowed=False, rule="users", reason=reason, remedy=remedy)
+    return Decision(allowed=True, rule="users")
 
 
 def may_link(room: RoomFacts, destination: Destination, rules: Rules) -> Decision:
@@ -75,9 +92,11 @@ def own_level(room: RoomFacts, user: UserId) -> int:
 
 
 def may_command(room: RoomFacts, user: UserId, *, needed: int = THRESHOLD) -> Decision:
-    """A command needs a level of the caller's own: not one that everybody has."""
+    """A command needs somebody who is in the room, and a level of their own: not one that everybody has."""
     level = room.level(user)
     rule = f"level={level} needed={needed} users_default={room.users_default}"
+    if user not in room.present:
+        return Decision(allowed=False, rule=f"{rule} absent", reason=_("vous n'êtes pas dans ce salon"))
     if 0 < needed <= room.users_default:
         return Decision(
             allowed=False,

@@ -60,7 +60,7 @@ class Pont:
 
     @property
     def topic(self) -> Topic:
-        return Topic(words=WORDS, help=self.help, answer=self.answer)
+        return Topic(words=WORDS, help=lambda language, _room: self.help(language), answer=self.answer)
 
     def help(self, language: Language) -> Sequence[tuple[str, str]]:
         """(example, what it does), in the language of the words."""

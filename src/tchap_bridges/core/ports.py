@@ -4,13 +4,13 @@
 homeserver offers it as a `bridge.Connection` whose chats are rooms.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from tchap_bridges.bridge import Connection, Item
-from tchap_bridges.events import Event
+from tchap_bridges.events import Event, Related
 from tchap_bridges.ids import MessageId, PersonId, RoomId, UserId
 
 Row = Mapping[str, Any]
@@ -123,7 +123,9 @@ class RoomFacts:
 
     ``tchap``: the homeserver keeps Tchap's access rules. ``rule`` is the ``im.vector.room.access_rules`` value:
     '' when the room has none, 'malformed' when it cannot be understood. ``levels`` are those of the users named;
-    a version 12 creator counts as 2**53. ``predecessor`` is what the create event names.
+    a version 12 creator counts as 2**53. ``predecessor`` is what the create event names. ``present``: who is in the
+    room; a level outlives its owner's stay.
+    From ``redact_level`` on one may remove what others say.
     """
 
     room: RoomId
@@ -136,11 +138,16 @@ class RoomFacts:
     levels: Mapping[UserId, int]
     invite_level: int
     version: str
+    present: Collection[UserId]
     predecessor: RoomId | None = None
     federates: bool = True
+    redact_level: int = 50
 
     def level(self, user: UserId) -> int:
         return self.levels.get(user, self.users_default)
+
+    def may_redact(self, user: UserId) -> bool:
+        return self.level(user) >= self.redact_level
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +201,10 @@ class Homeserver(Protocol):
     async def display_name(self, room: RoomId, user: UserId) -> str: ...
     async def members(self, room: RoomId) -> Mapping[UserId, str]:
         """Who is in the room, the bot left out, with what each is called there."""
+        ...
+
+    async def related(self, room: RoomId, event: MessageId) -> Related:
+        """An event of the room and all that refers to it or edits it, page by page."""
         ...
 
     async def avatar(self, room: RoomId, user: UserId) -> str:

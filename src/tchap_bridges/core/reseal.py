@@ -34,6 +34,14 @@ COLUMNS = (
     Column("reseal_link_options", "link.options", {"id": 0}),
     Column("reseal_link_proof", "link.proof", {"id": 0}),
     Column("reseal_kv_value", "kv.value", {"space": "", "key": ""}),
+    Column("reseal_blob", "blob", {"key": ""}, batch=8),  # up to a megabyte each
+    Column("reseal_room_bot_config", "room_bot.config", {"room": "", "bot": ""}),
+    Column("reseal_timer_words", "timer.words", {"room": "", "bot": "", "key": ""}),
+    Column("reseal_question_words", "question.words", {"bot": "", "room": "", "person": "", "key": ""}),
+    Column("reseal_hook_secret", "hook.secret", {"id": ""}),
+    Column("reseal_hook_former", "hook.former", {"id": ""}),
+    Column("reseal_delivery_content", "hook_delivery.content", {"id": 0}, batch=8),  # up to a megabyte each
+    Column("reseal_delivery_reason", "hook_delivery.reason", {"id": 0}),
     Column("reseal_sender_name", "sender.name", {"link": 0, "person": ""}),
     Column("reseal_ghost_person", "ghost.person", {"mxid": ""}),
     Column("reseal_outbox_steps", "outbox.steps", {"lane": 0, "seq": 0}),

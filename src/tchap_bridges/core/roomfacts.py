@@ -74,6 +74,7 @@ class RoomDesk:
             case RoomChanged():
                 if fact.what == "encryption":
                     await self.encrypted(tx, fact.room)
+                    await self._directs.lost(tx, fact.room)
                 tx.after_commit(lambda: self._forget_voice(fact.room))
                 if not await self._links.of_room(tx, fact.room):
                     return

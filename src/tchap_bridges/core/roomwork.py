@@ -10,9 +10,11 @@ import structlog
 
 from tchap_bridges.core import clock, policy
 from tchap_bridges.core.bots.hearing import Hearing
+from tchap_bridges.core.bots.hooks import Hooks
 from tchap_bridges.core.directs import INVITE, OPEN, WAITING, Directs
 from tchap_bridges.core.links import Link, Links
 from tchap_bridges.core.outbox import REVIEW, Outbox
+from tchap_bridges.core.policy import Decision
 from tchap_bridges.core.ports import Database, Homeserver, RoomFacts, Row, Sealer, Tx
 from tchap_bridges.core.roomfacts import RoomDesk
 from tchap_bridges.errors import NotReady, Undeliverable
@@ -39,8 +41,9 @@ class RoomWork:
         outbox: Outbox,
         rooms: RoomDesk,
         rules: policy.Rules,
-        admits: Callable[[UserId], bool],
+        admits: Callable[[UserId], Decision],
         hearing: Hearing,
+        hooks: Hooks,
         directs: Directs,
         release: Callable[[Tx, str], Awaitable[bool]],
         words: Translator,
@@ -55,6 +58,7 @@ class RoomWork:
         self._rules = rules
         self._admits = admits
         self._hearing = hearing
+        self._hooks = hooks
         self._directs = directs
         self._release = release
         self._words = words
@@ -81,14 +85,17 @@ class RoomWork:
 
     async def _join(self, room: RoomId, row: Row, fact: Mapping[str, object]) -> Written:
         by = UserId(str(fact["by"]))
-        if not self._admits(by):
+        if not self._admits(by).allowed:
             await self._homeserver.leave(room, self._words(_("Ce pont n'est pas ouvert à votre compte.")))
             return self._audited("refused invite", by, room)
         if fact["encrypted"]:
-            await self._homeserver.leave(
-                room,
-                self._words(_("Ce salon est chiffré et le pont ne sait pas encore chiffrer : il n'y entre pas.")),
-            )
+            reason = _("Ce salon est chiffré et le pont ne sait pas encore chiffrer : il n'y entre pas.")
+            if fact.get("direct"):
+                reason = _(
+                    "Cette conversation est chiffrée et le pont ne sait pas encore chiffrer. "
+                    "Pour que je vous écrive : !bot prive, dans un salon où je suis."
+                )
+            await self._homeserver.leave(room, self._words(reason))
             return self._audited("refused invite", by, room, "encrypted")
         await self._homeserver.join(room)
         facts = await self._homeserver.facts(room)
@@ -177,6 +184,7 @@ class RoomWork:
         await self._links.move(tx, old, facts.room)
         await self._outbox.move(tx, old, facts.room)
         await self._hearing.move(tx, old, facts.room)
+        await self._hooks.move(tx, old, facts.room)
         await self._directs.follow(tx, old, facts.room)
         for link in await self._links.of_room(tx, facts.room):
             if link.held == "moving":

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from tchap_bridges.core import clock
+from tchap_bridges.core.bots.deliveries import MOST as MOST_POSTED
 from tchap_bridges.core.inbox import Inbox
 from tchap_bridges.core.ports import Database
 from tchap_bridges.logs import harmless
@@ -15,6 +16,7 @@ EVERY = 60.0  # seconds
 EMPTY_EVERY = 3600.0  # seconds: retention reads whole tables
 DAY = 86_400_000  # milliseconds
 SEEN_DAYS = 90  # for so long after its content a row still tells that something came before
+POSTED_DAYS = 7  # for so long a delivery to a webhook is still known when it comes again
 UNDECIDED_DAYS = 14  # for so long after its time, what is held or has failed still waits for somebody to decide
 
 log = structlog.get_logger(__name__)
@@ -58,10 +60,13 @@ class Upkeep:
             "closed_in": await self._run("upkeep_inbox_close", late=late),
             "strangers": await self._run("upkeep_senders_forget"),
             "closed_out": await self._run("upkeep_outbox_close", late=late),
+            "untold": await self._run("upkeep_waiting_close", before=before),
             "inbox": await self._run("upkeep_inbox_empty", before=before),
             "message": await self._run("upkeep_message_empty", before=before),
             "outbox": await self._run("upkeep_outbox_forget", before=before),
+            "posted": await self._run("upkeep_deliveries_empty", before=before, late=late, most=MOST_POSTED),
         }
+        await self._run("upkeep_deliveries_forget", before=before - POSTED_DAYS * DAY)
         await self._run("upkeep_pieces_empty")
         await self._run("upkeep_inbox_forget", before=before - SEEN_DAYS * DAY)
         if any(removed.values()):

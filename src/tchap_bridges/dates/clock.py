@@ -1,7 +1,10 @@
 """From a clock on the wall to instants: at the two changes of the year a local time has two, or belongs to none."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo
+
+_SECOND: Final = timedelta(seconds=1)
 
 
 def wall(day: date, minutes: int) -> datetime:
@@ -19,8 +22,28 @@ def instants(local: datetime, zone: ZoneInfo) -> tuple[datetime, ...]:
 
 
 def instant(local: datetime, zone: ZoneInfo) -> datetime:
-    """The one instant, in UTC, of a recurrence: the first of two, or by the offset before the gap (RFC 5545, 3.3.5)."""
-    return local.replace(tzinfo=zone, fold=0).astimezone(UTC)
+    """The one instant, in UTC, of a recurrence: the first of two; the first moment after the gap that swallows it.
+
+    So cron does (its manual, under "daylight saving time"). RFC 5545, 3.3.5, would have it an hour later, by the offset
+    before the gap; that is how it is for a day that does not exist at all.
+    """
+    after = local.replace(tzinfo=zone, fold=0).astimezone(UTC)
+    if after.astimezone(zone).replace(tzinfo=None) == local:
+        return after
+    found = _change(local.replace(tzinfo=zone, fold=1).astimezone(UTC), after, zone)
+    return found if found.astimezone(zone).date() == local.date() else after
+
+
+def _change(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
+    """When, to the second, the clocks of *zone* are changed between the two."""
+    offset = before.astimezone(zone).utcoffset()
+    while after - before > _SECOND:
+        middle = before + (after - before) // _SECOND // 2 * _SECOND
+        if middle.astimezone(zone).utcoffset() == offset:
+            before = middle
+        else:
+            after = middle
+    return after
 
 
 def is_twice(local: datetime, zone: ZoneInfo) -> bool:

@@ -157,8 +157,8 @@ class Recurrence:
     def next(self, after: datetime, zone: ZoneInfo, *, alsace_moselle: bool = False) -> datetime:
         """The first time later than *after* (aware), in UTC. ``alsace_moselle``: whose public holidays count.
 
-        A local time that clocks skip is taken by the offset before, one that comes twice is its first (RFC 5545,
-        3.3.5). ValueError after the year 9999.
+        A local time that clocks skip is the first moment after, one that comes twice is its first. ValueError after
+        the year 9999.
         """
         day = after.astimezone(zone).date() - DAY
         if self.since is not None and self.since > day:

@@ -10,6 +10,7 @@ from tchap_bridges.core.ports import RoomFacts
 from tchap_bridges.errors import NotReady
 from tchap_bridges.i18n import _
 from tchap_bridges.ids import RoomId, UserId
+from tchap_bridges.matrix.polls import redact_level
 from tchap_bridges.matrix.text import clean_text
 
 INFINITE: Final = 2**53
@@ -21,6 +22,7 @@ Content = Mapping[str, Any]
 
 def facts(room: RoomId, state: Iterable[Any], *, tchap: bool) -> RoomFacts:
     """``state`` as ``GET /rooms/{id}/state`` gives it. Raises NotReady when it is not all of it."""
+    state = list(state)
     events = _by_kind(state)
     if "m.room.create" not in events:
         raise _incomplete("m.room.create")
@@ -40,8 +42,10 @@ def facts(room: RoomId, state: Iterable[Any], *, tchap: bool) -> RoomFacts:
         levels=_levels(powers, creators, first=UserId(creator), version=version),
         invite_level=_level((powers or {}).get("invite"), 0),
         version=version,
+        present=_present(state),
         predecessor=_predecessor(create),
         federates=create.get("m.federate") is not False,
+        redact_level=redact_level(powers or {}),
     )
 
 
@@ -62,6 +66,17 @@ def _by_kind(state: Iterable[Any]) -> dict[str, tuple[Content, str]]:
             content = event.get("content")
             found[kind] = (content if isinstance(content, dict) else {}, _text(event.get("sender")))
     return found
+
+
+def _present(state: Iterable[Content]) -> frozenset[UserId]:
+    """Who is in the room now; an event that says no membership says nobody's."""
+    return frozenset(
+        UserId(event["state_key"])
+        for event in state
+        if event["type"] == "m.room.member"
+        and isinstance(event.get("content"), dict)
+        and event["content"].get("membership") == "join"
+    )
 
 
 def _incomplete(key: str) -> NotReady:

@@ -14,7 +14,7 @@ from aiohttp import web
 from tchap_bridges.bridge import Item
 from tchap_bridges.core.ports import Database, Ghost, RoomFact, RoomFacts, Sealer
 from tchap_bridges.errors import Misconfigured, Undeliverable
-from tchap_bridges.events import Event, Passing
+from tchap_bridges.events import Event, Passing, Related
 from tchap_bridges.i18n import _
 from tchap_bridges.ids import MessageId, PersonId, RoomId, UserId
 from tchap_bridges.matrix import names
@@ -28,6 +28,7 @@ from tchap_bridges.matrix.members import Members
 from tchap_bridges.matrix.names import Namespace
 from tchap_bridges.matrix.pictures import Pictures
 from tchap_bridges.matrix.read import read, room_of
+from tchap_bridges.matrix.relations import related
 from tchap_bridges.matrix.rooms import Rooms
 from tchap_bridges.matrix.sync import SWEEP, Sweeper
 from tchap_bridges.matrix.voices import Voices
@@ -201,6 +202,9 @@ class MatrixHomeserver:
     async def members(self, room: RoomId) -> Mapping[UserId, str]:
         found = await self._members.all(room)
         return {user: name for user, name in found.items() if user != self._bot}
+
+    async def related(self, room: RoomId, event: MessageId) -> Related:
+        return await related(self._client, room, event, user=self._bot, ours=self._ours)
 
     async def avatar(self, room: RoomId, user: UserId) -> str:
         return await self._members.avatar(room, user)

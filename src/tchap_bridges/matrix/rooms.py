@@ -25,6 +25,7 @@ from tchap_bridges.matrix.client import MatrixClient, MatrixRefused, path_of, te
 from tchap_bridges.matrix.compose import Content, Translate
 from tchap_bridges.matrix.ghosts import Speaker
 from tchap_bridges.matrix.media import Media, Source, TooLarge, Whole, mime_of
+from tchap_bridges.matrix.names import is_user_id
 from tchap_bridges.matrix.pictures import Pictures
 from tchap_bridges.matrix.recent import Recent
 from tchap_bridges.matrix.saying import Draft, Said, Saying, about_sender
@@ -117,10 +118,14 @@ class Rooms(Connection, Edits, Deletes, Reacts, AsksPolls, ShowsTyping, OpensFil
         return await self._pictures.of(author, network, picture) if self._pictures is not None else author
 
     async def _named(self, room: RoomId, text: Text, network: str) -> tuple[Text, Mapping[PersonId, UserId]]:
-        """The text with people of its author's network as pills, and who these are."""
+        """The text with people of its author's network as pills, and who these are; ours names people of the room."""
         if text.html is None or PERSON not in text.html:
             return text, {}
-        users = await self._voices.named(room, pills.people(text)[: pills.MOST], network)
+        people = pills.people(text)[: pills.MOST]
+        if network:
+            users: Mapping[PersonId, UserId] = await self._voices.named(room, people, network)
+        else:
+            users = {person: UserId(person) for person, _name in people if is_user_id(person)}
         return pills.with_pills(text, users), users
 
     async def _file(self, message: Outgoing, room: RoomId, part: int, attachment: Source, *, first: bool) -> MessageId:

@@ -56,6 +56,7 @@ def connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute("PRAGMA secure_delete = ON")  # what is erased is nowhere in the file any more
         connection.execute("PRAGMA journal_size_limit = 67108864")
         if readonly:
             connection.execute("PRAGMA query_only = ON")

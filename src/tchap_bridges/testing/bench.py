@@ -27,15 +27,18 @@ from zoneinfo import ZoneInfo
 from tchap_bridges.bot import Bot, Power
 from tchap_bridges.bridge import AsksPolls, Connection, Deletes, Edits, Item, Limits, OpensFiles, Reacts
 from tchap_bridges.core import clock, policy
+from tchap_bridges.core.bots.hooks import Hook, Outcome
 from tchap_bridges.core.kernel import Edge, Kernel, Options
 from tchap_bridges.core.ports import Ghost, RoomFact, RoomFacts
 from tchap_bridges.errors import Undeliverable
-from tchap_bridges.events import Event, Option
+from tchap_bridges.events import Event, Option, PollEnded, PollStarted, PollVote, Related
+from tchap_bridges.hooks import Scheme
 from tchap_bridges.i18n import Translator
 from tchap_bridges.ids import FileRef, MessageId, PersonId, RoomId, UserId
 from tchap_bridges.matrix import polls, read
 from tchap_bridges.matrix.names import Namespace
 from tchap_bridges.outgoing import (
+    Attachment,
     Outgoing,
     OutgoingDeletion,
     OutgoingEdit,
@@ -58,15 +61,21 @@ _numbers = itertools.count(1)
 
 @dataclass(slots=True)
 class Said:
-    """One thing that the bot has said, as it reads now. ``options``: of a poll. ``ended``: what its end told."""
+    """One thing that the bot has said, as it reads now. ``options``, ``most``: of a poll. ``ended``: what its end told.
+
+    ``html``: as it is formatted, with the people it names.
+    """
 
     id: MessageId
     text: str
     answers: MessageId | None = None
     edited: bool = False
     options: tuple[Option, ...] = ()
+    most: int = 1
     ended: str | None = None
     files: tuple[str, ...] = ()
+    data: tuple[bytes, ...] = ()
+    html: str | None = None
 
 
 class Clock:
@@ -102,6 +111,10 @@ class BenchRoom:
         self.levels: dict[UserId, int] = {ADMIN: Power.ADMIN}
         self.users_default = 0
         self.names: dict[UserId, str] = {ADMIN: "Admin"}
+        self.redact_level = 50
+        self.events: dict[MessageId, dict[str, Any]] = {}
+        self.ended: dict[MessageId, str] = {}
+        self.gone: set[UserId] = set()
 
     @property
     def said(self) -> list[str]:
@@ -131,12 +144,14 @@ class BenchRoom:
         return "\n".join(one.text for one in self.timeline[before:])
 
     async def leaves(self, user: str) -> None:
-        """Somebody goes, or does not follow an invitation."""
+        """Somebody goes, or does not follow an invitation. The level that the room gives them stays."""
         before = "join" if UserId(user) in self.names else "invite"
+        self.gone.add(UserId(user))
         self.names.pop(UserId(user), None)
         await self._moves(user, "leave", before)
 
     async def joins(self, user: str) -> None:
+        self.gone.discard(UserId(user))
         self._known(user)
         await self._moves(user, "join", "leave")
 
@@ -144,12 +159,43 @@ class BenchRoom:
         unsigned = {"prev_content": {"membership": before}}
         await self.happens(user, "m.room.member", {"membership": membership}, state_key=user, unsigned=unsigned)
 
-    async def vote(self, user: str, poll: Said, *answers: str) -> MessageId:
-        return await self.happens(user, polls.RESPONSE, polls.response(poll.id, answers))
+    async def hook(
+        self,
+        bot: type[Bot] | str,
+        body: str | bytes | Mapping[str, Any] | Sequence[Any],
+        *,
+        headers: Mapping[str, str] | None = None,
+        name: str = "",
+        handler: str = "",
+    ) -> str:
+        """Somebody posts to a webhook of this room and this bot; returns what the bot says then.
 
-    async def end(self, user: str, poll: Said) -> MessageId:
+        The hook is made where there is none of the ``name`` yet, for the bot's first handler or this one; its secret is
+        in its address. What is neither text nor bytes is sent as JSON. Raises ValueError when it is not accepted.
+        """
+        text = body if isinstance(body, str | bytes) else json.dumps(body)
+        data = text.encode() if isinstance(text, str) else text
+        hook = await self._bench.hook(self.id, bot if isinstance(bot, str) else bot.name, name, handler)
+        before = len(self.timeline)
+        outcome = await self._bench.kernel.hooks.accept(hook.id, hook.secret, headers or {}, data)
+        if outcome is not Outcome.TAKEN:
+            raise ValueError(f"the delivery is not accepted: {outcome.name}")
+        await self._bench.settle()
+        return "\n".join(one.text for one in self.timeline[before:])
+
+    async def ask(self, user: str, question: str, *options: str, most: int = 1) -> MessageId:
+        """A poll of somebody's own, made with their client; the options' ids are "a", "b" and so on."""
+        asked = [Option(id=chr(ord("a") + n), text=text) for n, text in enumerate(options)]
+        return await self.happens(user, polls.START, polls.start(question, asked, most, disclosed=True))
+
+    async def vote(self, user: str, poll: Said | MessageId, *answers: str) -> MessageId:
+        id_ = poll.id if isinstance(poll, Said) else poll
+        return await self.happens(user, polls.RESPONSE, polls.response(id_, answers))
+
+    async def end(self, user: str, poll: Said | MessageId) -> MessageId:
         """As a client does it, without a word to the bot."""
-        return await self.happens(user, polls.END, polls.end(poll.id, ""))
+        id_ = poll.id if isinstance(poll, Said) else poll
+        return await self.happens(user, polls.END, polls.end(id_, ""))
 
     async def react(self, user: str, said: Said, symbol: str) -> MessageId:
         relation = {"rel_type": "m.annotation", "event_id": said.id, "key": symbol}
@@ -160,6 +206,12 @@ class BenchRoom:
 
     async def happens(self, user: str, kind: str, content: Mapping[str, Any], **more: Any) -> MessageId:
         """Any event of the room, by its type and content; returns its id."""
+        id_ = await self.waits(user, kind, content, **more)
+        await self._bench.settle()
+        return id_
+
+    async def waits(self, user: str, kind: str, content: Mapping[str, Any], **more: Any) -> MessageId:
+        """The same, and it is on the disk, but nothing has come of it yet: `Bench.settle` lets it."""
         if kind != "m.room.member":
             self._known(user)
         id_ = MessageId(f"${next(_numbers)}")
@@ -172,23 +224,28 @@ class BenchRoom:
             "content": dict(content),
             **more,
         }
+        self.events.pop(more.get("redacts", id_), None)
+        self.events[id_] = event
         await self._bench.kernel.inbox.take([(id_, json.dumps(event).encode())])
-        await self._bench.settle()
         return id_
 
     def _known(self, user: str) -> UserId:
         id_ = UserId(user)
         self.levels.setdefault(id_, Power.MEMBER)
-        self.names.setdefault(id_, user[1:].partition(":")[0])
+        if id_ not in self.gone:
+            self.names.setdefault(id_, user[1:].partition(":")[0])
         return id_
 
 
 class Bench:
-    """``bots`` are installed; `room` switches them on. ``at``: when it is."""
+    """``bots`` are installed; `room` switches them on. ``at``: when it is. ``users``: whom the operator admits."""
 
-    def __init__(self, *bots: type[Bot], folder: Path | None = None, at: datetime = START) -> None:
+    def __init__(
+        self, *bots: type[Bot], folder: Path | None = None, at: datetime = START, users: Sequence[str] = ("@*:*",)
+    ) -> None:
         self._bots = {bot.name: bot() for bot in bots}
         self._folder = folder
+        self._users = users
         self._stack = AsyncExitStack()
         self.clock = Clock(self, at)
         self.rooms: dict[RoomId, BenchRoom] = {}
@@ -214,10 +271,12 @@ class Bench:
             bots=self._bots,
             options=Options(
                 rules=policy.Rules(destinations=frozenset(), restricted_rooms=True),
-                users=["@*:*"],
+                users=self._users,
+                guests=["*:agent.externe.tchap.gouv.fr"],
                 home="Matrix",
                 words=Translator("fr"),
                 zone=_PARIS,
+                public_url="https://pont.exemple.fr",
             ),
             meter=_Uncounted(),
         )
@@ -239,6 +298,17 @@ class Bench:
                 await self.kernel.switch.configure(room.id, bot.name, bot.Config(**config))
         room.timeline.clear()
         return room
+
+    async def hook(self, room: RoomId, bot: str, name: str, handler: str) -> Hook:
+        """The room's webhook of this name, the bot's unless said; made where there is none."""
+        known = self.kernel.hooks.of(room).get(name or bot)
+        if known is not None:
+            return known
+        handler = handler or next(one.handler for one in self._bots[bot].webhooks)
+        async with self.db.transaction() as tx:
+            made = await self.kernel.hooks.make(tx, room, bot, handler, name or bot, Scheme.PATH, ADMIN)
+        assert made is not None
+        return made
 
     def direct(self, user: str) -> BenchRoom:
         """The direct conversation of the bridge with somebody; KeyError when there is none.
@@ -330,7 +400,17 @@ class _Rooms(Connection, Edits, Deletes, Reacts, AsksPolls, OpensFiles):
 
     async def send(self, message: Outgoing) -> Sequence[MessageId]:
         names = tuple(file.name for file in message.files)
-        said = self._said(message.key, message.chat, text=message.text.plain, answers=message.reply_to, files=names)
+        data = [await _bytes(file) for file in message.files]
+        words = message.text
+        said = self._said(
+            message.key,
+            message.chat,
+            text=words.plain,
+            answers=message.reply_to,
+            files=names,
+            data=tuple(data),
+            html=words.html,
+        )
         return [said]
 
     async def edit(self, edit: OutgoingEdit) -> None:
@@ -345,10 +425,14 @@ class _Rooms(Connection, Edits, Deletes, Reacts, AsksPolls, OpensFiles):
         return None if reaction.removed else MessageId(f"$ours{next(_numbers)}")
 
     async def ask(self, poll: OutgoingPoll) -> MessageId:
-        return self._said(poll.key, poll.chat, text=poll.question, options=poll.options)
+        return self._said(poll.key, poll.chat, text=poll.question, options=poll.options, most=poll.most)
 
     async def end_poll(self, end: OutgoingPollEnd) -> None:
-        self._found(end.chat, end.poll).ended = end.text
+        room = self._bench.rooms[RoomId(end.chat)]
+        room.ended[end.poll] = end.text
+        for said in room.timeline:
+            if said.id == end.poll:
+                said.ended = end.text
 
     @asynccontextmanager
     async def open_file(self, ref: FileRef) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -396,7 +480,23 @@ class _Homeserver:
             levels=self._bench.rooms[room].levels,
             invite_level=50,
             version="11",
+            redact_level=self._bench.rooms[room].redact_level,
+            present=frozenset(self._bench.rooms[room].names),
         )
+
+    async def related(self, room: RoomId, event: MessageId) -> Related:
+        events = self._bench.rooms[room].events
+        about = [one for one in events.values() if one["content"].get("m.relates_to", {}).get("event_id") == event]
+        means = [self._poll(one) for one in about if one["type"] != "m.reaction"]
+        found = tuple(one for one in means if one is not None)
+        unreadable = sum(one["type"] == "m.room.encrypted" for one in about)
+        start = self._poll(events[event]) if event in events else None
+        return Related(message=start, events=found, unreadable=unreadable)
+
+    def _poll(self, event: Mapping[str, Any]) -> Event | None:
+        item = Item(key=event["event_id"], raw=json.dumps(event).encode(), meta={}, received_at=self._bench.clock.at)
+        means = (one for one in self.read(item) if isinstance(one, PollStarted | PollVote | PollEnded))
+        return next(means, None)
 
     async def display_name(self, room: RoomId, user: UserId) -> str:
         return self._bench.rooms[room].names.get(user, user)
@@ -425,6 +525,11 @@ class _Homeserver:
     async def wear(self, room: RoomId, name: str | None) -> None: ...
     async def mark_read(self, room: RoomId, event: MessageId) -> None: ...
     def forget_voice(self, room: RoomId) -> None: ...
+
+
+async def _bytes(file: Attachment) -> bytes:
+    async with file.open() as chunks:
+        return b"".join([chunk async for chunk in chunks])
 
 
 class _Uncounted:

@@ -10,6 +10,7 @@ import re
 import pytest
 
 from tchap_bridges.bot import Bot, Power
+from tchap_bridges.core.bots import schedules
 from tchap_bridges.testing.bench import ADMIN, Bench
 
 HOSTILE = (
@@ -26,7 +27,7 @@ HOSTILE = (
     "=",
     "é" * 50,
 )
-_WORD = re.compile(r"[^\W_][\w-]*")
+_WORD = re.compile(r"[^\W\d_][\w-]*")
 
 
 class BotContract:
@@ -41,22 +42,33 @@ class BotContract:
 
     def test_commands_are_words_with_help(self) -> None:
         words = [word for command in self.bot.commands for word in command.words]
-        assert words, "a bot without commands is never called"
+        assert words or self.bot.listeners or self.bot.schedules or self.bot.webhooks, "nothing ever calls it"
         assert len(set(words)) == len(words), "two commands answer one word"
         for command in self.bot.commands:
             assert command.help, f"{command.handler}: its docstring is its help"
             assert command.who in set(Power)
             for word in command.words:
                 assert word == word.lower()
-                assert _WORD.fullmatch(word), f"!{word} could not be typed"
+                assert all(map(_WORD.fullmatch, word.split(" "))), f"!{word} could not be typed"
 
     def test_handlers_can_be_called(self) -> None:
+        """Those that are named in words, for `Room.at` and `Room.ask`, cannot be looked at."""
         bot = self.bot()
-        handlers = [command.handler for command in bot.commands] + [listener.handler for listener in bot.listeners]
-        for name in handlers:
+        calls = [(one.handler, ("room", *(each.label for each in one.parameters))) for one in bot.commands]
+        calls += [(one.handler, ("room", "event")) for one in bot.listeners]
+        calls += [(one.handler, ("room",)) for one in bot.schedules]
+        calls += [(one.handler, ("room", "body")) for one in bot.webhooks]
+        for name, arguments in calls:
             handler = getattr(bot, name)
             assert inspect.iscoroutinefunction(handler), f"{name} has to be async"
-            inspect.signature(handler).bind("room", "words, or an event")
+            try:
+                inspect.signature(handler).bind(*arguments)
+            except TypeError as error:
+                pytest.fail(f"{name} is called as {name}({', '.join(arguments)}): {error}")
+
+    def test_schedules_come(self) -> None:
+        """A time is one, or a setting that is one; a recurrence is understood, or a setting that holds its words."""
+        schedules.check(self.bot)
 
     def test_every_setting_has_a_default_and_a_label(self) -> None:
         self.bot.Config()
@@ -72,6 +84,7 @@ class BotContract:
             for command in self.bot.commands:
                 said = await room.say(ADMIN, f"!{command.words[0]} {words}")
                 assert "erreur interne" not in said, f"!{command.words[0]} {words[:40]!r} raised"
+                assert "à temps" not in said, f"!{command.words[0]} {words[:40]!r} took too long"
 
     @pytest.mark.asyncio
     async def test_power_is_asked(self) -> None:

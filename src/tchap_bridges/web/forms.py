@@ -79,6 +79,15 @@ def render(
     )
 
 
+def told(title: Phrase, text: Phrase, *, language: Language) -> str:
+    """A page that says one thing."""
+    return (
+        _templates()
+        .get_template("done.html")
+        .render(language=language, say=Translator(language), title=title, text=text)
+    )
+
+
 def parse(model: type[ModelT], form: Form, *, kept: ModelT | None = None) -> ModelT | Errors:
     """What was filled in, or what is wrong by field. ``kept`` is what is set now, by default the model's defaults.
 

@@ -15,22 +15,30 @@ KNOWN = 10_000  # addresses counted in a minute; those beyond share one count
 class Gate:
     """Counts start anew each minute; nothing is remembered longer."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, a_minute: int = A_MINUTE) -> None:
         self._clock = clock
+        self._most = a_minute
         self._minute = -1
         self._asked: Counter[str] = Counter()
         self._open: Counter[str] = Counter()
 
     def admits(self, address: str) -> bool:
         """Counts the request."""
+        address = self._counted(address)
+        self._asked[address] += 1
+        return self._asked[address] <= self._most
+
+    def spent(self, address: str) -> bool:
+        """Whether no further request is admitted this minute; counts nothing."""
+        return self._asked[self._counted(address)] >= self._most
+
+    def _counted(self, address: str) -> str:
+        """The name under which it is counted now."""
         minute = int(self._clock() // 60)
         if minute != self._minute:
             self._minute = minute
             self._asked.clear()
-        if address not in self._asked and len(self._asked) >= KNOWN:
-            address = ""
-        self._asked[address] += 1
-        return self._asked[address] <= A_MINUTE
+        return address if address in self._asked or len(self._asked) < KNOWN else ""
 
     @contextmanager
     def download(self, address: str) -> Iterator[bool]:

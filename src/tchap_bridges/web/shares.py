@@ -5,7 +5,7 @@ What they contain was written by others, so nothing of it can run here: safe typ
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from html import escape
 from typing import Protocol
@@ -20,6 +20,7 @@ from tchap_bridges.errors import BridgeError, Undeliverable
 from tchap_bridges.i18n import Language, Phrase, Translator, _
 from tchap_bridges.logs import harmless
 from tchap_bridges.web.gate import Gate, who_asks
+from tchap_bridges.web.speech import language_of
 
 FRESH = 86_400  # seconds for which a network may show a picture without asking again
 STALLED = 60.0  # seconds after which somebody who takes no byte is given up …
@@ -30,8 +31,8 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "private, no-cache",  # asked for again each time: it may be withdrawn by then
     "X-Robots-Tag": "noindex",
-    "Server": "tchap-bridges",
 }
+SERVER = "tchap-bridges"
 SEEN = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 """Types that a browser may show in place. Not SVG, which can run scripts."""
 OPAQUE = "application/octet-stream"
@@ -53,14 +54,24 @@ class Pictured(Protocol):
 
 
 def shares_site(
-    shares: Found, avatars: Pictured | None = None, *, language: Language, gate: Gate | None = None
+    shares: Found,
+    avatars: Pictured | None = None,
+    *,
+    language: Language,
+    gate: Gate | None = None,
+    beside: Sequence[web.AbstractRouteDef] = (),
 ) -> web.Application:
-    """``language`` is that of people whose browser asks for neither French nor English."""
+    """``language`` is that of people whose browser asks for neither French nor English.
+
+    ``beside``: what else is served here, under headers and gates of its own.
+    """
     gate = gate or Gate()
 
-    @web.middleware
-    async def gated(request: web.Request, handler: Handler) -> web.StreamResponse:
-        return await handler(request) if gate.admits(_asker(request)) else _busy(request, language)
+    def gated(handler: Handler) -> Handler:
+        async def admitted(request: web.Request) -> web.StreamResponse:
+            return await handler(request) if gate.admits(_asker(request)) else _busy(request, language)
+
+        return admitted
 
     async def get_file(request: web.Request) -> web.StreamResponse:
         return await serve(request, shares)
@@ -102,15 +113,16 @@ def shares_site(
     async def missing(request: web.Request) -> web.Response:
         return _unknown(request, language)
 
-    application = web.Application(middlewares=[gated])
+    application = web.Application()
     application.on_response_prepare.append(_harden)
     application.add_routes(
         [
-            web.get("/f/{token}", get_file),
-            web.get("/f/{token}/{name}", get_file),  # the name is for eyes only
-            web.get("/a/{token}", get_avatar),
-            web.get("/check/{question}", get_proof),
-            web.route("*", "/{path:.*}", missing),
+            *beside,
+            web.get("/f/{token}", gated(get_file)),
+            web.get("/f/{token}/{name}", gated(get_file)),  # the name is for eyes only
+            web.get("/a/{token}", gated(get_avatar)),
+            web.get("/check/{question}", gated(get_proof)),
+            web.route("*", "/{path:.*}", gated(missing)),
         ]
     )
     return application
@@ -121,7 +133,9 @@ def _asker(request: web.Request) -> str:
 
 
 async def _harden(request: web.Request, response: web.StreamResponse) -> None:
-    response.headers.update(HEADERS)
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers["Server"] = SERVER
     if request.path.startswith("/a/") and response.status == 200:
         response.headers["Cache-Control"] = f"public, max-age={FRESH}"
 
@@ -197,7 +211,7 @@ def _busy(request: web.Request, language: Language) -> web.Response:
 
 
 def _page(request: web.Request, language: Language, status: int, title: Phrase, words: Phrase) -> web.Response:
-    say = Translator(_language(request.headers.get("Accept-Language", ""), language))
+    say = Translator(language_of(request, language))
     page = (
         f'<!doctype html><html lang="{say.language}"><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width"><title>{escape(say(title))}</title>'
@@ -205,11 +219,3 @@ def _page(request: web.Request, language: Language, status: int, title: Phrase, 
     )
     headers = {"Retry-After": "60"} if status in {429, 503} else {}
     return web.Response(status=status, text=page, content_type="text/html", charset="utf-8", headers=headers)
-
-
-def _language(accepted: str, otherwise: Language) -> Language:
-    """Browsers name the language that is wanted most first."""
-    found = re.search(r"\b(fr|en)\b", accepted.lower())
-    if found is None:
-        return otherwise
-    return "en" if found[1] == "en" else "fr"

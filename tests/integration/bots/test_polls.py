@@ -54,7 +54,7 @@ class Hall:
 async def hall(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hall]:
     template = Path(request.config.rootpath) / ".cache" / "synapse"
     folder = tmp_path_factory.mktemp("bots")
-    async with EchoServer() as echo:
+    async with EchoServer(channels=("#general", "#ranked")) as echo:
         changes = {"bots": {"sondages": {}}, "bridges": {"echo": {"port": echo.port}}}
         async with await World.start(folder, template=template, changes=changes) as found:
             yield Hall(found, echo)
@@ -160,9 +160,128 @@ async def test_a_list_linked_both_ways_is_asked(place: Place) -> None:
 
 
 async def test_who_asks_in_english_is_answered_in_english(place: Place) -> None:
-    await place.types(place.camille, "!poll")
+    await place.types(place.camille, "!poll ?")
     await place.camille.wait_for_text(place.room, "the question is missing")
     poll = await place.asked("!poll Shall we go?")
     assert [one["org.matrix.msc1767.text"] for one in poll["content"][START]["answers"]] == ["Yes", "No"]
     await place.types(place.camille, "!close")
-    await place.camille.wait_for_text(place.room, "0 voters")
+    await place.camille.wait_for_text(place.room, "Nobody voted")
+
+
+async def test_a_ranking_is_voted_in_the_room_and_on_a_network(place: Place) -> None:
+    assert "✓" in await place.world.link(place.camille, place.room, "écho #ranked")
+    await place.types(place.camille, "!sondage On mange où ? Cantine / Crêperie / Pique-nique type=classement")
+    question = await place.bob.wait_for_text(place.room, "!vote 2 1 3")
+    async with asyncio.timeout(15):
+        while not any("3. Pique-nique" in post.text for post in place.echo.channel("#ranked").messages):
+            await asyncio.sleep(0.05)
+    place.echo.person("zed", "Zed").say("#ranked", "2 1 3")
+    await place.camille.wait_for_text(place.room, "2 1 3")
+    await place.types(place.bob, "!vote 2 3")
+    await place.bob.wait_for_text(place.room, "✓ Bob : Crêperie > Pique-nique")
+    await place.types(place.camille, "1", reply_to=question["event_id"])
+    await place.types(place.camille, "!clore")
+    told = await place.camille.wait_for_text(place.room, "✓ Crêperie — 2 voix")
+    assert "Tour 1" in told["content"]["body"]
+    assert not [e for e in await place.bob.timeline(place.room) if e["type"] in {START, END}]
+
+
+async def test_dates_are_a_poll_that_clients_show(place: Place) -> None:
+    poll = await place.asked("!date Réunion ? le 24 décembre 2030 à 9h / le 26 décembre 2030 à 14h")
+    answers = poll["content"][START]["answers"]
+    assert [one["id"] for one in answers] == ["1", "2", "1?", "2?"]
+    assert answers[3]["org.matrix.msc1767.text"] == "jeudi 26 décembre 2030 à 14\u00a0h\u00a000 (si besoin)"
+    await place.votes(place.bob, str(poll["event_id"]), "1?", "2")
+    await place.types(place.camille, "!vote 1! 2")
+    await place.camille.wait_for_text(place.room, "(non)")
+    await place.types(place.camille, "!clore")
+    told = await place.camille.wait_for_text(place.room, "2 oui")
+    assert "✓ jeudi 26 décembre 2030" in told["content"]["body"]
+
+
+async def test_who_has_not_voted_is_called_by_a_message_that_notifies(place: Place) -> None:
+    id_ = str((await place.asked("!sondage On y va ?"))["event_id"])
+    await place.votes(place.camille, id_, "1")
+    await place.types(place.camille, "!relancer")
+    content = (await place.bob.wait_for_text(place.room, "votre vote est attendu"))["content"]
+    assert content["msgtype"] == "m.text"
+    assert content["m.mentions"] == {"user_ids": [place.bob.user_id]}
+    assert f'href="https://matrix.to/#/{place.bob.user_id}"' in content["formatted_body"]
+
+
+async def own_poll(place: Place, client: Client, question: str) -> str:
+    """A poll that somebody makes with their own client."""
+    asked = {"org.matrix.msc1767.text": question}
+    answers = [{"id": id_, "org.matrix.msc1767.text": text} for id_, text in (("x-1", "Oui"), ("x-2", "Non"))]
+    poll = {"kind": "org.matrix.msc3381.poll.disclosed", "max_selections": 1, "question": asked, "answers": answers}
+    return await client.send_event(place.room, START, {**asked, START: poll})
+
+
+async def test_a_deadline_for_somebodys_own_poll(place: Place) -> None:
+    id_ = await own_poll(place, place.bob, "On y va ?")
+    for n in range(22):  # more than one page of them
+        await asyncio.gather(*(place.votes(place.camille, id_, f"x-{1 + (n + m) % 2}") for m in range(48)))
+    await place.votes(place.camille, id_, "x-1")
+    gone = await place.votes(place.bob, id_, "x-1")
+    await place.votes(place.bob, id_, "x-2")
+    await place.bob.redact(place.room, gone)
+    await place.types(place.bob, "!clore demain 17h", reply_to=id_)
+    said = await place.bob.wait_for_text(place.room, "Ce sondage sera clos")
+    assert "Je n'ai pas le droit de clore" in said["content"]["body"]
+    await place.types(place.bob, "!clore", reply_to=id_)
+    told = await place.bob.wait_for_text(place.room, "Oui — 1 voix")
+    assert "Non — 1 voix" in told["content"]["body"]
+    assert told["content"]["m.relates_to"]["m.in_reply_to"]["event_id"] == id_
+    assert not [e for e in await place.bob.timeline(place.room) if e["type"] == END]
+
+
+async def test_where_it_may_the_bot_ends_somebodys_own_poll(place: Place) -> None:
+    await place.camille.set_power(place.room, place.world.bot, 50)
+    id_ = await own_poll(place, place.bob, "On y va ?")
+    await place.votes(place.camille, id_, "x-2")
+    await place.types(place.bob, "!clore", reply_to=id_)
+    end = await place.bob.wait_for(place.room, lambda e: e["type"] == END)
+    assert end["content"]["m.relates_to"] == {"rel_type": "m.reference", "event_id": id_}
+    assert end["sender"] == place.world.bot
+
+
+async def test_a_secret_vote_and_its_papers(place: Place) -> None:
+    await place.types(place.camille, "!sondage Qui préside ? Ana / Bob secret=oui pv=oui csv=oui")
+    question = await place.bob.wait_for_text(place.room, "Vote secret")
+    await place.bob.react(place.room, str(question["event_id"]), "🗳️")
+    await place.types(place.camille, "!voter")
+    directs = {}
+    for client in (place.bob, place.camille):
+        directs[client.user_id] = direct = await client.wait_for_invite()
+        await client.join(direct)
+        asked = await client.wait_for_text(direct, "2. Bob")
+        assert "sur le serveur Matrix" in asked["content"]["body"]
+        await client.send_text(direct, "2")
+        await client.wait_for_text(direct, "✓ Votre vote est compté")
+    await place.types(place.camille, "!clore")
+    result = (await place.camille.wait_for_text(place.room, "✓ Bob — 2 voix"))["content"]["body"]
+    assert "⚠ Tous ont choisi la même réponse" in result
+    minutes = await place.camille.wait_for(place.room, lambda e: e["content"].get("body") == "pv.md")
+    text = (await place.camille.download(minutes["content"]["url"])).decode()
+    assert "# Procès-verbal de vote" in text
+    assert "Ce vote est donc secret, pas anonyme." in text
+    table = await place.camille.wait_for(
+        directs[place.camille.user_id], lambda e: e["content"].get("body") == "votes.csv"
+    )
+    rows = (await place.camille.download(table["content"]["url"])).decode("utf-8-sig").splitlines()
+    assert rows == ["Réponse;Voix;%;En tête", "Ana;0;0,0;", "Bob;2;100,0;x"]
+    assert place.bob.user_id not in text + result
+
+
+async def test_a_poll_is_made_by_answering_questions(place: Place) -> None:
+    await place.types(place.bob, "!sondage")
+    for asked, answer in (
+        ("Quelle est la question ?", "On mange où ?"),
+        ("Comment vote-t-on ?", "1"),
+        ("Quelles réponses ?", "Cantine / Crêperie"),
+        ("Jusqu'à quand ?", "sans"),
+    ):
+        await place.bob.wait_for_text(place.room, asked)
+        await place.types(place.bob, answer)
+    poll = await place.bob.wait_for(place.room, lambda e: e["type"] == START)
+    assert poll["content"][START]["question"]["org.matrix.msc1767.text"] == "On mange où ?"

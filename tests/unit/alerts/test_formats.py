@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 from tests.unit.alerts.deliveries import CASES, HOOKS, SENDERS, body_of
 
 from tchap_bot_alerts.formats import Format, read
+from tchap_bot_alerts.formats.alertmanager import MOST_ALERTS
 from tchap_bot_alerts.notice import Notice, Refused, Severity, State
 from tchap_bot_alerts.values import LARGEST
 from tchap_bot_alerts.words import LONGEST, LONGEST_HTML
@@ -92,7 +93,7 @@ def bounded(found: tuple[Notice, ...] | Refused) -> bool:
         assert not [tag for tag in TAG.findall(one.text.html or "") if not HARMLESS.fullmatch(tag)]
         assert not CONTROL.search(one.title + one.text.plain + (one.text.html or ""))
         one.text.plain.encode()
-    return len(found) <= 60
+    return len(found) <= MOST_ALERTS + 1
 
 
 HEADERS = [case.get("headers", {}) for case in CASES]

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from tchap_bot_alerts.book import Book, Edit, Say, Step, Wait, dumped, loaded
-from tchap_bot_alerts.grouping import MOST, MOST_HELD, acknowledge, release, take, wake
+from tchap_bot_alerts.book import LARGEST, Book, Edit, Say, Step, Wait, dumped, loaded
+from tchap_bot_alerts.grouping import FORGOTTEN, MOST, MOST_AT_ONCE, MOST_HELD, acknowledge, release, take, wake
 from tchap_bot_alerts.notice import Notice, Severity, State
 from tchap_bot_alerts.policy import Hours, Policy
 from tchap_bot_alerts.wording import SHOWN, reminder, span, worded
@@ -34,6 +34,7 @@ def policy_of(said: dict[str, Any]) -> Policy:
         through=Severity(said["through"]) if "through" in said else None,
         repeat=timedelta(minutes=said["repeat"]) if "repeat" in said else None,
         unannounced=said.get("unannounced", True),
+        muted=datetime.fromisoformat(said["muted"]) if "muted" in said else None,
         zone=PARIS,
     )
 
@@ -69,7 +70,7 @@ def written(action: Say | Edit | Wait) -> str:
         case Wait(until):
             return f"wait {until:%Y-%m-%dT%H:%MZ}"
         case Say(key=key, shown=shown, reminds=reminds) if reminds:
-            return f"remind {key} of {reminds}: {reminder(shown, FRENCH, PARIS).plain}"
+            return f"remind {key} of {reminds}: " + reminder(shown, FRENCH, PARIS).plain.replace("\n", " / ")
         case Say(key=key, shown=shown):
             return f"say {key}: " + worded(shown, FRENCH, PARIS).plain.replace("\n", " / ")
         case Edit(key=key, shown=shown):
@@ -196,8 +197,54 @@ def test_books_do_not_grow_for_ever():
 def test_what_one_step_says_is_said_however_much_it_is():
     many = [Notice(kind="essai", title=str(n), state=State.FIRING, fingerprint=f"f{n}") for n in range(MOST + 50)]
     step = take(Book(), many, Policy(), NOW)
-    assert [one.shown.entries[0].notice.title for one in step.actions] == [one.title for one in many]
-    assert len(take(step.book, [], Policy(), NOW).book.entries) == MOST
+    said = [entry.notice.title for one in step.actions for entry in one.shown.entries]
+    assert said == [one.title for one in many]
+    assert len(step.actions) == MOST_AT_ONCE
+    later = take(step.book, [], Policy(), NOW).book
+    assert len(later.entries) == MOST
+    assert sum(len(one.entries) + one.dropped for one in later.messages.values()) == MOST + 50
+
+
+def storm(n: int, *, seconds: float) -> list[Say | Edit]:
+    """Each delivery one new trouble of no group, by and by."""
+    book, done = Book(), []
+    for each in range(n):
+        now = NOW + timedelta(seconds=each * seconds)
+        notice = Notice(kind="essai", title=str(each), state=State.FIRING, fingerprint=f"f{each}")
+        step = take(book, [notice], Policy(), now)
+        book = loaded(dumped(step.book))
+        done += [one for one in step.actions if not isinstance(one, Wait)]
+    return done
+
+
+def test_of_a_storm_most_is_added_to_the_last_message():
+    done = storm(1000, seconds=0.01)
+    assert len([one for one in done if isinstance(one, Say)]) == MOST_AT_ONCE
+    text = worded(done[-1].shown, FRENCH, PARIS).plain
+    assert text.startswith("991 messages, alertes en cours : ")
+    assert text.endswith(f"\n… et {991 - SHOWN} autres")
+    per_minute = len([one for one in storm(600, seconds=1) if isinstance(one, Say)]) / 10
+    assert per_minute <= MOST_AT_ONCE + 1
+
+
+def test_what_nobody_speaks_of_for_a_month_goes_on_no_more():
+    notice = Notice(kind="essai", title="a", state=State.FIRING, fingerprint="a")
+    book = take(Book(), [notice], Policy(), NOW).book
+    assert wake(book, Policy(), NOW + FORGOTTEN - timedelta(seconds=1)).book.entries
+    assert not wake(book, Policy(), NOW + FORGOTTEN).book.entries
+
+
+def test_of_a_large_book_titles_stay():
+    book, long = Book(), Text(plain="x" * 8000, html="x" * 24_000)
+    for n in range(MOST):
+        labels = {f"l{k}": "v" * 200 for k in range(40)}
+        notice = Notice(kind="essai", title=f"t{n}", text=long, labels=labels, state=State.FIRING, fingerprint=f"f{n}")
+        book = take(book, [notice], Policy(window=timedelta(hours=1)), NOW).book
+    text = dumped(book)
+    assert len(text) <= LARGEST + 100_000
+    again = loaded(text)
+    assert [one.notice.title for one in again.entries.values()] == [f"t{n}" for n in range(MOST)]
+    assert again.messages == book.messages
 
 
 def test_what_waits_does_not_grow_for_ever_and_the_rest_is_counted():

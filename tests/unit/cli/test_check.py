@@ -8,6 +8,8 @@ from urllib.parse import quote
 
 import pytest
 
+from tchap_bot_echo import EchoBot
+from tchap_bot_polls import PollsBot
 from tchap_bridges.bridge import Finding
 from tchap_bridges.cli import main
 
@@ -135,3 +137,33 @@ def test_english_for_who_asks(config: Path, capsys: pytest.CaptureFixture[str]) 
     config.write_text(config.read_text().replace("language: fr", "language: en"))
     assert run(config) == 0
     assert "0 failures, 0 warnings." in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("homeserver_is_well")
+def test_a_development_folder_is_not_for_production(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (config.parent / "robots").mkdir()
+    (config.parent / "robots" / "boom.py").write_text("import tchap_bridges.bot\nraise SystemExit('loaded')")
+    config.write_text(config.read_text() + "\ndevelopment:\n  bots: robots\n")
+    assert run(config) == 0
+    said = capsys.readouterr().out
+    assert "development.bots" in said
+    assert f"le code de {config.parent / 'robots'} est chargé et exécuté dès qu'il change" in said
+    assert "1 avertissement." in said
+
+
+def test_a_development_folder_that_is_not_there(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config.write_text(config.read_text() + "\ndevelopment:\n  bots: robots\n")
+    assert run(config) == 2
+    said = capsys.readouterr().err
+    assert re.search(r"config\.yaml:\d+: development\.bots: .*robots n'est pas un dossier — créez-le", said)
+
+
+@pytest.mark.usefixtures("homeserver_is_well")
+def test_words_that_several_bots_have(
+    config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(EchoBot, "commands", (*EchoBot.commands, *PollsBot.commands))
+    config.write_text(re.sub(r"bots:\n(  .*\n)*", "bots:\n  echo: {}\n  sondages: {}\n", config.read_text()))
+    assert run(config) == 0
+    said = capsys.readouterr().out
+    assert "!vote est un mot de plusieurs robots : où ils sont actifs, dites !echo-vote, !sondages-vote" in said

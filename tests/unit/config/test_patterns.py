@@ -12,7 +12,7 @@ from tchap_bridges.config.models import UserPattern
 from tchap_bridges.core.policy import may_use
 
 pattern, user = TypeAdapter(UserPattern).validate_python(sys.argv[1]), sys.argv[2]
-print(may_use(user, patterns=[pattern], is_ours=lambda user: False))
+print(may_use(user, patterns=[pattern], guests=(), is_ours=lambda user: False).allowed)
 """
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from tchap_bridges.bridge import Item
 from tchap_bridges.core.kernel import Edge
 from tchap_bridges.core.ports import Ghost, Invited, RoomChanged, RoomFact, RoomFacts
-from tchap_bridges.events import Author, Deletion, Edit, Event, File, Form, Message, Reaction, Text
+from tchap_bridges.events import Author, Deletion, Edit, Event, File, Form, Message, Reaction, Related, Text
 from tchap_bridges.ids import ChatId, FileRef, MessageId, PersonId, RoomId, UserId
 from tchap_bridges.store.database import Database
 
@@ -18,6 +18,16 @@ ALICE = UserId("@alice:test")
 BOT = UserId("@pont:test")
 ROOM = RoomId("!room:test")
 WHEN = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
+
+
+class _Everybody(frozenset[UserId]):
+    """Whoever says something is in the room."""
+
+    def __contains__(self, user: object) -> bool:
+        return True
+
+
+EVERYBODY = _Everybody()
 
 
 class FakeHomeserver:
@@ -115,6 +125,7 @@ class FakeHomeserver:
                 levels={ALICE: 100},
                 invite_level=50,
                 version="11",
+                present=EVERYBODY,
             ),
         )
 
@@ -123,6 +134,9 @@ class FakeHomeserver:
 
     async def members(self, room: RoomId) -> Mapping[UserId, str]:
         return {ALICE: "Alice", **{UserId(user): name for user, name in self.names.items()}}
+
+    async def related(self, room: RoomId, event: MessageId) -> Related:
+        return Related(message=None)
 
     async def avatar(self, room: RoomId, user: UserId) -> str:
         return self.pictures.get(user, "")

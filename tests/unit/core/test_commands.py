@@ -14,7 +14,7 @@ from tchap_bridges.core.ports import RoomFacts
 from tchap_bridges.ids import ChatId
 
 from . import network
-from .homeserver import ALICE, ROOM
+from .homeserver import ALICE, EVERYBODY, ROOM
 from .network import NetConnection
 from .stage import Stage, stage
 
@@ -39,6 +39,7 @@ def facts(**changes: Any) -> RoomFacts:
         levels={ALICE: 100},
         invite_level=50,
         version="11",
+        present=EVERYBODY,
     )
     return dataclasses.replace(room, **changes)
 
@@ -95,14 +96,15 @@ async def test_help_names_a_bot_that_there_is_and_none_where_there_is_none(tmp_p
 
 async def test_english_help_has_no_word_of_french(tmp_path: Path) -> None:
     async with stage(tmp_path, linked=False, bots={"echo": EchoBot()}) as s:
+        listed = {word: await answer(s, word) for word in ("!bots", "!bot")}
+        assert listed["!bots"] == "○ echo — Says again what it is told.\nTo switch one on: !bots enable echo"
+        assert listed["!bot"] == "○ echo — Répète ce qu'on lui dit.\nPour en activer un : !bot activer echo"
+        await answer(s, "!bots enable echo")
         french = (await answer(s, "!aide")).splitlines()
         english = (await answer(s, "!help")).splitlines()
         assert len(french) == len(english)
         assert not set(map(_explained, french)) & set(map(_explained, english))
         assert "!echo — Says again the words that follow." in english
-        listed = {word: await answer(s, word) for word in ("!bots", "!bot")}
-        assert listed["!bots"] == "○ echo — Says again what it is told.\nTo switch one on: !bots enable echo"
-        assert listed["!bot"] == "○ echo — Répète ce qu'on lui dit.\nPour en activer un : !bot activer echo"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
 import pytest_asyncio
 
 from tchap_bridges.bot import Bot, Room, command, on
@@ -240,7 +239,8 @@ async def test_a_secret_answer_leaves_nothing_behind(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "bench.db") as db:
         kept = db.execute("SELECT count(*) FROM inbox WHERE raw IS NOT NULL AND source = 'matrix'").fetchone()[0]
         every = db.execute("SELECT count(*) FROM inbox").fetchone()[0]
-        theirs = db.execute("SELECT count(*) FROM message WHERE author IS NOT NULL AND room <> ?", (room.id,)).fetchone()
+        elsewhere = "SELECT count(*) FROM message WHERE author IS NOT NULL AND room <> ?"
+        theirs = db.execute(elsewhere, (room.id,)).fetchone()
     assert every - kept == 2
     assert theirs == (0,)
 
@@ -250,3 +250,12 @@ async def test_what_is_kept_of_somebody_is_theirs_in_every_room(bench: Bench, ro
     await room.say(ANA, "!moi a")
     assert await other.say(ANA, "!moi b") == "a"
     assert await other.say(BOB, "!moi c") == "rien"
+
+
+async def test_a_conversation_that_is_encrypted_now_is_replaced(bench: Bench, room: BenchRoom) -> None:
+    await room.say(BOB, f"!dire {ANA} un")
+    first = bench.direct(ANA)
+    await first.happens(ANA, "m.room.encryption", {"algorithm": "m.megolm.v1.aes-sha2"}, state_key="")
+    await room.say(BOB, f"!dire {ANA} deux")
+    assert first.said == ["un"]
+    assert bench.direct(ANA).said == ["deux"]

@@ -1,6 +1,7 @@
 """After a start with a new key before the old one, the old one is needed no more, and nobody has another name."""
 
 import base64
+import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from ruamel.yaml import YAML
 
 from tchap_bridges.app import Application, matrix_settings
 from tchap_bridges.config import Settings, load
+from tchap_bridges.core.bots.settings import CONFIG
+from tchap_bridges.core.bots.turn import BLOB
 from tchap_bridges.core.reseal import COLUMNS, reseal
 from tchap_bridges.store.database import Database
 from tchap_bridges.store.errors import UnknownKey
@@ -20,6 +23,8 @@ from tchap_bridges.testing.postgres import PostgresServer, start_postgres
 OLD, NEW, LOST = (bytes([n]) * 32 for n in (1, 2, 3))
 VECTORS = Path(__file__).parents[2] / "vectors" / "config"
 MANY = 450  # more than two batches
+OTHERS = 18  # other values
+SOURCE = Path(__file__).parents[3] / "src" / "tchap_bridges"
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +74,24 @@ async def fill(db: Database, sealer: Sealer) -> None:
         await tx.run("kv_set", space="matrix", key="since", value=b"not sealed")
         for n in range(MANY):
             await tx.run("kv_set", space="connection:email", key=str(n), value=sealed("kv.value", str(n).encode()))
+        await tx.run("kv_set", space="bot:rappels !r", key="1", value=sealed("kv.value"))
+        await tx.run("kv_set", space="blob", key="1", value=sealed("blob"))
+        await tx.run("room_bot_add", room="!r", bot="rappels", by="@a:t")
+        await tx.run("room_bot_configure", room="!r", bot="rappels", config=sealed("room_bot.config"))
+        await tx.run("timer_set", room="!r", bot="rappels", key="1", due_at=1, handler="h", words=sealed("timer.words"))
+        asked = {"bot": "rappels", "room": "!r", "person": "@a:t", "key": "1", "private": 1, "handler": "h"}
+        words = sealed("question.words")
+        await tx.run("question_set", **asked, words=words, secret=0, language="fr", message=1, until=None)
+        hook = {"id": "h", "room": "!r", "bot": "alertes", "handler": "h", "name": "n", "scheme": "path"}
+        await tx.run("hook_add", **hook, secret=sealed("hook.secret"), by="@a:t", at=1)
+        await tx.run("hook_rotate", id="h", secret=sealed("hook.secret"), former=sealed("hook.former"), until=2)
+        delivery = {"hook": "h", "n": 1, "key": "k", "at": 1, "size": 1, "content": sealed("hook_delivery.content")}
+        await tx.run(
+            "delivery_end",
+            id=await tx.value("delivery_add", **delivery),
+            state=2,
+            reason=sealed("hook_delivery.reason"),
+        )
         inbox = await tx.value(
             "inbox_add",
             source="email",
@@ -115,14 +138,20 @@ async def values(db: Database) -> list[tuple[str, bytes]]:
 async def test_the_old_key_can_be_forgotten(db: Database) -> None:
     await fill(db, Sealer([OLD]))
     counts = await reseal(db, Sealer([NEW, OLD]))
-    assert (counts.resealed, counts.unreadable) == (MANY + 9, 0)
+    assert (counts.resealed, counts.unreadable) == (MANY + OTHERS, 0)
     alone = Sealer([NEW])
     opened = [alone.open(value, place=place) for place, value in await values(db)]
-    assert opened.count(b"secret") == 9
+    assert opened.count(b"secret") == OTHERS
     async with db.snapshot() as tx:
         sealed = await tx.value("kv_get", space="connection:email", key="7")
         assert alone.open(sealed, place="kv.value") == b"7"
         assert await tx.value("kv_get", space="matrix", key="since") == b"not sealed"
+
+
+def test_no_place_is_forgotten() -> None:
+    code = "\n".join(path.read_text() for path in SOURCE.rglob("*.py"))
+    places = set(re.findall(r"""place="([a-z_.]+)\"""", code)) | {BLOB, CONFIG}
+    assert places <= {column.place for column in COLUMNS}
 
 
 async def test_a_second_time_there_is_nothing_to_do(db: Database) -> None:
@@ -150,7 +179,7 @@ async def test_killed_in_the_middle_it_goes_on(db: Database, monkeypatch: pytest
     for place, value in await values(db):
         Sealer([NEW, OLD]).open(value, place=place)
     counts = await reseal(db, Sealer([NEW, OLD]))
-    assert 0 < counts.resealed < MANY + 9
+    assert 0 < counts.resealed < MANY + OTHERS
     for place, value in await values(db):
         Sealer([NEW]).open(value, place=place)
 
@@ -163,7 +192,7 @@ async def test_what_no_key_opens_is_left_and_stops_nothing(db: Database) -> None
             "ghost_add", mxid="@h:t", network="mail", person=Sealer([OLD]).seal(b"h", place="ghost.person"), device=""
         )
     counts = await reseal(db, Sealer([NEW, OLD]))
-    assert (counts.resealed, counts.unreadable) == (1, MANY + 9)
+    assert (counts.resealed, counts.unreadable) == (1, MANY + OTHERS)
     after = await values(db)
     assert set(before) < set(after)
     with pytest.raises(UnknownKey):

@@ -97,6 +97,23 @@ class Store:
             if dead:
                 await tx.run("outbox_dead", **place, error="refused")
 
+    async def posted(self, n: int, days: float, state: int) -> None:
+        """A delivery to a webhook; the last one is the hundred-and-tenth."""
+        async with self.db.transaction() as tx:
+            hook = {"id": "h", "room": "!r", "bot": "b", "handler": "came", "name": "n", "scheme": "path", "by": "@a:t"}
+            if await tx.run("hook_add", **hook, at=1, secret=b"secret"):
+                for _n in range(110):
+                    await tx.run("hook_count", id="h", at=1)
+            at = self.now - int(days * DAY)
+            id_ = await tx.value("delivery_add", hook="h", n=n, key=str(n), at=at, size=1, content=b"content")
+            await tx.run("delivery_end", id=id_, state=state, reason=b"why")
+
+    async def deliveries(self) -> dict[int, bool]:
+        """Those that are known, by number: whether what they held is still there."""
+        async with self.db.snapshot() as tx:
+            rows = [await tx.one("delivery_find", hook="h", n=n) for n in range(111)]
+        return {row["n"]: row["content"] is not None for row in rows if row is not None}
+
     async def empty(self) -> None:
         await Upkeep(self.db, None, None, content_days=DAYS).empty()  # type: ignore[arg-type]
 
@@ -203,3 +220,20 @@ async def test_what_is_refused_leaves_nothing(store: Store) -> None:
     assert not await store.kept(dead)
     await store.empty()
     assert not await store.kept(held)
+
+
+async def test_what_was_posted_goes_with_its_time_and_when_much_has_come_since(store: Store) -> None:
+    for n, days, state in (
+        (5, 1, 1),  # a hundred have come since
+        (6, 1, 0),  # and the bot has not had it yet
+        (11, 1, 1),
+        (12, DAYS + 1, 2),  # old
+        (13, DAYS + 1, 0),  # old, and waits for its bot
+        (14, DAYS + 15, 0),  # for too long
+        (15, DAYS + 8, 1),  # a repeat of it is not known any more
+    ):
+        await store.posted(n, days, state)
+    await store.empty()
+    assert await store.deliveries() == {5: False, 6: True, 11: True, 12: False, 13: True}
+    await store.empty()
+    assert await store.deliveries() == {5: False, 6: True, 11: True, 12: False, 13: True}

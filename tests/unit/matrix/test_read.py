@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tchap_bridges.bridge import Item
-from tchap_bridges.core.ports import GhostMoved, Gone, Invited, RoomChanged, Upgraded
+from tchap_bridges.core.ports import Declined, GhostMoved, Gone, Invited, RoomChanged, Upgraded
 from tchap_bridges.errors import RemoteViolation
 from tchap_bridges.events import Author, Deletion, Edit, File, Form, Membership, Message, Reaction, Text
 from tchap_bridges.matrix.names import Namespace
@@ -158,6 +158,19 @@ EVENTS = {
         state("m.room.member", {"membership": "invite"}, BOT)
         | {"unsigned": {"invite_room_state": [3, {"type": "m.room.encryption", "state_key": ""}]}},
         (Invited(room=ROOM, by=AGENT, encrypted=True),),
+    ),
+    "invite to a conversation of two": (
+        state("m.room.member", {"membership": "invite", "is_direct": True}, BOT),
+        (Invited(room=ROOM, by=AGENT, encrypted=False, direct=True),),
+    ),
+    "invite that is direct in another way": (
+        state("m.room.member", {"membership": "invite", "is_direct": "true"}, BOT),
+        (Invited(room=ROOM, by=AGENT, encrypted=False),),
+    ),
+    "invite refused": (
+        state("m.room.member", {"membership": "leave"}, OTHER, sender=OTHER)
+        | {"unsigned": {"prev_content": {"membership": "invite"}}},
+        (Declined(room=ROOM, user=OTHER),),
     ),
     "invite of somebody else": (state("m.room.member", {"membership": "invite"}, OTHER), ()),
     "invite under no key": (event("m.room.member", {"membership": "invite"}), ()),

@@ -37,7 +37,7 @@ async def test_what_is_asked(room: BenchRoom, typed: str, question: str, options
 @pytest.mark.parametrize(
     ("typed", "answer"),
     [
-        ("", "il manque la question"),
+        ("?", "il manque la question"),
         ("Qui ? moi", "ne laisse pas de choix"),
         ("Qui ? moi / Moi", "deux fois"),
         ("Qui ? " + "/".join(map(str, range(21))), "20 au plus"),
@@ -69,7 +69,7 @@ async def test_every_way_to_vote_is_one_tally() -> None:
             "░░░░░░░░░░ pas moi — 0 voix (0 %)",
             "███░░░░░░░ peut-être — 1 voix (33 %)",
         ]
-        assert result[-1] == "3 votants, 1 vote nul"
+        assert result[-1] == "3 votants sur 5 (60 %), 1 vote nul"  # the admin did not
         assert poll.ended is not None
 
 
@@ -82,7 +82,7 @@ async def test_what_was_said_after_the_end_does_not_count_though_it_was_heard_be
         bench.clock.at = START.replace(hour=18)
         await room.vote(ANA, room.polls[0], "2")
         await bench.settle()
-        assert room.said[-2].splitlines()[-1] == "1 votant"
+        assert room.said[-2].splitlines()[-1].startswith("1 votant sur 3")
 
 
 async def test_of_one_who_takes_a_vote_back_the_one_before_it_counts(room: BenchRoom) -> None:

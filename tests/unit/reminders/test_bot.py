@@ -1,15 +1,18 @@
 """Reminders on the bench: said back, on time, once each, over restarts."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 import pytest_asyncio
 
 from tchap_bot_reminders import RemindersBot
+from tchap_bridges.core.bots.turn import Turn
 from tchap_bridges.testing.bench import ADMIN, START, Bench
 
+PARIS = ZoneInfo("Europe/Paris")
 ANA, BOB = "@ana:exemple.fr", "@bob:exemple.fr"
 
 
@@ -63,6 +66,36 @@ async def test_what_was_due_while_we_were_away_comes_once_and_says_so(tmp_path: 
         again = later.rejoin(room)
         await later.settle()
         assert again.said == ["⏰ ana : le train (c'était pour 23/11 10:00)"]
+
+
+async def test_a_clock_that_steps_back_while_it_is_called_for_calls_nothing_twice(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = await bench.room(RemindersBot)
+    await room.say(ANA, "!rappel tous les lundis à 9h réunion d'équipe")
+    room.timeline.clear()
+    monday = datetime(2026, 11, 30, 9, tzinfo=PARIS)
+    with monkeypatch.context() as stepped:
+        stepped.setattr(Turn, "now", property(lambda _turn: monday - timedelta(seconds=2)))
+        await bench.clock.to(monday)
+    await bench.clock.forward(minutes=2)
+    assert room.said == ["⏰ ana : réunion d'équipe"]
+    await bench.clock.forward(days=7)
+    assert len(room.said) == 2
+
+
+@pytest.mark.parametrize("back", [timedelta(hours=2), timedelta(days=9)])
+async def test_a_clock_that_leaps_forth_and_back_calls_nothing_twice(bench: Bench, back: timedelta) -> None:
+    room = await bench.room(RemindersBot)
+    await room.say(ANA, "!rappel tous les jours à 9h point du matin")
+    await room.say(ANA, "!rappel demain 10h appeler Bob")
+    room.timeline.clear()
+    await bench.clock.to(datetime(2026, 11, 25, 12, tzinfo=PARIS))
+    assert len(room.said) == 2
+    await bench.clock.to(bench.clock.at - back)
+    for day in range(16, 28):
+        await bench.clock.to(datetime(2026, 11, day, 13, tzinfo=PARIS))
+    assert [words[-12:-1] for words in room.said[2:]] == ["26/11 09:00", "27/11 09:00"]
 
 
 async def test_who_may_cancel(bench: Bench) -> None:

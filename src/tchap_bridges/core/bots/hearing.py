@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from tchap_bridges.bot import Bot
-from tchap_bridges.core.bots import EVENT, TARGET
+from tchap_bridges.core.bots import EVENT, GUIDE, TARGET
 from tchap_bridges.core.bots.kept import kept
 from tchap_bridges.core.inbox import PATIENCE, Arrival, Await
 from tchap_bridges.core.outbox import ORIGIN, Outbox
@@ -36,10 +36,11 @@ class Hearing:
         (self._on[room].add if on else self._on[room].discard)(bot)
 
     async def move(self, tx: Tx, old: RoomId, new: RoomId) -> None:
-        """The room is replaced: its bots go on in the new one, with all that they keep and have ordered."""
+        """The room is replaced: its bots go on in the new one, with all that they keep, have ordered and are to do."""
         names = sorted(self._on.get(old, ()))
         for name in names:
             await tx.run("kv_move", old=kept(name, old), new=kept(name, new))
+            await self._outbox.carry(tx, old, new, f"{TARGET}{name}")
         await tx.run("room_bots_move", old=old, new=new)
         await tx.run("timers_move", old=old, new=new)
         await tx.run("questions_move", old=old, new=new)
@@ -48,7 +49,7 @@ class Hearing:
             tx.after_commit(partial(self.switched, new, name, on=True))
 
     def is_on(self, room: RoomId, bot: str) -> bool:
-        return bot in self._on.get(room, ())
+        return bot == GUIDE or bot in self._on.get(room, ())
 
     def listeners(self, room: RoomId, kind: type[Event]) -> Sequence[str]:
         """The bots that hear such events there."""

@@ -1,32 +1,38 @@
 """One row of a bot's lane: the handlers that it is for are called, and what they did is written with the row's end."""
 
-import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import structlog
 
-from tchap_bridges.bot import Bot, RoomConfig
-from tchap_bridges.core import clock, codec
-from tchap_bridges.core.bots import ANSWER, COMMAND, TARGET, TIMER
+from tchap_bridges.bot import Bot, Command, Power, RoomConfig
+from tchap_bridges.core import clock, codec, policy
+from tchap_bridges.core.bots import ANSWER, COMMAND, GUIDE, HOOK, TARGET, TIMER
+from tchap_bridges.core.bots.arguments import read
+from tchap_bridges.core.bots.conduct import Conduct, Refused, nothing
+from tchap_bridges.core.bots.deliveries import State
 from tchap_bridges.core.bots.hearing import Hearing
+from tchap_bridges.core.bots.leash import Leash, Stubborn
 from tchap_bridges.core.bots.questions import ENDS, forget_answer
+from tchap_bridges.core.bots.registry import below, called, own_head
 from tchap_bridges.core.bots.settings import load_config
 from tchap_bridges.core.bots.turn import Cause, House, Turn
-from tchap_bridges.core.commands import refusal, word_of
+from tchap_bridges.core.commands import near, refusal, word_of
+from tchap_bridges.core.denials import Denials
 from tchap_bridges.core.ports import Row, Tx
 from tchap_bridges.core.roomwork import Written
-from tchap_bridges.errors import BridgeError, Misconfigured, NotReady, Undeliverable
+from tchap_bridges.errors import BridgeError, Misconfigured, NotAllowed, NotReady, Undeliverable
 from tchap_bridges.events import Author, Delivery, Event, Message
-from tchap_bridges.i18n import Translator, _
+from tchap_bridges.i18n import Phrase, Translator, _
 from tchap_bridges.ids import MessageId, PersonId, RoomId, UserId
 
 LONGEST = 20.0  # seconds a handler may take
 
-Handled = tuple[str, tuple[object, ...]]
-"""A handler, and what it is called with after the room."""
+Handled = Callable[[Turn], Coroutine[Any, Any, str | None]]
+"""A handler that wants only the room."""
 
 log = structlog.get_logger(__name__)
 _US = Author(person=PersonId(""), name="")
@@ -35,20 +41,36 @@ _US = Author(person=PersonId(""), name="")
 class Runner:
     """Calls handlers. `handle` returns what is to be written; it raises `NotReady` for what is to be tried again."""
 
-    def __init__(self, house: House, bots: Mapping[str, Bot], hearing: Hearing) -> None:
+    def __init__(
+        self,
+        house: House,
+        bots: Mapping[str, Bot],
+        guide: Bot,
+        hearing: Hearing,
+        conduct: Conduct,
+        denials: Denials,
+    ) -> None:
         self._house = house
         self._bots = bots
+        self._guide = guide
         self._hearing = hearing
+        self._conduct = conduct
+        self._denials = denials
+        self._leash = Leash()
 
     async def handle(self, room: RoomId, target: str, row: Row) -> Written:
         name = target.removeprefix(TARGET)
-        bot = self._bots.get(name)
+        bot = self._guide if name == GUIDE else self._bots.get(name)
         async with self._house.db.snapshot() as tx:
             message = await tx.one("message_get", id=row["message"])
             config = await tx.value("room_bot_config", room=room, bot=name)
-        if bot is None or message is None or message["body"] is None or not self._hearing.is_on(room, name):
-            return _nothing
+        if message is None or message["body"] is None:
+            return nothing
         body = self._house.sealer.open(message["body"], place="message.body")
+        if row["action"] == HOOK:
+            return await self._posted(row, name, int(body))
+        if bot is None or not self._hearing.is_on(room, name):
+            return nothing
         settings = load_config(bot, self._house.sealer, config)
         if row["action"] == TIMER:
             due = json.loads(body)
@@ -63,20 +85,79 @@ class Runner:
                 language=self._house.language,
                 when=clock.moment(due["at"]),
             )
-            return await self._called(bot, cause, [(due["handler"], (due["words"],))], row)
+            if "words" in due:
+                return await self._called(cause, [_to(bot, due["handler"], due["words"])])
+            work = await self._called(cause, [_to(bot, due["handler"])])
+            return partial(self._scheduled, work, room, name, due["handler"], due["at"])
         event = await self._told(message, body)
         cause = await self._caused(row, room, message, name, event, settings)
         if row["action"] == ANSWER and isinstance(event, Message):
             return await self._answered(bot, cause, message, event)
         if row["action"] == COMMAND and isinstance(event, Message):
             word, rest = word_of(event.text.plain) or ("", "")
-            command = next((one for one in bot.commands if word in one.words), None)
-            if command is None:  # it had the word when that was typed
-                return _nothing
-            cause = replace(cause, language=command.language_of(word, self._house.language))
-            return await self._called(bot, cause, [(command.handler, (rest,))], row)
-        heard = [(listener.handler, (event,)) for listener in bot.listeners if type(event) in listener.kinds]
-        return await self._called(bot, cause, heard, row)
+            found = called(name, bot, word, rest)
+            if found is None:  # it had the word when that was typed
+                return nothing
+            command, words, rest = found
+            more = words.partition(" ")[2]
+            near_by = () if more else below(bot, own_head(name, bot, word))
+            cause = replace(cause, language=command.language_of(words, self._house.language), word=word)
+            call = partial(_command, bot, command, f"{word} {more}".strip(), rest, near_by)
+            return await self._commanded(cause, command, call)
+        heard = [_to(bot, listener.handler, event) for listener in bot.listeners if type(event) in listener.kinds]
+        return await self._called(cause, heard)
+
+    async def _commanded(self, cause: Cause, command: Command, call: Handled) -> Written:
+        """Who was allowed at the desk may have lost their level since."""
+        if command.who > Power.MEMBER:
+            facts = await self._house.homeserver.facts(cause.room)
+            decision = policy.may_command(facts, UserId(cause.caller.person), needed=command.who)
+            if not decision.allowed:
+                error = NotAllowed(decision.reason, rule=decision.rule)
+                return self._refused(cause, Refused(refusal(error, Translator(cause.language)), error))
+        return await self._called(cause, [call])
+
+    async def _posted(self, row: Row, name: str, id_: int) -> Written:
+        """A delivery, for the room that its hook leads to by now."""
+        kept, ended = await self._house.deliveries.get(id_), self._house.deliveries.ended
+        if kept is None:
+            return nothing
+        bot, room = self._bots.get(name), RoomId(kept["room"])
+        webhook = next((one for one in bot.webhooks if one.handler == kept["handler"]), None) if bot else None
+        if bot is None or webhook is None or not self._hearing.is_on(room, name):
+            return ended(id_, State.UNWANTED)
+        async with self._house.db.snapshot() as tx:
+            config = await tx.value("room_bot_config", room=room, bot=name)
+        posted = self._house.deliveries.posted(kept)
+        cause = Cause(
+            key=row["key"],
+            room=room,
+            place=room,
+            bot=name,
+            caller=_US,
+            message=None,
+            config=load_config(bot, self._house.sealer, config),
+            language=self._house.language,
+            when=posted.at,
+        )
+        argument = posted if webhook.raw else json.loads(posted.body)
+        try:
+            call = await self._call(cause, [_to(bot, webhook.handler, argument)])
+        except Refused as refused:
+            then = refused.then
+            end = ended(id_, State.REFUSED, refused.text)
+
+            async def refusal_written(tx: Tx) -> None:
+                await then(tx)
+                await end(tx)
+
+            return refusal_written
+
+        async def written(tx: Tx) -> None:
+            await call(tx)
+            await ended(id_, State.DONE)(tx)
+
+        return written
 
     async def _told(self, message: Row, body: bytes) -> Event:
         async with self._house.db.snapshot() as tx:
@@ -102,6 +183,7 @@ class Runner:
             config=settings,
             answered=event.reply_to if isinstance(event, Message) else None,
             network=network,
+            asked=row["action"] in {COMMAND, ANSWER},
             language=self._house.language,
             when=getattr(event, "at", None) or clock.moment(clock.now()),
         )
@@ -151,40 +233,56 @@ class Runner:
             return True, self._said(cause, gone)
         words = self._house.sealer.open(question["words"], place="question.words").decode()
         try:
-            return True, await self._call(bot, cause, [(question["handler"], (answer, words))])
-        except _Refused as refused:
-            return False, self._said(cause, refused.text)
+            return True, await self._call(cause, [_to(bot, question["handler"], answer, words)])
+        except Refused as refused:
+            return False, self._refused(cause, refused)
 
-    async def _called(self, bot: Bot, cause: Cause, calls: Sequence[Handled], row: Row) -> Written:
-        """Whoever typed a command is told why it failed; what nobody asked for is only logged."""
+    async def _called(self, cause: Cause, calls: Sequence[Handled]) -> Written:
         try:
-            return await self._call(bot, cause, calls)
-        except _Refused as refused:
-            return self._said(cause, refused.text) if row["action"] == COMMAND else _nothing
+            return await self._call(cause, calls)
+        except Refused as refused:
+            return self._refused(cause, refused)
 
-    async def _call(self, bot: Bot, cause: Cause, calls: Sequence[Handled]) -> Written:
-        """What the handlers want written. Raises `_Refused`."""
+    def _refused(self, cause: Cause, refused: Refused) -> Written:
+        """Whoever typed a command is told why it failed; what nobody asked for is only logged."""
+        said = self._said(cause, refused.text) if cause.asked else nothing
+
+        async def written(tx: Tx) -> None:
+            await said(tx)
+            await refused.then(tx)
+            if cause.word and isinstance(why := refused.why, NotAllowed):
+                await self._denials.keep(tx, UserId(cause.caller.person), cause.room, cause.word, why.rule)
+
+        return written
+
+    async def _call(self, cause: Cause, calls: Sequence[Handled]) -> Written:
+        """What the handlers want written. Raises `Refused`."""
         turn = Turn(self._house, cause)
         words = Translator(cause.language)
         try:
-            for handler, arguments in calls:
-                async with asyncio.timeout(LONGEST):
-                    answer = await getattr(bot, handler)(turn, *arguments)
+            for call in calls:
+                answer = await self._leash.answer(call(turn), LONGEST)
                 if answer:
                     await turn.answer(answer, cause.message)
         except NotReady:
             raise
         except (Misconfigured, Undeliverable) as error:
-            raise _Refused(refusal(error, words)) from error
+            raise Refused(refusal(error, words), error) from error
         except BridgeError as error:
-            raise _Refused(f"✗ {error}") from error
+            raise Refused(f"✗ {error}", error) from error
         except Exception as error:
             log.exception("bot.broken", bot=cause.bot, room=cause.room)
-            slow = isinstance(error, TimeoutError)
+            slow = isinstance(error, TimeoutError | Stubborn)
             broken = _("erreur interne du robot {bot}", bot=cause.bot)
             reason = _("le robot n'a pas répondu à temps") if slow else broken
-            raise _Refused(refusal(Misconfigured(reason), words)) from error
-        return turn.write
+            then = self._conduct.broke(cause, error)
+            raise Refused(refusal(Misconfigured(reason), words), error, then) from error
+        return self._conduct.well(cause, turn)
+
+    async def _scheduled(self, work: Written, room: RoomId, bot: str, handler: str, at: int, tx: Tx) -> None:
+        """The next time of a schedule is written with what this call did, and when it raised all the same."""
+        await work(tx)
+        await self._house.timers.called(tx, room, bot, handler, at)
 
     def _said(self, cause: Cause, text: str) -> Written:
         turn = Turn(self._house, cause)
@@ -196,13 +294,22 @@ class Runner:
         return written
 
 
-class _Refused(Exception):
-    """A handler said no, or broke. ``text``: what is said of it."""
+def _to(bot: Bot, handler: str, *arguments: object) -> Handled:
+    async def call(turn: Turn) -> str | None:
+        answer: str | None = await getattr(bot, handler)(turn, *arguments)
+        return answer
 
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.text = text
+    return call
 
 
-async def _nothing(tx: Tx) -> None:
-    """There is nothing to write."""
+async def _command(bot: Bot, command: Command, typed: str, rest: str, near_by: Sequence[str], turn: Turn) -> str | None:
+    """``near_by``: commands that begin with the same word; what is refused may have been meant for one of them."""
+    try:
+        answer: str | None = await getattr(bot, command.handler)(turn, *await read(command, typed, rest, turn))
+    except Misconfigured as error:
+        meant = near(rest.lower().split(maxsplit=1)[0], near_by) if rest else None
+        if meant is not None:
+            hint = _("Vouliez-vous dire !{near} ?", near=f"{typed} {meant}")
+            error.remedy = Phrase("{remedy} {hint}", remedy=error.remedy, hint=hint) if error.remedy else hint
+        raise
+    return answer

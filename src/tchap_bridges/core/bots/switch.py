@@ -1,18 +1,23 @@
 """Bots: which are switched on in a room, and how their commands reach them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
-from tchap_bridges.bot import Bot, Command, RoomConfig
+from tchap_bridges.bot import Command, RoomConfig
 from tchap_bridges.core import policy
-from tchap_bridges.core.bots import COMMAND, TARGET
+from tchap_bridges.core.bots import COMMAND, GUIDE, TARGET
 from tchap_bridges.core.bots.hearing import Hearing
-from tchap_bridges.core.bots.settings import CONFIG, dump_config, load_config, shown
-from tchap_bridges.core.commands import Apply, Call, Topic, audit
+from tchap_bridges.core.bots.hook_words import HookWords
+from tchap_bridges.core.bots.registry import Bots, below, called, own_head
+from tchap_bridges.core.bots.settings import Settings, shown
+from tchap_bridges.core.bots.stops import told
+from tchap_bridges.core.bots.timers import Timers
+from tchap_bridges.core.commands import Apply, Call, Topic, audit, near
+from tchap_bridges.core.directs import Directs
 from tchap_bridges.core.outbox import Outbox
-from tchap_bridges.core.ports import Database, Homeserver, Sealer, Tx
-from tchap_bridges.errors import Misconfigured
-from tchap_bridges.i18n import Language, Translator, _
+from tchap_bridges.core.ports import Database, Homeserver, Tx
+from tchap_bridges.errors import Misconfigured, NotAllowed
+from tchap_bridges.i18n import Language, Phrase, Translator, _
 from tchap_bridges.ids import RoomId
 from tchap_bridges.roomconfig.dialogue import assign
 from tchap_bridges.roomconfig.fields import fields_of
@@ -22,6 +27,8 @@ ENABLE = {"activer", "enable"}
 DISABLE = {"desactiver", "désactiver", "disable"}
 SET = {"regler", "régler", "set"}
 HELP = {"aide", "help"}
+HOOK = "webhook"
+PRIVATE = {"prive", "privé", "private"}
 
 
 class Switch:
@@ -31,64 +38,90 @@ class Switch:
         self,
         *,
         db: Database,
-        sealer: Sealer,
+        settings: Settings,
+        directs: Directs,
         homeserver: Homeserver,
         outbox: Outbox,
-        bots: Mapping[str, Bot],
+        bots: Bots,
         hearing: Hearing,
+        hooks: HookWords,
+        timers: Timers,
     ) -> None:
-        self._sealer = sealer
+        self._settings = settings
+        self._timers = timers
+        self._directs = directs
         self._hearing = hearing
+        self._hooks = hooks
         self._db = db
         self._homeserver = homeserver
         self._outbox = outbox
         self._bots = bots
-        self._commands: dict[str, tuple[str, Command]] = {
-            word: (name, command) for name, bot in bots.items() for command in bot.commands for word in command.words
-        }
+        self._languages: dict[str, Language] = {}
+        self._learn()
+        bots.watch(self._learn)
 
     @property
     def topics(self) -> Sequence[Topic]:
+        """``!bot``, and what calls bots: after whatever is the bridge's own."""
         return (
             Topic(words=WORDS, help=self._help, answer=self._switch),
             Topic(words=self._languages, raw=True, help=self._commands_help, answer=self._call),
         )
 
-    @property
-    def _languages(self) -> Mapping[str, Language]:
-        return {word: command.language_of(word, "fr") for word, (_bot, command) in self._commands.items()}
+    def _learn(self, _name: str = "") -> None:
+        """The words that call bots now. One is English when only English words begin with it."""
+        self._languages.clear()
+        for word, names in self._bots.words.items():
+            name = names[0]
+            head = own_head(name, self._bots[name], word)
+            ways = [(c, w) for c in self._bots[name].commands for w in c.words if w.partition(" ")[0] == head]
+            self._languages[word] = "en" if all(way in command.english for command, way in ways) else "fr"
 
     async def configure(self, room: RoomId, bot: str, config: RoomConfig) -> None:
-        """What the room's admin has set, whole."""
+        """What the room's admin has set, whole. Raises `Misconfigured` for times that can never be."""
         async with self._db.transaction() as tx:
-            await self._configure(tx, room, bot, config)
+            await self._settings.set(tx, room, bot, config)
 
-    async def _configure(self, tx: Tx, room: RoomId, bot: str, config: RoomConfig) -> None:
-        sealed = self._sealer.seal(dump_config(config), place=CONFIG)
-        await tx.run("room_bot_configure", room=room, bot=bot, config=sealed)
-
-    def _help(self, language: Language) -> Sequence[tuple[str, str]]:
+    def _help(self, language: Language, room: RoomId) -> Sequence[tuple[str, str]]:
         if not self._bots:
             return ()
         t = Translator(language)
+        off = [name for name in self._bots if not self._hearing.is_on(room, name)]
         return (
             (t(_("!bot")), t(_("les robots, et ceux qui sont actifs ici"))),
             (
-                t(_("!bot activer {bot}", bot=next(iter(self._bots)))),
-                t(_("active un robot dans ce salon (« desactiver » l'arrête)")),
+                t(_("!bot activer {bot}", bot=(off or [self._any])[0])),
+                t(
+                    _(
+                        "active un robot dans ce salon (« desactiver » l'arrête) ; arrêtés ici : {bots}",
+                        bots=", ".join(off),
+                    )
+                )
+                if off
+                else t(_("active un robot dans ce salon (« desactiver » l'arrête)")),
             ),
+            (t(_("!bot webhook")), t(_("les adresses où d'autres programmes écrivent pour les robots de ce salon"))),
+            (t(_("!bot prive")), t(_("ouvre une conversation directe avec moi"))),
         )
 
-    def _commands_help(self, language: Language) -> Sequence[tuple[str, str]]:
+    def _commands_help(self, language: Language, room: RoomId) -> Sequence[tuple[str, str]]:
+        """What can be typed there."""
+        on = [name for name in self._bots if self._hearing.is_on(room, name)]
         t = Translator(language)
         return tuple(
-            (f"!{command.shown(language)}", t(command.help)) for bot in self._bots.values() for command in bot.commands
+            (self._bots.typed(name, command.shown(language), on), t(command.help))
+            for name in on
+            for command in self._bots[name].commands
         )
 
     async def _switch(self, call: Call) -> Apply:
         verb, name = (*(word.lower() for word in call.arguments[:2]), "", "")[:2]
         if not verb:
             return await self._list(call)
+        if verb == HOOK:
+            return await self._hooks.answer(call)
+        if verb in PRIVATE:
+            return self._in_private(call, call.translator(_("Je vous écris en privé.")))
         if verb not in ENABLE | DISABLE | SET | HELP or name not in self._bots:
             raise Misconfigured(
                 _("je ne connais pas ce robot ou cette commande"),
@@ -97,10 +130,10 @@ class Switch:
                 ),
             )
         if verb in HELP:
-            return _said(self._about(call.translator, self._bots[name]))
+            return _said(self._about(call, name))
         decision = policy.may_command(await self._homeserver.facts(call.room), call.user)
         if not decision.allowed:
-            raise Misconfigured(decision.reason)
+            raise NotAllowed(decision.reason, rule=decision.rule)
         if verb in SET:
             return await self._set(call, name, decision.rule)
 
@@ -108,14 +141,16 @@ class Switch:
             if verb in DISABLE:
                 await tx.run("room_bot_remove", room=call.room, bot=name)
                 await tx.run("questions_drop", room=call.room, bot=name)
+                await self._timers.arrange(tx, call.room, name, {})
             else:
                 await tx.run("room_bot_add", room=call.room, bot=name, by=call.user)
+                await self._settings.arrange(tx, call.room, name)
             tx.after_commit(partial(self._hearing.switched, call.room, name, on=verb in ENABLE))
             await audit(tx, call, f"bot {'on' if verb in ENABLE else 'off'}", name, decision.rule)
             t = call.translator
             if verb in DISABLE:
                 return t(_("✓ {bot} est arrêté dans ce salon.", bot=name))
-            return "\n".join((t(_("✓ {bot} est actif dans ce salon.", bot=name)), self._about(t, self._bots[name])))
+            return "\n".join((t(_("✓ {bot} est actif dans ce salon.", bot=name)), self._about(call, name)))
 
         return apply
 
@@ -125,35 +160,51 @@ class Switch:
 
     async def _list(self, call: Call) -> Apply:
         async with self._db.snapshot() as tx:
-            on = {row["bot"] for row in await tx.all("room_bots", room=call.room)}
+            kept = {row["bot"]: row["stopped"] for row in await tx.all("room_bots", room=call.room)}
         t = call.translator
-        lines = [f"{'●' if name in on else '○'} {name} — {t(bot.about())}" for name, bot in self._bots.items()]
+        lines = [
+            f"{'●' if kept.get(name) == '' else '○'} {name} — {t(bot.about())}{self._stopped(t, kept.get(name, ''))}"
+            for name, bot in self._bots.items()
+        ]
+        lines += [f"⚠ {t(fault)}" for fault in self._bots.faults.values()]
         if not lines:
             return _said(t(_("Aucun robot n'est installé.")))
         return _said("\n".join((*lines, t(_("Pour en activer un : !bot activer {bot}", bot=self._any)))))
 
     @staticmethod
-    def _about(t: Translator, bot: Bot) -> str:
-        """What it can be told, and what can be set."""
-        lines = [f"!{command.shown(t.language)} — {t(command.help)}" for command in bot.commands]
+    def _stopped(t: Translator, why: str) -> str:
+        return t(_(" — arrêté : {why}", why=told(why))) if why else ""
+
+    def _about(self, call: Call, name: str) -> str:
+        """What it can be told, and what can be set; and which words another bot of this room has too."""
+        bot, t = self._bots[name], call.translator
+        on = {name, *(other for other in self._bots if self._hearing.is_on(call.room, other))}
+        lines = [
+            f"{self._bots.typed(name, command.shown(t.language), on)} — {t(command.help)}" for command in bot.commands
+        ]
         if fields_of(bot.Config):
-            lines.append(t(_("!bot regler {bot} — ce qui se règle", bot=bot.name)))
+            lines.append(t(_("!bot regler {bot} — ce qui se règle", bot=name)))
+        shared = {
+            head: [each for each in names if each in on] for head, names in self._bots.words.items() if name in names
+        }
+        lines += [
+            t(_("« !{word} » est un mot de plusieurs robots d'ici : {ways}.", word=head, ways=_ways(names, head)))
+            for head, names in shared.items()
+            if len(names) > 1 and head not in self._bots.builtin
+        ]
         return "\n".join(lines)
 
     async def _set(self, call: Call, name: str, rule: str) -> Apply:
-        """``!bot regler name key=value``; without values what there is to set, and how it is set now."""
+        """``!bot regler name key=value``; without values what there is to set, how it is set now, and a guide."""
         bot, t = self._bots[name], call.translator
         async with self._db.snapshot() as tx:
-            row = await tx.one("room_bot_config", room=call.room, bot=name)
-        if row is None:
-            raise Misconfigured(
-                _("le robot {bot} n'est pas actif dans ce salon", bot=name),
-                remedy=_("Activez-le d'abord : !bot activer {bot}", bot=name),
-            )
-        present = load_config(bot, self._sealer, row["config"])
+            present = await self._settings.of(tx, call.room, name)
         words = " ".join(call.rest.split(maxsplit=2)[2:])
         if not words:
-            return _said(shown(t, bot, present))
+            if not fields_of(bot.Config):
+                return _said(shown(t, bot, present))
+            guided = t(_("Je vous écris en privé pour les changer, par questions ou par un formulaire."))
+            return self._in_private(call, f"{shown(t, bot, present)}\n{guided}")
         found = assign(present, words, t.language)
         if not isinstance(found, RoomConfig):
             raise Misconfigured(
@@ -162,30 +213,78 @@ class Switch:
             )
 
         async def apply(tx: Tx) -> str:
-            await self._configure(tx, call.room, name, found)
+            await self._settings.set(tx, call.room, name, found)
             await audit(tx, call, "bot set", name, rule)
             return "\n".join((t(_("✓ C'est réglé.")), shown(t, bot, found)))
 
         return apply
 
+    def _in_private(self, call: Call, text: str) -> Apply:
+        """The guide goes on with it where nobody else reads, whoever asks for that once more wants it."""
+
+        async def apply(tx: Tx) -> str:
+            await self._directs.ask_again(tx, call.user)
+            await self._outbox.add(tx, call.room, f"{TARGET}{GUIDE}", call.message, COMMAND, cause=call.key)
+            return text
+
+        return apply
+
     async def _call(self, call: Call) -> Apply:
-        name, command = self._commands[call.word]
+        names = self._bots.words[call.word]
         async with self._db.snapshot() as tx:
-            on = {row["bot"] for row in await tx.all("room_bots", room=call.room)}
-        if name not in on:
-            raise Misconfigured(
-                _("le robot {bot} n'est pas actif dans ce salon", bot=name),
-                remedy=_("Un modérateur peut l'activer : !bot activer {bot}", bot=name),
-            )
+            on = {row["bot"] for row in await tx.all("room_bots", room=call.room) if row["stopped"] == ""}
+        name = _the_one(names, [name for name in names if name in on], call.word)
+        command = self._command(name, call)
         decision = policy.may_command(await self._homeserver.facts(call.room), call.user, needed=int(command.who))
         if not decision.allowed:
-            raise Misconfigured(decision.reason)
+            raise NotAllowed(decision.reason, rule=decision.rule)
 
         async def apply(tx: Tx) -> str | None:
             await self._outbox.add(tx, call.room, f"{TARGET}{name}", call.message, COMMAND, cause=call.key)
             return None
 
         return apply
+
+    def _command(self, name: str, call: Call) -> Command:
+        bot = self._bots[name]
+        found = called(name, bot, call.word, call.rest)
+        if found is not None:
+            return found[0]
+        head, typed = own_head(name, bot, call.word), f"!{call.word} {call.rest[:50]}".strip()
+        meant = near(call.rest.lower().split(maxsplit=1)[0], below(bot, head)) if call.rest else None
+        ways = (command.shown(call.translator.language).partition(" ") for command in bot.commands)
+        possible = ", ".join(f"!{call.word} {more}" for first, _space, more in ways if first == head)
+        raise Misconfigured(
+            _("« {typed} » n'est pas une commande", typed=typed),
+            remedy=_("Vouliez-vous dire !{near} ?", near=f"{call.word} {meant}")
+            if meant
+            else _("Possibles : {ways}.", ways=possible),
+        )
+
+
+def _the_one(names: Sequence[str], on: Sequence[str], word: str) -> str:
+    """Of the bots that have the word the one that is on. Raises `Misconfigured` for none and for several."""
+    if len(on) == 1:
+        return on[0]
+    if on:
+        raise Misconfigured(
+            _("« !{word} » est un mot de plusieurs robots d'ici", word=word),
+            remedy=_("Dites {ways}.", ways=_ways(on, word)),
+        )
+    if len(names) > 1:
+        raise Misconfigured(
+            _("aucun de ces robots n'est actif dans ce salon : {bots}", bots=", ".join(names)),
+            remedy=_("Un modérateur peut en activer un : !bot activer {bot}", bot=names[0]),
+        )
+    raise Misconfigured(
+        _("le robot {bot} n'est pas actif dans ce salon", bot=names[0]),
+        remedy=_("Un modérateur peut l'activer : !bot activer {bot}", bot=names[0]),
+    )
+
+
+def _ways(names: Collection[str], word: str) -> Phrase:
+    *others, last = (f"!{name}-{word}" for name in names)
+    return _("{ways} ou {last}", ways=", ".join(others), last=last)
 
 
 def _said(text: str) -> Apply:

@@ -4,25 +4,41 @@ What the handler does is kept as a list of effects. They are made in the transac
 so that a call which raises, or is cut short, has done nothing.
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from zoneinfo import ZoneInfo
 
-from tchap_bridges.bot import Member, RoomConfig, Store
+from tchap_bridges.bot import Member, Posted, RoomConfig, Store
 from tchap_bridges.bridge import Direction
 from tchap_bridges.core import clock, codec, policy
+from tchap_bridges.core.bots.deliveries import Deliveries
 from tchap_bridges.core.bots.kept import Effect, Kept, kept, kept_of
 from tchap_bridges.core.bots.questions import Question, Questions
-from tchap_bridges.core.bots.timers import Timers
+from tchap_bridges.core.bots.schedules import ordered
+from tchap_bridges.core.bots.timers import WORDS, Timers
 from tchap_bridges.core.directs import WAITING, Directs
 from tchap_bridges.core.links import Links
-from tchap_bridges.core.outbox import Outbox
+from tchap_bridges.core.outbox import ORIGIN, Outbox
 from tchap_bridges.core.ports import Database, Homeserver, Sealer, Tx
 from tchap_bridges.core.secrets import request_key
 from tchap_bridges.errors import Misconfigured
-from tchap_bridges.events import Author, Edit, Event, File, Form, Message, Option, PollEnded, PollStarted, Text
+from tchap_bridges.events import (
+    PERSON,
+    Author,
+    Edit,
+    Event,
+    File,
+    Form,
+    Message,
+    Option,
+    PollEnded,
+    PollStarted,
+    Related,
+    Text,
+)
 from tchap_bridges.i18n import Language, Phrase, Translator, _
 from tchap_bridges.ids import ChatId, FileRef, MessageId, PersonId, RoomId, UserId
 
@@ -50,6 +66,7 @@ class House:
     timers: Timers
     directs: Directs
     questions: Questions
+    deliveries: Deliveries
     zone: ZoneInfo
     language: Language
 
@@ -58,13 +75,16 @@ class House:
 class Cause:
     """What a handler is called for. ``key`` is the same when the call is made again after a crash.
 
-    ``place``: the room in which it was said, and is answered; the direct conversation where ``private``.
+    ``place``: the room in which it was said, and is answered; the direct conversation where ``private``. ``asked``:
+    somebody has typed it, the command's ``word`` or an answer, and is told what comes of it.
     """
 
     key: str
     room: RoomId
     place: RoomId
     private: bool = False
+    asked: bool = False
+    word: str = ""
     bot: str
     caller: Author
     message: MessageId | None
@@ -82,13 +102,16 @@ class Turn:
         self._house = house
         self._cause = cause
         self._effects: list[Effect] = []
+        self._aloud: set[int] = set()  # which of them are seen by people
+        self.said: Counter[str] = Counter()
         self._kv = Kept(house.db, house.sealer, kept(cause.bot, cause.room), self._add)
         self._now = clock.local(clock.moment(clock.now()), house.zone)
 
-    async def write(self, tx: Tx) -> None:
-        """Make durable what was done."""
-        for effect in self._effects:
-            await effect(tx)
+    async def write(self, tx: Tx, *, silent: bool = False) -> None:
+        """Make durable what was done; ``silent``: but for what is said."""
+        for n, effect in enumerate(self._effects):
+            if not (silent and n in self._aloud):
+                await effect(tx)
 
     @property
     def id(self) -> RoomId:
@@ -141,8 +164,8 @@ class Turn:
     def kv_of(self, person: PersonId) -> Store:
         return Kept(self._house.db, self._house.sealer, kept_of(self._cause.bot, person), self._add)
 
-    async def say(self, text: str | Text, *, about: MessageId | None = None) -> MessageId:
-        return self._shown(partial(self._message_of, self._words(text), ()), about)
+    async def say(self, text: str | Text, *, about: MessageId | None = None, everywhere: bool = False) -> MessageId:
+        return self._shown(partial(self._message_of, self._words(text), ()), about, everywhere=everywhere)
 
     async def answer(self, text: str | Text, about: MessageId | None) -> MessageId:
         """Say it to whoever called, where they did."""
@@ -191,6 +214,9 @@ class Turn:
         self._shown(make, self.message if of is None else None, then=asked)
         return True
 
+    async def posted(self, most: int = 10) -> Sequence[Posted]:
+        return await self._house.deliveries.last(self.id, self._cause.bot, most)
+
     async def withdraw(self, key: str, *, of: PersonId | None = None) -> None:
         async def effect(tx: Tx) -> None:
             if of is None:
@@ -212,11 +238,12 @@ class Turn:
         async def place(tx: Tx) -> RoomId | None:
             return await self._house.directs.wanted(tx, UserId(person))
 
-        self._shown(make, None, place=place, then=then)
+        self._shown(make, None, place=place, then=then, to=person)
         return True
 
     def _message_of(self, text: Text, files: tuple[File, ...], id_: MessageId) -> Message:
-        return Message(id=id_, chat=ChatId(self.id), author=_US, at=self._now, text=text, files=files, form=Form.NOTICE)
+        form = Form.TEXT if PERSON in (text.html or "") else Form.NOTICE  # clients call nobody for a notice
+        return Message(id=id_, chat=ChatId(self.id), author=_US, at=self._now, text=text, files=files, form=form)
 
     async def file(self, name: str, mime: str, data: bytes, *, about: MessageId | None = None) -> MessageId:
         return self._shown(self._file_of(name, mime, data), about)
@@ -238,18 +265,23 @@ class Turn:
         event = Edit(id=said, chat=ChatId(self.id), author=_US, at=self._now, target=said, text=self._words(text))
         self._follow(said, "edit", event)
 
-    async def poll(self, question: str, options: Sequence[str], *, most: int = 1, disclosed: bool = True) -> MessageId:
+    async def poll(
+        self, question: str, options: Sequence[str | Option], *, most: int = 1, disclosed: bool = True
+    ) -> MessageId:
         asked = PollStarted(
             id=MessageId(""),
             chat=ChatId(self.id),
             author=_US,
             at=self._now,
             question=self._words(question).plain,
-            options=tuple(Option(id=str(n), text=self._words(text).plain) for n, text in enumerate(options, 1)),
+            options=tuple(self._option(n, one) for n, one in enumerate(options, 1)),
             most=most,
             disclosed=disclosed,
         )
         return self._shown(partial(_under, asked), None, everywhere=True)
+
+    def _option(self, n: int, said: str | Option) -> Option:
+        return said if isinstance(said, Option) else Option(id=str(n), text=self._words(said).plain)
 
     async def end(self, poll: MessageId, text: str) -> None:
         self._follow(
@@ -257,14 +289,14 @@ class Turn:
         )
 
     async def at(self, when: datetime, handler: str, words: str = "", *, key: str) -> None:
-        sealed = self._house.sealer.seal(words.encode(), place="timer.words")
+        sealed = self._house.sealer.seal(words.encode(), place=WORDS)
 
         async def effect(tx: Tx) -> None:
             await tx.run(
                 "timer_set",
                 room=self.id,
                 bot=self._cause.bot,
-                key=key,
+                key=ordered(key),
                 due_at=clock.milliseconds(when),
                 handler=handler,
                 words=sealed,
@@ -275,7 +307,7 @@ class Turn:
 
     async def forget(self, key: str) -> None:
         async def effect(tx: Tx) -> None:
-            await tx.run("timer_delete", room=self.id, bot=self._cause.bot, key=key)
+            await tx.run("timer_delete", room=self.id, bot=self._cause.bot, key=ordered(key))
 
         self._add(effect)
 
@@ -287,9 +319,19 @@ class Turn:
                 name=name,
                 level=policy.own_level(facts, user),
                 ghost=self._house.homeserver.is_ours(user),
+                may_redact=facts.may_redact(user),
             )
             for user, name in (await self._house.homeserver.members(self.id)).items()
         ]
+
+    async def name(self) -> str:
+        return (await self._house.homeserver.facts(self.id)).name
+
+    async def may_redact(self) -> bool:
+        return (await self._house.homeserver.facts(self.id)).may_redact(self._house.homeserver.bot)
+
+    async def related(self, message: MessageId) -> Related:
+        return await self._house.homeserver.related(self.id, message)
 
     def _words(self, text: str | Text) -> Text:
         if isinstance(text, Text):
@@ -298,10 +340,19 @@ class Turn:
 
     # How it is written
 
+    def also(self, effect: Effect) -> None:
+        """Something of the core's own, written with the rest."""
+        self._add(effect)
+
     def _add(self, effect: Effect) -> None:
         if len(self._effects) >= MOST_EFFECTS:
             raise Misconfigured(_("ce robot en fait trop à la fois"))
         self._effects.append(effect)
+
+    def _say(self, effect: Effect, to: str) -> None:
+        self._add(effect)
+        self._aloud.add(len(self._effects) - 1)
+        self.said[to] += 1
 
     def _shown(
         self,
@@ -311,10 +362,11 @@ class Turn:
         everywhere: bool = False,
         place: RoomId | Place | None = None,
         then: Then | None = None,
+        to: str = "",
     ) -> MessageId:
         """Shown in ``place``, the room unless said, and in linked chats when it is for ``everywhere``.
 
-        Returns the id by which it is known. ``then`` is called with its row.
+        Returns the id by which it is known. ``then`` is called with its row. ``to``: to whom alone.
         """
         cause = f"{self._cause.key} {len(self._effects)}"
         handle = MessageId(f"{HANDLE}{request_key(cause, 0, 'say', self.id)}")
@@ -324,7 +376,7 @@ class Turn:
             room = self.id if place is None else await place(tx) if callable(place) else place
             if room is None:
                 return
-            parent = await self._message(tx, about) if about is not None else None
+            parent = await self._about(tx, about) if about is not None else None
             root = await tx.value("message_root", id=parent) if parent is not None else None
             message = await self._house.outbox.message(tx, room, "core", "message", body, parent=parent, root=root)
             await tx.run("said_add", handle=handle, message=message)
@@ -336,7 +388,7 @@ class Turn:
             if then is not None:
                 await then(tx, message)
 
-        self._add(effect)
+        self._say(effect, to or (place if isinstance(place, str) else self.id))
         return handle
 
     async def _open(self, tx: Tx) -> Sequence[str]:
@@ -355,6 +407,10 @@ class Turn:
         copies = await tx.all("copies_elsewhere", message=message, target="")
         return [copy["target"] for copy in copies if await self._house.links.carries(tx, copy["target"])]
 
+    async def _about(self, tx: Tx, about: MessageId) -> int | None:
+        """Our row of what is answered."""
+        return await (self._message(tx, about) if about.startswith(HANDLE) else self._others(tx, about))
+
     async def _message(self, tx: Tx, about: MessageId) -> int | None:
         """Our row of a message, by the id under which a bot knows it."""
         if about.startswith(HANDLE):
@@ -366,18 +422,29 @@ class Turn:
 
     def _follow(self, said: MessageId, action: str, event: Event) -> None:
         """Something about a message of ours, in every lane that took it somewhere."""
-        self._add(partial(self._followed, said, action, event, f"{self._cause.key} {len(self._effects)}"))
+        self._say(partial(self._followed, said, action, event, f"{self._cause.key} {len(self._effects)}"), self.id)
 
     async def _followed(self, said: MessageId, action: str, event: Event, cause: str, tx: Tx) -> None:
-        message = await tx.value("said_message", handle=said)
+        ours = said.startswith(HANDLE)
+        if not ours and action != "end":
+            return
+        message = await self._message(tx, said) if ours else await self._others(tx, said)
         if message is None:
             return
         body = self._house.outbox.seal(event)
         later = await self._house.outbox.message(tx, self.id, "core", action, body, parent=message)
-        for target in await self._seen(tx, message):
+        for target in await self._seen(tx, message) if ours else (self.id,):
             if not target.startswith(WAITING):
                 room = self.id if target.startswith("link:") else RoomId(target)
                 await self._house.outbox.add(tx, room, target, later, action, cause=cause)
+
+    async def _others(self, tx: Tx, said: MessageId) -> int:
+        """Our row of what somebody else said in the room; one is made when nobody has heard it."""
+        found = await self._message(tx, said)
+        if found is None:
+            found = await self._house.outbox.message(tx, self.id, self.id, "heard", None)
+            await tx.run("copy_add", message=found, target=self.id, part=0, remote=said, state=ORIGIN)
+        return found
 
 
 def _under(asked: PollStarted, id_: MessageId) -> Event:

@@ -1,10 +1,22 @@
 -- Bots: where they are on, what they have said, keep, and ordered for later.
 
 -- name: bots_everywhere [slow]
-SELECT room, bot FROM room_bot
+SELECT room, bot FROM room_bot WHERE stopped = ''
+
+-- name: room_bots_of
+SELECT room FROM room_bot WHERE bot = :bot AND stopped = '' ORDER BY room
+
+-- name: room_bots_stopped [slow]
+SELECT bot, stopped, count(*) AS count FROM room_bot WHERE stopped <> '' GROUP BY bot, stopped ORDER BY bot, stopped
+
+-- name: room_bot_by
+SELECT enabled_by FROM room_bot WHERE room = :room AND bot = :bot AND stopped = ''
+
+-- name: room_bot_stop
+UPDATE room_bot SET stopped = :why, stopped_at = :at WHERE room = :room AND bot = :bot
 
 -- name: room_bot_config
-SELECT config FROM room_bot WHERE room = :room AND bot = :bot
+SELECT config FROM room_bot WHERE room = :room AND bot = :bot AND stopped = ''
 
 -- name: room_bot_configure
 UPDATE room_bot SET config = :config WHERE room = :room AND bot = :bot
@@ -27,6 +39,9 @@ SELECT message FROM said WHERE handle = :handle
 -- name: said_handle
 SELECT handle FROM said WHERE message = :message
 
+-- name: kv_add
+INSERT INTO kv (space, key, value) VALUES (:space, :key, :value) ON CONFLICT DO NOTHING
+
 -- name: kv_all
 SELECT key, value FROM kv WHERE space = :space ORDER BY key
 
@@ -45,6 +60,25 @@ UPDATE timer SET due_at = :at WHERE room = :room AND bot = :bot AND key = :key
 
 -- name: timers_due
 SELECT room, bot, key, due_at, handler, words FROM timer WHERE due_at <= :now ORDER BY due_at LIMIT 100
+
+-- name: timer_get
+SELECT room, bot, key, due_at, handler, words FROM timer WHERE room = :room AND bot = :bot AND key = :key
+
+-- name: timers_of
+SELECT room, bot, key, due_at, handler, words FROM timer WHERE room = :room AND bot = :bot
+
+-- name: timers_scheduled [slow]
+SELECT DISTINCT room, bot FROM timer WHERE key LIKE '@%'
+
+-- Schedules whose call is under way, and that no call will end.
+
+-- name: timers_stranded
+SELECT room, bot, key, due_at, handler, words FROM timer
+WHERE due_at >= :under_way AND NOT EXISTS (
+    SELECT 1 FROM lane JOIN outbox ON outbox.lane = lane.id
+    WHERE lane.room = timer.room AND lane.target = 'bot:' || timer.bot AND outbox.state = 0 AND outbox.action = 'timer'
+)
+LIMIT 100
 
 -- name: timer_next
 SELECT min(due_at) AS due_at FROM timer

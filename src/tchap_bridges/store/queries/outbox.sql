@@ -122,6 +122,10 @@ RETURNING id, last_seq
 SELECT outbox.lane, outbox.seq, outbox.message FROM outbox JOIN lane ON lane.id = outbox.lane
 WHERE lane.room = :room AND lane.target = :target AND outbox.state = 0 AND outbox.action = 'send' ORDER BY outbox.seq
 
+-- name: lane_waiting
+SELECT outbox.lane, outbox.seq FROM outbox JOIN lane ON lane.id = outbox.lane
+WHERE lane.room = :room AND lane.target = :target AND outbox.state = 0 ORDER BY outbox.seq
+
 -- name: outbox_move
 UPDATE outbox SET lane = :to_lane, seq = :to_seq WHERE lane = :lane AND seq = :seq
 

@@ -33,10 +33,12 @@ ORDER BY message.id DESC LIMIT 1
 INSERT INTO room (id, read_upto) VALUES (:id, :upto) ON CONFLICT (id) DO UPDATE SET read_upto = :upto
 
 -- name: room_bots
-SELECT bot FROM room_bot WHERE room = :room
+SELECT bot, stopped, stopped_at FROM room_bot WHERE room = :room
 
 -- name: room_bot_add
-INSERT INTO room_bot (room, bot, enabled_by) VALUES (:room, :bot, :by) ON CONFLICT DO NOTHING
+INSERT INTO room_bot (room, bot, enabled_by) VALUES (:room, :bot, :by)
+ON CONFLICT (room, bot) DO UPDATE SET enabled_by = excluded.enabled_by, stopped = '', stopped_at = NULL
+WHERE room_bot.stopped <> ''
 
 -- name: room_bot_remove
 DELETE FROM room_bot WHERE room = :room AND bot = :bot

@@ -17,6 +17,11 @@ DELETE FROM sender WHERE state = 0 AND NOT EXISTS (
 -- name: upkeep_outbox_close [slow]
 UPDATE outbox SET state = 3 WHERE state = 2 AND created_at < :late
 
+-- What waits for somebody who has not come into their direct conversation.
+-- name: upkeep_waiting_close [slow]
+UPDATE outbox SET state = 3 WHERE state = 0 AND created_at < :before
+  AND lane IN (SELECT id FROM lane WHERE target LIKE 'direct:%')
+
 -- Contents that are final everywhere. A row's bytes are the files of messages that may still leave (outbox 0 and 2).
 
 -- name: upkeep_inbox_empty [slow]
@@ -84,11 +89,41 @@ UPDATE ghost SET person = :fresh WHERE mxid = :mxid AND person = :sealed
 
 -- name: reseal_kv_value [slow]
 SELECT space, key, value AS sealed FROM kv
-WHERE (space, key) > (:space, :key) AND space LIKE 'connection:%' AND substr(value, 1, 5) <> :mark
+WHERE (space, key) > (:space, :key) AND (space LIKE 'connection:%' OR space LIKE 'bot:%') AND substr(value, 1, 5) <> :mark
 ORDER BY space, key LIMIT :limit
 
 -- name: reseal_kv_value_set
 UPDATE kv SET value = :fresh WHERE space = :space AND key = :key AND value = :sealed
+
+-- name: reseal_blob [slow]
+SELECT key, value AS sealed FROM kv
+WHERE space = 'blob' AND key > :key AND substr(value, 1, 5) <> :mark ORDER BY key LIMIT :limit
+
+-- name: reseal_blob_set
+UPDATE kv SET value = :fresh WHERE space = 'blob' AND key = :key AND value = :sealed
+
+-- name: reseal_room_bot_config [slow]
+SELECT room, bot, config AS sealed FROM room_bot
+WHERE (room, bot) > (:room, :bot) AND substr(config, 1, 5) <> :mark ORDER BY room, bot LIMIT :limit
+
+-- name: reseal_room_bot_config_set
+UPDATE room_bot SET config = :fresh WHERE room = :room AND bot = :bot AND config = :sealed
+
+-- name: reseal_timer_words [slow]
+SELECT room, bot, key, words AS sealed FROM timer
+WHERE (room, bot, key) > (:room, :bot, :key) AND substr(words, 1, 5) <> :mark ORDER BY room, bot, key LIMIT :limit
+
+-- name: reseal_timer_words_set
+UPDATE timer SET words = :fresh WHERE room = :room AND bot = :bot AND key = :key AND words = :sealed
+
+-- name: reseal_question_words [slow]
+SELECT bot, room, person, key, words AS sealed FROM question
+WHERE (bot, room, person, key) > (:bot, :room, :person, :key) AND substr(words, 1, 5) <> :mark
+ORDER BY bot, room, person, key LIMIT :limit
+
+-- name: reseal_question_words_set
+UPDATE question SET words = :fresh
+WHERE bot = :bot AND room = :room AND person = :person AND key = :key AND words = :sealed
 
 -- name: reseal_outbox_steps [slow]
 SELECT lane, seq, steps AS sealed FROM outbox

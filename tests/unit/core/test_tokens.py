@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tchap_bridges.core.tokens import NONCE, Subject, make, read
 from tchap_bridges.ids import RoomId, UserId
-from tchap_bridges.web.tokens import NONCE, Subject, make, read
 
 KEY = bytes(range(32))
 WHO = Subject(

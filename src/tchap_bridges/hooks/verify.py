@@ -1,5 +1,6 @@
 """Whether a delivery comes from who holds the secret. Raw bytes, constant time, several secrets while one is replaced.
 
+hmac-sha256: as GitHub, the signature of which others have taken up (``X-Hub-Signature-256: sha256=<hex>``)
 GitHub: https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
 Forgejo: https://forgejo.org/docs/latest/user/webhooks
 GitLab: https://docs.gitlab.com/user/project/integrations/webhooks/
@@ -13,6 +14,7 @@ import binascii
 import hashlib
 import hmac
 import re
+import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -32,12 +34,14 @@ Headers = Mapping[str, str]
 class Scheme(StrEnum):
     """How a sender proves itself.
 
+    ``HMAC`` is for senders of one's own: ``X-Hub-Signature-256: sha256=`` and HMAC-SHA256 of the bytes in hex.
     ``FORGEJO`` also serves Gitea. ``AUTHORIZATION`` is a bearer token, or Basic with the secret ``user:password``, as
     Alertmanager sends. ``GRAFANA`` is its HMAC when it signs (Grafana has no name of its own for the header of the
     time: it is ``X-Grafana-Alerting-Timestamp`` here), else as ``AUTHORIZATION``. ``GITLAB`` is its signature when it
     signs, else its token. ``PATH``: the secret is part of the address, for senders that can do no better.
     """
 
+    HMAC = "hmac-sha256"
     GITHUB = "github"
     FORGEJO = "forgejo"
     GITLAB = "gitlab"
@@ -79,18 +83,19 @@ Proof = Callable[[bytes], bool]
 
 
 def verify(
-    scheme: Scheme, headers: Headers, body: bytes, secrets: Iterable[Secret], now: datetime, *, path: str = ""
+    scheme: Scheme, headers: Headers, body: bytes, known: Iterable[Secret], now: datetime, *, path: str = ""
 ) -> Verdict:
-    """Whether one of ``secrets`` made this delivery. ``headers`` in any case of letters; ``path``: see `Scheme`.
+    """Whether one of the ``known`` secrets made this delivery. ``headers`` in any case of letters.
 
-    Every secret is tried, so that time tells nothing. An empty secret opens nothing. No reason repeats a secret.
+    ``path``: what the address bears, see `Scheme`. Every secret is tried, so that time tells nothing. An empty one
+    opens nothing. No reason repeats a secret.
     """
     try:
-        proof = _proof(scheme, _lowered(headers), body, path, now)
+        proof = _proof(scheme, lowered(headers), body, path, now)
     except _Refusal as refusal:
         return Verdict(None, refusal.reason)
     # A list, not a generator: whichever secret matches, as many are tried.
-    matching = [one for one in [*secrets] if proof(one.value.encode("utf-8", "surrogatepass")) and one.value]
+    matching = [one for one in [*known] if proof(one.value.encode("utf-8", "surrogatepass")) and one.value]
     live = [one for one in matching if one.until is None or now < one.until]
     if live:
         return Verdict(live[0].name)
@@ -99,9 +104,16 @@ def verify(
     return Verdict(None, _("Aucun secret ne correspond."))
 
 
+def make_secret(scheme: Scheme) -> str:
+    """A new one, 256 bits, written as its sender wants it; Standard Webhooks asks for base64 after ``whsec_``."""
+    if scheme in {Scheme.STANDARD, Scheme.GITLAB}:
+        return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+    return secrets.token_urlsafe(32)
+
+
 def _proof(scheme: Scheme, headers: Headers, body: bytes, path: str, now: datetime) -> Proof:
     match scheme:
-        case Scheme.GITHUB:
+        case Scheme.HMAC | Scheme.GITHUB:
             return _Signed(body, _given(headers, "x-hub-signature-256"), prefix="sha256=")
         case Scheme.FORGEJO:
             return _Signed(body, _given(headers, "x-forgejo-signature", "x-gitea-signature"))
@@ -221,7 +233,7 @@ def _given(headers: Headers, *names: str) -> str:
     raise _Refusal(_("Il manque l'en-tête {header}.", header=names[0]))
 
 
-def _lowered(headers: Headers) -> Headers:
+def lowered(headers: Headers) -> Headers:
     """Names in lower case; a header that came twice is both (RFC 9110, 5.3), which no signature is."""
     found: dict[str, str] = {}
     for name, value in headers.items():

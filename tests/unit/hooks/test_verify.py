@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from tchap_bot_alerts.verify import Scheme, Secret, verify
+from tchap_bridges.hooks import Scheme, Secret, verify
 
 VECTORS = Path(__file__).resolve().parents[2] / "vectors" / "hooks" / "signatures"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
