@@ -416,6 +416,19 @@ async def test_after_a_week_away(site: Site, tmp_path: Path) -> None:
         assert len(site.asked) == asked + 1, "one call, not one for each half hour"
 
 
+async def test_switched_off_and_on_again_it_goes_on(bench: Bench, site: Site, room: BenchRoom) -> None:
+    await room.say(ADMIN, "!bot desactiver flux")
+    await later(bench, hours=3)
+    asked = len(site.asked)
+    await room.say(ADMIN, "!bot activer flux")
+    room.timeline.clear()
+    site.pages["/f"] = rss(item(3), item(2), item(1))
+    await later(bench, hours=2)
+    await later(bench, minutes=10)
+    assert len(site.asked) > asked
+    assert [said.split("\n")[0] for said in room.said] == ["📰 Le site — Titre 3"]
+
+
 async def test_the_summer_time_changes_no_digest(site: Site) -> None:
     """On the night of 29 March 2026, 2 o'clock is 3."""
     site.pages["/f"] = rss()
