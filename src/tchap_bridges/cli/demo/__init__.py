@@ -20,6 +20,12 @@ app = typer.Typer()
 def demo(
     *,
     once: Annotated[bool, typer.Option("--once", help="Montre tout, vérifie chaque étape, puis s'arrête.")] = False,
+    robots: Annotated[
+        bool, typer.Option("--robots", help="Montre les robots à l'œuvre : sondages de toute sorte, trente votants.")
+    ] = False,
+    write: Annotated[
+        Path | None, typer.Option("--write", help="Avec --robots : écrit ce qui s'est dit dans ce dossier de docs.")
+    ] = None,
 ) -> None:
     """Montre une liste de diffusion, un canal IRC et un canal Slack vivre dans un salon, sans rien installer à la main.
 
@@ -28,9 +34,17 @@ def demo(
     puis le salon est relié à un vrai ngIRCd et à un faux Slack (le vrai ne peut pas tourner ici), et une conversation
     traverse les quatre.
 
-    Exemple : tchap-bridges demo --once
+    Exemples : tchap-bridges demo --once, tchap-bridges demo --robots
     """
-    from tchap_bridges.cli.demo.play import play  # noqa: PLC0415  --help loads no server
+    from tchap_bridges.cli.demo.play import play, template  # noqa: PLC0415  --help loads no server
+    from tchap_bridges.cli.demo.robots import play_robots  # noqa: PLC0415
 
-    with tempfile.TemporaryDirectory(prefix="tchap-bridges-demo-") as folder:
-        sys.exit(asyncio.run(play(Path(folder), Console(highlight=False), once=once)))
+    console = Console(highlight=False)
+    with tempfile.TemporaryDirectory(prefix="tchap-bridges-demo-") as name:
+        folder = Path(name)
+        story = (
+            play_robots(folder, console, template=template(), write=write)
+            if robots
+            else play(folder, console, once=once)
+        )
+        sys.exit(asyncio.run(story))

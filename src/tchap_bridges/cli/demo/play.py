@@ -32,7 +32,7 @@ async def play(folder: Path, console: Console, *, once: bool) -> int:
             if irc is not None:
                 await stage.step("Un vrai ngIRCd démarre", servers.enter_async_context(irc))
             slack = await servers.enter_async_context(Slack(name="Moyens"))
-            starting = World.start(folder, template=_template(), changes=_changes(irc, slack))
+            starting = World.start(folder, template=template(), changes=_changes(irc, slack))
             world = await servers.enter_async_context(
                 await stage.step("Synapse et le pont démarrent", starting, "tous deux répondent")
             )
@@ -85,7 +85,7 @@ def _changes(irc: Ngircd | None, slack: Slack) -> Mapping[str, Any]:
     return {"bridges": bridges, "policy": {"destinations": ["état", "hors-ue"]}}
 
 
-def _template() -> Path | None:
+def template() -> Path | None:
     """Where an empty Synapse database is kept from one run to the next, in a checkout."""
     root = Path(__file__).parents[4]
     return root / ".cache" / "synapse" if (root / "pyproject.toml").exists() else None
