@@ -264,6 +264,7 @@ class Bench:
         self._stack.callback(setattr, clock, "now", real)
         self.db = await Database.open(f"sqlite:///{folder}/bench.db")
         self._stack.push_async_callback(self.db.close)
+        await self.db.adopt({name: type(bot) for name, bot in self._bots.items()})
         self.kernel = Kernel(
             db=self.db,
             sealer=Sealer([_KEY]),

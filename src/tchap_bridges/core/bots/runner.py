@@ -84,6 +84,7 @@ class Runner:
                 config=settings,
                 language=self._house.language,
                 when=clock.moment(due["at"]),
+                patient=True,
             )
             if "words" in due:
                 return await self._called(cause, [_to(bot, due["handler"], due["words"])])
