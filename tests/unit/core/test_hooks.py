@@ -20,6 +20,7 @@ from tchap_bridges.i18n import _
 from tchap_bridges.ids import UserId
 from tchap_bridges.store.sealing import Sealer
 from tchap_bridges.testing.bench import ADMIN, Bench, BenchRoom
+from tchap_bridges.web.metrics import Metrics
 
 
 class Duty(Bot):
@@ -338,3 +339,17 @@ async def test_no_two_of_a_room_have_one_name() -> None:
 def test_a_scheme_that_there_is_not_is_refused_when_the_bot_is_written() -> None:
     with pytest.raises(TypeError, match="hmac-sha256"):
         webhook(verify="magie")
+
+
+async def test_the_operator_sees_what_is_taken_and_what_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Bench(Duty) as bench:
+        hook = await made(bench, await bench.room(Duty))
+        metrics = Metrics()
+        monkeypatch.setattr(bench.kernel.hooks, "_meter", metrics)
+        for n in range(3):
+            await post(bench, hook, {"id": n, "agent": "Ana"})
+        await bench.kernel.hooks.accept(hook.id, "", {}, b"{}")
+        await bench.kernel.hooks.accept("inconnu", "", {}, b"{}")
+        page = metrics.page({}).decode()
+        assert 'tchap_bridges_events_total{what="in",where="webhook"} 3.0' in page
+        assert 'tchap_bridges_events_total{what="refused",where="webhook"} 2.0' in page

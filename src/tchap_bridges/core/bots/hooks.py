@@ -20,7 +20,7 @@ from tchap_bridges.core import clock
 from tchap_bridges.core.bots.deliveries import Deliveries, Outcome
 from tchap_bridges.core.bots.hearing import Hearing
 from tchap_bridges.core.pace import Bucket
-from tchap_bridges.core.ports import Database, Row, Sealer, Tx
+from tchap_bridges.core.ports import Database, Meter, Row, Sealer, Tx
 from tchap_bridges.hooks import Scheme, Secret, identify, kept, lowered, make_secret, verify
 from tchap_bridges.i18n import Phrase
 from tchap_bridges.ids import RoomId, UserId
@@ -77,6 +77,7 @@ class Hooks:
         bots: Mapping[str, Bot],
         hearing: Hearing,
         deliveries: Deliveries,
+        meter: Meter,
         per_minute: int,
     ) -> None:
         self._db = db
@@ -84,6 +85,7 @@ class Hooks:
         self._bots = bots
         self._hearing = hearing
         self._deliveries = deliveries
+        self._meter = meter
         self._per_minute = per_minute
         self._hooks: dict[str, Hook] = {}
         self._rates: dict[str, Bucket] = {}
@@ -119,6 +121,11 @@ class Hooks:
 
     async def accept(self, id_: str, path: str, headers: Mapping[str, str], body: bytes) -> Outcome:
         """``path``: what follows the id in the address; ``headers`` as they came. Raises `NotReady`: try again."""
+        outcome = await self._accept(id_, path, headers, body)
+        self._meter.count("in" if outcome is Outcome.TAKEN else "refused", "webhook")
+        return outcome
+
+    async def _accept(self, id_: str, path: str, headers: Mapping[str, str], body: bytes) -> Outcome:
         hook = self._hooks.get(id_, self._nobody)
         verdict = verify(hook.scheme, headers, body, hook.secrets(), clock.moment(clock.now()), path=path)
         if hook is self._nobody:
