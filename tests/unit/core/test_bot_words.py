@@ -286,3 +286,18 @@ def test_one_word_calls_one_handler() -> None:
 
             @command("b", english=["a"])
             async def two(self, room: Room) -> None: ...
+
+
+def test_a_method_that_is_overridden_has_its_newest_words() -> None:
+    class Other(Polls):
+        """Autrement."""
+
+        name = "autre"
+
+        @command("scrutin")
+        async def vote(self, room: Room, words: str) -> str:
+            """Vote."""
+            return words
+
+    assert [one.words for one in Other.commands] == [("scrutin",)]
+    assert [one.words for one in Polls.commands] == [("vote", "ballot")]
