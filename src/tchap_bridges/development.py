@@ -104,7 +104,8 @@ class Development:
 
     def _may(self, path: Path, made: Mapping[str, Bot]) -> None:
         others = self._others(path)
-        for name in made:
+        for name, bot in made.items():
+            schedules.check(type(bot))
             if NAME.fullmatch(name) is None or name == GUIDE:
                 raise Misconfigured(_("{file} : un robot ne peut pas s'appeler « {name} »", file=path.name, name=name))
             if name in others:

@@ -5,11 +5,10 @@ has called them: a disk that hangs is no bot's doing.
 """
 
 import re
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
+from types import FrameType, FunctionType
 from typing import Final
 
 import tchap_bridges
@@ -84,11 +83,9 @@ def dumped(text: str) -> Sequence[Step]:
 
 
 def _grounds(bot: type[Bot]) -> Iterator[str]:
-    """The folders of the packages, and the files of the modules, that the class and those above it are written in."""
+    """The files that the class, and those above it, are written in, and all the folder where that is a package."""
     for kind in bot.__mro__:
         if kind.__module__.partition(".")[0] in {"tchap_bridges", "builtins"}:
             continue
-        module = sys.modules.get(kind.__module__)
-        file = getattr(module, "__file__", None)
-        if file is not None:
-            yield str(Path(file).parent) + "/" if "." in kind.__module__ else file
+        for file in {member.__code__.co_filename for member in vars(kind).values() if isinstance(member, FunctionType)}:
+            yield f"{Path(file).parent}/" if "." in kind.__module__ else file
