@@ -7,6 +7,7 @@ it, as in ``!sondages-vote``. Words of the bridge itself are never a bot's.
 from collections.abc import Callable, Container, ItemsView, Iterator, Mapping, Sequence
 
 from tchap_bridges.bot import Bot, Command
+from tchap_bridges.core.words import unaccented
 from tchap_bridges.i18n import Phrase, _
 
 Watcher = Callable[[str], None]
@@ -99,15 +100,18 @@ def heads(bot: Bot) -> Sequence[str]:
 
 
 def called(name: str, bot: Bot, word: str, rest: str) -> tuple[Command, str, str] | None:
-    """The command that ``!word rest`` calls, which of its words that is, and what follows: the longest that fits."""
+    """The command that ``!word rest`` calls, which of its words that is, and what follows: the longest that fits.
+
+    Accents of the words below a command's first one need not be typed.
+    """
     head = own_head(name, bot, word)
-    said = rest.split()
+    said = [unaccented(one) for one in rest.split()]
     best: tuple[Command, str, str] | None = None
     for command in bot.commands:
         for words in command.words:
             first, *more = words.split()
-            fits = first == head and [one.lower() for one in said[: len(more)]] == more
-            if fits and (best is None or len(words) > len(best[1])):
+            fits = first == head and said[: len(more)] == [unaccented(one) for one in more]
+            if fits and (best is None or len(more) > best[1].count(" ")):
                 best = command, words, "".join(rest.split(maxsplit=len(more))[len(more) :]) if more else rest
     return best
 
