@@ -6,11 +6,14 @@ it, as in ``!sondages-vote``. Words of the bridge itself are never a bot's.
 
 from collections.abc import Callable, Container, ItemsView, Iterator, Mapping, Sequence
 
+from typing import Final
+
 from tchap_bridges.bot import Bot, Command
 from tchap_bridges.core.words import unaccented
 from tchap_bridges.i18n import Phrase, _
 
 Watcher = Callable[[str], None]
+_COMMAND: Final = 200  # characters in which the words of a command stand
 
 
 class Bots(Mapping[str, Bot]):
@@ -105,7 +108,7 @@ def called(name: str, bot: Bot, word: str, rest: str) -> tuple[Command, str, str
     Accents of the words below a command's first one need not be typed.
     """
     head = own_head(name, bot, word)
-    said = [unaccented(one) for one in rest.split()]
+    said = [unaccented(one) for one in rest[:_COMMAND].split()]
     best: tuple[Command, str, str] | None = None
     for command in bot.commands:
         for words in command.words:
