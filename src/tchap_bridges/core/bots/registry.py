@@ -5,7 +5,6 @@ it, as in ``!sondages-vote``. Words of the bridge itself are never a bot's.
 """
 
 from collections.abc import Callable, Container, ItemsView, Iterator, Mapping, Sequence
-
 from typing import Final
 
 from tchap_bridges.bot import Bot, Command
