@@ -54,9 +54,9 @@ class Meter(Protocol):
     """Counts what the operator watches."""
 
     def count(self, what: str, where: str, n: int = 1) -> None:
-        """``what``: in, out, retry, dead, link (made to a file), fetch (of one).
+        """``what``: in, out, retry, dead, link (made to a file), fetch (of one), refused (posted to a webhook).
 
-        ``where``: a connection, or ``matrix``.
+        ``where``: a connection, ``matrix`` or ``webhook``.
         """
         ...
 
