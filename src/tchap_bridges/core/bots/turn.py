@@ -76,7 +76,8 @@ class House:
 class Cause:
     """What a handler is called for. ``key`` is the same when the call is made again after a crash.
 
-    ``place``: the room in which it was said, and is answered; the direct conversation where ``private``. ``asked``:
+    ``place``: the room in which it was said, and is answered; the direct conversation where ``private``. ``origin``:
+    the target, a room or a link, where ``message`` was said. ``asked``:
     somebody has typed it, the command's ``word`` or an answer, and is told what comes of it. ``owed``: it was posted,
     and acknowledged to whoever did.
     """
@@ -84,6 +85,7 @@ class Cause:
     key: str
     room: RoomId
     place: RoomId
+    origin: str = ""
     private: bool = False
     asked: bool = False
     word: str = ""
@@ -425,8 +427,8 @@ class Turn:
         if about.startswith(HANDLE):
             found: int | None = await tx.value("said_message", handle=about)
             return found
-        place = self._cause.place if about == self.message else self.id
-        copy = await tx.one("copy_find", target=place, remote=about)
+        target = self._cause.origin if about == self.message else self.id
+        copy = await tx.one("copy_find", target=target, remote=about)
         return copy["message"] if copy is not None else None
 
     def _follow(self, said: MessageId, action: str, event: Event) -> None:
