@@ -42,14 +42,12 @@ class Conduct:
         """The handlers have ended well: what they did is written.
 
         A bot that says too much is not heard. Who typed the command is told to try again, and nothing is done: that is
-        what `Refused` is for. What was posted waits, by `NotReady`: it is owed. Of everything else all is kept that the
-        bot keeps, so that a vote counts.
+        what `Refused` is for. Of what nobody typed all is kept that the bot keeps, so that a vote counts. What was
+        posted to a webhook, or ordered for a time, waits instead, and the call is made again: raises `NotReady`.
         """
+        if cause.patient and (wait := self._limits.wait(cause.bot, turn.said)):
+            raise NotReady(_("ce robot parle trop en ce moment"), retry_after=wait)
         self._limits.succeeds(cause.bot, cause.room)
-        if cause.owed:
-            if not self._limits.fits(cause.bot, turn.said):
-                raise NotReady(_("ce robot parle trop en ce moment"), retry_after=WAIT)
-            return turn.write
         match self._limits.says(cause.bot, cause.room, turn.said):
             case Speech.SHOWN:
                 return turn.write

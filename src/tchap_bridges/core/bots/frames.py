@@ -57,7 +57,8 @@ class Grounds:
 
     def who(self, steps: Sequence[Step]) -> Found | None:
         """The bot that a thread stands in; None when that is nobody's, or somebody else's, doing."""
-        of = {name: tuple(_grounds(type(bot))) for name, bot in self._bots.items()}
+        bots = dict(self._bots.items())
+        of = {name: tuple(_grounds(type(bot))) for name, bot in bots.items()}
         theirs = []
         for step in steps:
             if names := [name for name, grounds in of.items() if step.file.startswith(grounds)]:
@@ -68,7 +69,7 @@ class Grounds:
             return None
         (inner, _), (outer, names) = theirs[0], theirs[-1]
         own = next((step.bot for step, _ in reversed(theirs) if step.bot), "")
-        named = next((name for name in names if hasattr(self._bots[name], outer.name.rpartition(".")[2])), names[0])
+        named = next((name for name in names if hasattr(bots[name], outer.name.rpartition(".")[2])), names[0])
         return Found(own or named, outer.name, f"{Path(inner.file).name}:{inner.line}")
 
 

@@ -71,6 +71,11 @@ class Limits:
             buckets[place].take(n)
         return True
 
+    def wait(self, bot: str, said: Counter[str]) -> float:
+        """Seconds until a call may say so many things in each place; 0 when it may now."""
+        waits = [self._here.of((bot, place)).wait(n) for place, n in said.items()]
+        return max((self._all.of(bot).wait(said.total()), *waits), default=0.0) if said else 0.0
+
     def fails(self, bot: str, room: RoomId) -> bool:
         """Whether that is enough."""
         conduct = self._conduct.setdefault((bot, room), _Conduct())

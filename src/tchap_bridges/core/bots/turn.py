@@ -19,6 +19,7 @@ from tchap_bridges.core.bots.deliveries import Deliveries
 from tchap_bridges.core.bots.kept import Effect, Kept, kept, kept_of
 from tchap_bridges.core.bots.questions import Question, Questions
 from tchap_bridges.core.bots.schedules import ordered
+from tchap_bridges.core.bots.tables import Tables
 from tchap_bridges.core.bots.timers import WORDS, Timers
 from tchap_bridges.core.directs import WAITING, Directs
 from tchap_bridges.core.links import Links
@@ -77,9 +78,9 @@ class Cause:
     """What a handler is called for. ``key`` is the same when the call is made again after a crash.
 
     ``place``: the room in which it was said, and is answered; the direct conversation where ``private``. ``origin``:
-    the target, a room or a link, where ``message`` was said. ``asked``:
-    somebody has typed it, the command's ``word`` or an answer, and is told what comes of it. ``owed``: it was posted,
-    and acknowledged to whoever did.
+    the target, a room or a link, where ``message`` was said. ``asked``: somebody has typed it, the command's ``word``
+    or an answer, and is told what comes of it. ``patient``: nobody waits for it, and what it says is not lost but said
+    later.
     """
 
     key: str
@@ -88,8 +89,8 @@ class Cause:
     origin: str = ""
     private: bool = False
     asked: bool = False
+    patient: bool = False
     word: str = ""
-    owed: bool = False
     bot: str
     caller: Author
     message: MessageId | None
@@ -110,6 +111,8 @@ class Turn:
         self._aloud: set[int] = set()  # which of them are seen by people
         self.said: Counter[str] = Counter()
         self._kv = Kept(house.db, house.sealer, kept(cause.bot, cause.room), self._add)
+        queries = house.db.queries_of(cause.bot)
+        self._tables = Tables(house.db, cause.bot, cause.room, queries, self._add)
         self._now = clock.local(clock.moment(clock.now()), house.zone)
 
     async def write(self, tx: Tx, *, silent: bool = False) -> None:
@@ -165,6 +168,10 @@ class Turn:
     @property
     def kv(self) -> Store:
         return self._kv
+
+    @property
+    def db(self) -> Tables:
+        return self._tables
 
     def kv_of(self, person: PersonId) -> Store:
         return Kept(self._house.db, self._house.sealer, kept_of(self._cause.bot, person), self._add)
@@ -294,7 +301,7 @@ class Turn:
         )
 
     async def at(self, when: datetime, handler: str, words: str = "", *, key: str) -> None:
-        sealed = self._house.sealer.seal(words.encode(), place=WORDS)
+        sealed, due = self._house.sealer.seal(words.encode(), place=WORDS), clock.milliseconds(when)
 
         async def effect(tx: Tx) -> None:
             await tx.run(
@@ -302,7 +309,7 @@ class Turn:
                 room=self.id,
                 bot=self._cause.bot,
                 key=ordered(key),
-                due_at=clock.milliseconds(when),
+                due_at=due,
                 handler=handler,
                 words=sealed,
             )
@@ -419,8 +426,9 @@ class Turn:
         return [copy["target"] for copy in copies if await self._house.links.carries(tx, copy["target"])]
 
     async def _about(self, tx: Tx, about: MessageId) -> int | None:
-        """Our row of what is answered."""
-        return await (self._message(tx, about) if about.startswith(HANDLE) else self._others(tx, about))
+        """Our row of what is answered, which nobody may have heard."""
+        ours = about.startswith(HANDLE) or about == self.message
+        return await (self._message(tx, about) if ours else self._others(tx, about))
 
     async def _message(self, tx: Tx, about: MessageId) -> int | None:
         """Our row of a message, by the id under which a bot knows it."""
