@@ -22,7 +22,7 @@ from tchap_bridges.core.ports import Database, Homeserver, Row, Tx
 from tchap_bridges.core.words import unaccented
 from tchap_bridges.dates import Moment, said
 from tchap_bridges.dates.meaning import meant
-from tchap_bridges.errors import Misconfigured
+from tchap_bridges.errors import Misconfigured, NotAllowed
 from tchap_bridges.events import Text
 from tchap_bridges.hooks import Scheme
 from tchap_bridges.i18n import Phrase, _
@@ -132,7 +132,7 @@ class HookWords:
         facts = await self._homeserver.facts(call.room)
         decision = policy.may_command(facts, call.user)
         if not decision.allowed:
-            raise Misconfigured(decision.reason)
+            raise NotAllowed(decision.reason, rule=decision.rule)
         return await self._verbs[verb](_Asked(call, decision.rule, facts.name or call.room))
 
     # Making and changing
