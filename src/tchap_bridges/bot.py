@@ -169,7 +169,7 @@ class Room(Protocol[ConfigT_co]):
         ...
 
     async def say(self, text: str | Text, *, about: MessageId | None = None, everywhere: bool = False) -> MessageId:
-        """Say something, in order with everything else said in the room, in reply to ``about``.
+        """Say something, in order with everything else that the bot says in the room, in reply to ``about``.
 
         What answers a poll is shown wherever the poll is; what is for ``everywhere``, wherever people's own words go.
         Whoever it names (`events.mention`) is called.

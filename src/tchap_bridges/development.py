@@ -146,26 +146,27 @@ def load(path: Path, code: bytes) -> Mapping[str, Bot]:
     module.__file__ = str(path)
     try:
         exec(compile(code, path, "exec", dont_inherit=True), module.__dict__)  # noqa: S102 - that is what it is for
-        return _made(path, module)
+        return _made(module)
     except (Exception, SystemExit) as error:
         if before is not None:
             sys.modules[name] = before
         else:
             del sys.modules[name]
-        raise error if isinstance(error, Misconfigured) else _wrong(path, error) from error
+        raise _wrong(path, error) from error
 
 
-def _made(path: Path, module: ModuleType) -> Mapping[str, Bot]:
+def _made(module: ModuleType) -> Mapping[str, Bot]:
     """Of the classes that are written there, not those that are imported, each one that has a name."""
     own = [one for one in vars(module).values() if isinstance(one, type) and one.__module__ == module.__name__]
     bots = [one() for one in dict.fromkeys(own) if issubclass(one, Bot) and hasattr(one, "name")]
     if not bots:
-        raise Misconfigured(_("{file} n'a pas de classe de robot qui ait un nom", file=path.name))
+        raise Misconfigured(_("aucune classe de robot n'a de nom"))
     made = {bot.name: bot for bot in bots}
     if len(made) < len(bots):
-        raise Misconfigured(_("{file} a deux robots de même nom", file=path.name))
+        raise Misconfigured(_("deux robots ont le même nom"))
     for bot in bots:
         bot.Config()  # every setting has a default
+        schedules.check(type(bot))
     return made
 
 
@@ -174,6 +175,8 @@ def _wrong(path: Path, error: BaseException) -> Misconfigured:
     if isinstance(error, SyntaxError) and error.filename == str(path):
         lines.append(error.lineno)
     where = f"{path.name}:{lines[-1]}" if lines else path.name
+    if isinstance(error, Misconfigured):
+        return Misconfigured(_("{where} : {reason}", where=where, reason=error.reason))
     reason = error.msg if isinstance(error, SyntaxError) else str(error)
     return Misconfigured(_("{where} : {kind} : {reason}", where=where, kind=type(error).__name__, reason=reason))
 

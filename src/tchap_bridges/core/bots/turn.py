@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from tchap_bridges.bot import Member, Posted, RoomConfig, Store
 from tchap_bridges.bridge import Direction
 from tchap_bridges.core import clock, codec, policy
+from tchap_bridges.core.bots import TARGET
 from tchap_bridges.core.bots.deliveries import Deliveries
 from tchap_bridges.core.bots.kept import Effect, Kept, kept, kept_of
 from tchap_bridges.core.bots.questions import Question, Questions
@@ -77,7 +78,8 @@ class Cause:
     """What a handler is called for. ``key`` is the same when the call is made again after a crash.
 
     ``place``: the room in which it was said, and is answered; the direct conversation where ``private``. ``asked``:
-    somebody has typed it, the command's ``word`` or an answer, and is told what comes of it.
+    somebody has typed it, the command's ``word`` or an answer, and is told what comes of it. ``patient``: nobody
+    waits for it, and what it says is not lost but said later.
     """
 
     key: str
@@ -85,6 +87,7 @@ class Cause:
     place: RoomId
     private: bool = False
     asked: bool = False
+    patient: bool = False
     word: str = ""
     bot: str
     caller: Author
@@ -340,6 +343,11 @@ class Turn:
     async def related(self, message: MessageId) -> Related:
         return await self._house.homeserver.related(self.id, message)
 
+    @property
+    def _lane(self) -> str:
+        """What it says in rooms leaves by a lane of its own: however much that is, nobody else's words wait for it."""
+        return f"{TARGET}{self._cause.bot}"
+
     def _words(self, text: str | Text) -> Text:
         if isinstance(text, Text):
             return text
@@ -391,7 +399,8 @@ class Turn:
             if room == self.id:
                 others = await self._open(tx) if everywhere else await self._where(tx, about)
             for target in (room, *others):
-                await self._house.outbox.show(tx, room, target, message, cause=cause)
+                whom = self._lane if target == room else ""
+                await self._house.outbox.show(tx, room, target, message, cause=cause, whom=whom)
             if then is not None:
                 await then(tx, message)
 
@@ -415,8 +424,9 @@ class Turn:
         return [copy["target"] for copy in copies if await self._house.links.carries(tx, copy["target"])]
 
     async def _about(self, tx: Tx, about: MessageId) -> int | None:
-        """Our row of what is answered."""
-        return await (self._message(tx, about) if about.startswith(HANDLE) else self._others(tx, about))
+        """Our row of what is answered, which nobody may have heard."""
+        ours = about.startswith(HANDLE) or about == self.message
+        return await (self._message(tx, about) if ours else self._others(tx, about))
 
     async def _message(self, tx: Tx, about: MessageId) -> int | None:
         """Our row of a message, by the id under which a bot knows it."""
@@ -442,8 +452,9 @@ class Turn:
         later = await self._house.outbox.message(tx, self.id, "core", action, body, parent=message)
         for target in await self._seen(tx, message) if ours else (self.id,):
             if not target.startswith(WAITING):
-                room = self.id if target.startswith("link:") else RoomId(target)
-                await self._house.outbox.add(tx, room, target, later, action, cause=cause)
+                linked = target.startswith("link:")
+                room, whom = (self.id, "") if linked else (RoomId(target), self._lane)
+                await self._house.outbox.add(tx, room, target, later, action, cause=cause, whom=whom)
 
     async def _others(self, tx: Tx, said: MessageId) -> int:
         """Our row of what somebody else said in the room; one is made when nobody has heard it."""
