@@ -206,11 +206,6 @@ def on_disk(folder: Path) -> Iterator[bytes]:
         yield from opened(raw)
 
 
-def checkpoint(folder: Path) -> None:
-    with closing(sqlite3.connect(folder / "bench.db")) as db:
-        assert db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() == (0, 0, 0)
-
-
 def dumped(folder: Path, bench: Bench) -> Iterator[str]:
     """Every value of every table, opened where it is sealed."""
     with closing(sqlite3.connect(folder / "bench.db")) as db:
@@ -235,7 +230,7 @@ async def test_of_a_vote_nothing_on_the_disk_tells_whose_it_was(tmp_path: Path) 
         assert len(before) == 1  # as it came, and nobody has looked at it
         assert people[-1] in before[0]
         await bench.settle()
-        checkpoint(tmp_path)
+        await bench.db.fold()
 
         found = list(on_disk(tmp_path))
         assert not [one for one in found if any(order.encode() in one for order in ORDERS)]
@@ -246,7 +241,7 @@ async def test_of_a_vote_nothing_on_the_disk_tells_whose_it_was(tmp_path: Path) 
         assert json.loads(sealed[: sealed.index(b"]]") + 2]) == sorted(order.split() for order in ORDERS)
 
         result = await room.say(ANA, "!clore")
-        checkpoint(tmp_path)
+        await bench.db.fold()
         after = list(on_disk(tmp_path))
         assert not [one for one in after if one.startswith((b'["@p00:', b'[["'))]
         papers = [
