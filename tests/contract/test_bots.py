@@ -2,7 +2,9 @@
 
 from tchap_bot_alerts import AlertsBot
 from tchap_bot_echo import EchoBot
+from tchap_bot_feeds.bot import FeedsBot
 from tchap_bot_polls import PollsBot
+from tchap_bot_questions import QuestionsBot
 from tchap_bot_reminders import RemindersBot
 from tchap_bot_surveys import SurveysBot
 from tchap_bridges.bot import Bot, Power, Room, command
@@ -16,6 +18,14 @@ class TestAlertsBot(BotContract):
 
 class TestPollsBot(BotContract):
     bot = PollsBot
+
+
+class TestQuestionsBot(BotContract):
+    bot = QuestionsBot
+
+
+class TestFeedsBot(BotContract):
+    bot = FeedsBot
 
 
 class TestRemindersBot(BotContract):
