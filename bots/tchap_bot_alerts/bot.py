@@ -147,6 +147,24 @@ class AlertsBot(Bot):
             told_.append(plain(say(_("🔕 Silence jusqu'à {when}.", when=_moment(room, desk.muted)))))
         await room.say(bounded(stacked(told_)), about=room.message)
 
+    @command("alertes terminer", english=["alerts close"])
+    async def close(self, room: Room[AlertsConfig], words: str) -> Phrase:
+        """Dit terminé ce dont la fin ne vient pas : en réponse au message, ou d'un webhook : !alertes terminer prom"""
+        kept = Kept(room.id, room.kv)
+        desk = await kept.desk()
+        found = await kept.of_message(desk, room.answered) if room.answered is not None else None
+        if found is None and words not in desk.hooks:
+            raise Misconfigured(
+                _("je ne vois pas ce qui est terminé"),
+                remedy=_("Répondez au message d'une alerte, ou nommez un webhook : !alertes terminer prom"),
+            )
+        hook, keys = (found[0], [found[1]]) if found is not None else (await kept.hook(words), None)
+        before = _going(hook.book)
+        telling = Telling(room, kept, desk, hook)
+        await telling.tell(lambda book, policy: grouping.close(book, keys, policy, room.now), urgent=True)
+        n = before - _going(telling.book)
+        return ngettext("✓ {n} alerte est dite terminée.", "✓ {n} alertes sont dites terminées.", n)
+
     @command("alertes silence", english=["alerts mute"], who=Power.MODERATOR)
     async def silence(self, room: Room[AlertsConfig], words: str) -> Phrase:
         """Ne dit plus rien de nouveau, puis tout d'un coup : !alertes silence 2h ; « fin » le lève"""
@@ -251,6 +269,10 @@ class AlertsBot(Bot):
         desk, hook = await kept.desk(), await kept.hook(name)
         if name in desk.hooks:
             await Telling(room, kept, desk, hook).tell(step_of)
+
+
+def _going(book: Book) -> int:
+    return sum(one.ongoing for one in book.entries.values())
 
 
 def _style(room: Room[AlertsConfig]) -> Style:
