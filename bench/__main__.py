@@ -10,10 +10,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import beside_bare, beside_irc, beside_stub, beside_synapse
+from bench import beside_bare, beside_bots, beside_irc, beside_stub, beside_synapse
 from bench.figures import RESULTS, Figures, show, write
 
-PARTS = ("rates", "latency", "irc", "ceiling", "accept", "size", "hooks")
+PARTS = ("rates", "latency", "irc", "ceiling", "accept", "size", "hooks", "bots")
 TEMPLATE = Path(".cache/synapse")  # where the tests keep a blank homeserver too
 
 
@@ -34,6 +34,7 @@ class Extent:
     lines: int = 600
     singles: int = 20
     posts: int = 300
+    beside: int = 8
 
 
 QUICK = Extent(
@@ -49,6 +50,7 @@ QUICK = Extent(
     lines=60,
     singles=4,
     posts=20,
+    beside=2,
 )
 
 
@@ -91,6 +93,10 @@ async def measure(parts: Sequence[str], extent: Extent, folder: Path, say: Conso
         say.print("webhooks, bare and ours in turns …")
         async with beside_bare.stage(folder / "hooks") as on_bare:
             await beside_bare.measure(on_bare, figures, rounds=rounds, pairs=extent.posts, senders=16, each=extent.one)
+    if "bots" in parts:
+        say.print("a bot alone, and beside bots that misbehave …")
+        async with beside_bots.stage(folder / "bots", template=TEMPLATE) as on_bots:
+            await beside_bots.measure(on_bots, figures, rounds=rounds, rooms=extent.beside)
     return figures
 
 

@@ -61,6 +61,10 @@ MEASURES = (
         key="irc.lost_after_kill_history", title="… lost where there is history", unit="", aim=0, more=False, digits=0
     ),
     Measure(key="irc.dup_after_kill_history", title="… doubled there", unit="", aim=0, more=False, digits=0),
+    Measure(key="bots.alone_ms", title="a bot answers, alone", unit="ms", more=False),
+    Measure(key="bots.ratio_dort", title="… beside one that waits for ever", unit="ms", aim=2, more=False, digits=2),
+    Measure(key="bots.ratio_rate", title="… beside one that raises each time", unit="ms", aim=2, more=False, digits=2),
+    Measure(key="bots.ratio_bavard", title="… beside one that writes 1,000", unit="ms", aim=2, more=False, digits=2),
 )
 
 

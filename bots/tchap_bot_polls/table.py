@@ -1,16 +1,11 @@
-"""A result as a table for whoever owns the poll: CSV (RFC 4180) that French and English Excel open as it is.
+"""A result as a table for whoever owns the poll, in CSV.
 
-UTF-8 with a byte order mark; ``;`` between cells in French, where the comma is in the numbers. A cell that a
-spreadsheet would take for a formula, and that is no number, has an apostrophe before it (OWASP, CSV Injection). Of a
-secret poll there are counts only, in the order of the question; of another, a line per voter in the order of names.
-Neither has times. Pure.
+Of a secret poll there are counts only, in the order of the question; of another, a line per voter in the order of
+names. Neither has times. Pure.
 """
 
-import csv
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from io import StringIO
+from collections.abc import Iterator, Sequence
 from itertools import repeat
 from typing import Final
 
@@ -18,12 +13,9 @@ from tchap_bot_polls.model import Count, Kind, Result
 from tchap_bot_polls.signs import alphabetical, clean
 from tchap_bot_polls.wording import Words, leaders, voters, whole
 from tchap_bridges.i18n import Language
+from tchap_bridges.sheet import Row, csv_of
 
-_FORMULA: Final = frozenset("=+-@＝＋－＠")
-_NUMBER: Final = re.compile(r"[-+]?[0-9]+(?:[.,][0-9]+)?")
 _CHOSEN: Final = "x"
-
-Row = Sequence[str]
 
 
 def table(result: Result, language: Language) -> bytes:
@@ -83,14 +75,3 @@ def _counts(words: Words, result: Result) -> Iterator[Row]:
 
 def _whole_text(count: Count) -> str:
     return clean(count.option.text) or "…"
-
-
-def csv_of(rows: Iterable[Row], language: Language) -> bytes:
-    """Any rows, as a file that opens as a table and runs nothing."""
-    out = StringIO(newline="")
-    csv.writer(out, delimiter=";" if language == "fr" else ",").writerows(map(_harmless, rows))
-    return out.getvalue().encode("utf-8-sig")
-
-
-def _harmless(row: Row) -> list[str]:
-    return [f"'{cell}" if cell.lstrip()[:1] in _FORMULA and not _NUMBER.fullmatch(cell) else cell for cell in row]

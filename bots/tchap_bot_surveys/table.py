@@ -9,13 +9,13 @@ from itertools import chain
 from typing import Final
 
 from tchap_bot_polls.signs import alphabetical, clean
-from tchap_bot_polls.table import csv_of
 from tchap_bot_polls.wording import Words
 from tchap_bot_surveys import answering
 from tchap_bot_surveys.keeping import Given
 from tchap_bot_surveys.model import Answer, Kind, Question, Survey
 from tchap_bot_surveys.summary import Entry
 from tchap_bridges.i18n import Language
+from tchap_bridges.sheet import csv_of
 
 LARGEST: Final = 900_000
 """Bytes of one file: a bot may show a megabyte."""

@@ -24,8 +24,9 @@ from .storms import Progress, all_of, shown_in_rooms
 from .traffic import shares
 
 BOT = Path(__file__).with_name("marks")
-SENDERS = 4  # of each hook, side by side
-AHEAD = 300  # messages that may wait for the homeserver before senders pause
+ROOMS, ROOMS_SHORT = 32, 2  # a bot says 60 things a minute in each: senders are told to wait, and nothing is lost
+SENDERS = 2  # of each hook, side by side
+AHEAD = 300  # messages that may wait for the homeserver before senders rest: it is what is slow, and not judged here
 LARGEST = 1 << 20
 _PAUSE = 0.1  # seconds between two attempts
 _REPEATED, _FORGED, _OVERSIZED = 0.2, 0.05, 0.05
@@ -71,11 +72,11 @@ class Sender:
         self._tally = tally
         self._sent: list[Post] = []
 
-    async def deliver(self, number: int, room: asyncio.Event) -> None:
-        """``number`` deliveries, while there is ``room`` for more."""
+    async def deliver(self, number: int, go: asyncio.Event) -> None:
+        """``number`` deliveries, each when there is a ``go``."""
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as http:
             for _n in range(number):
-                await room.wait()
+                await go.wait()
                 await self._one(http, random.random())
 
     async def _one(self, http: aiohttp.ClientSession, chance: float) -> None:
@@ -120,15 +121,14 @@ async def kills(ground: Ground, scale: Scale) -> Verdict:
     ledger, tally = Ledger(), Tally()
     shutil.copytree(BOT, ground.world.bridge.folder, dirs_exist_ok=True)
     async with ground.running(bots={"marques": {}}, limits={"webhooks": 1_000_000}):
-        hooks = await _hooks(ground, 2 if scale.short else 4)
+        hooks = await _hooks(ground, ROOMS_SHORT if scale.short else ROOMS)
         where = [hook.place for hook in hooks]
-        progress, room = shown_in_rooms(where), asyncio.Event()
-        room.set()
         senders = [Sender(hook, f"s{n}", ledger, tally) for hook in hooks for n in range(SENDERS)]
         parts = zip(senders, shares(number, len(senders)), strict=True)
+        go = asyncio.Event()
         async with asyncio.TaskGroup() as group:
-            pacing = group.create_task(_pace(tally, progress, room))
-            sending = group.create_task(all_of([sender.deliver(part, room) for sender, part in parts]))
+            pacing = group.create_task(_pace(tally, shown_in_rooms(where), go))
+            sending = group.create_task(all_of([sender.deliver(part, go) for sender, part in parts]))
             await _strike(ground, tally, number * 6 // 10)
             await sending
             pacing.cancel()
@@ -151,10 +151,10 @@ async def _strike(ground: Ground, tally: Tally, most: int) -> None:
         await ground.bridge.start()
 
 
-async def _pace(tally: Tally, progress: Progress, room: asyncio.Event) -> None:
-    """Senders are faster than a homeserver: as many as it can show, and some more to be killed with."""
+async def _pace(tally: Tally, progress: Progress, go: asyncio.Event) -> None:
+    """As many as the homeserver shows, and some more for a kill to find."""
     while True:
-        (room.set if tally.taken - await progress() < AHEAD else room.clear)()
+        (go.set if tally.taken - await progress() < AHEAD else go.clear)()
         await asyncio.sleep(0.3)
 
 

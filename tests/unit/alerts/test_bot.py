@@ -14,7 +14,7 @@ from tests.unit.alerts.deliveries import CASES, body_of
 
 from tchap_bot_alerts import AlertsBot
 from tchap_bot_alerts.grouping import MOST_AT_ONCE
-from tchap_bridges.core.bots.hooks import Outcome
+from tchap_bridges.core.bots.deliveries import Outcome
 from tchap_bridges.ids import RoomId
 from tchap_bridges.testing.bench import ADMIN, START, Bench, BenchRoom
 
@@ -112,7 +112,7 @@ async def test_a_thousand_alerts_in_a_storm_are_a_few_messages(bench: Bench) -> 
     for n in range(1, 500):
         body = json.dumps(prom(alert(f"S{n}a"), alert(f"S{n}b"), group=f"g{n}")).encode()
         assert await bench.kernel.hooks.accept(hook.id, hook.secret, {}, body) is Outcome.TAKEN
-        if n % 100 == 0:
+        if n % 50 == 0:
             await bench.settle()
     await bench.settle()
     await bench.clock.forward(seconds=6)
