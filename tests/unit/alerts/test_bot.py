@@ -109,8 +109,8 @@ async def test_a_thousand_alerts_in_a_storm_are_a_few_messages(bench: Bench) -> 
     room = await bench.room(AlertsBot)
     await post(room, alert("S0"), group="g0")
     hook = bench.kernel.hooks.of(room.id)["prom"]
-    for n in range(1, 500):
-        body = json.dumps(prom(alert(f"S{n}a"), alert(f"S{n}b"), group=f"g{n}")).encode()
+    for n in range(1, 200):
+        body = json.dumps(prom(*(alert(f"S{n} {k}") for k in range(5)), group=f"g{n}")).encode()
         assert await bench.kernel.hooks.accept(hook.id, hook.secret, {}, body) is Outcome.TAKEN
         if n % 50 == 0:
             await bench.settle()
@@ -118,7 +118,7 @@ async def test_a_thousand_alerts_in_a_storm_are_a_few_messages(bench: Bench) -> 
     await bench.clock.forward(seconds=6)
     assert len(room.said) == MOST_AT_ONCE
     told = sum(int(one.split()[0]) if "messages" in one else 1 for one in room.said)
-    assert told == 999
+    assert told == 996
     assert (await room.say(ANA, "!alertes")).startswith("prom : 500 alertes en cours")
 
 
@@ -336,13 +336,13 @@ async def test_in_a_storm_people_are_told_directly_once_a_minute(bench: Bench) -
 
 async def test_many_hooks_at_once_do_not_say_more_than_a_bot_may(bench: Bench) -> None:
     room = await bench.room(AlertsBot)
-    for n in range(200):
+    for n in range(100):
         await post(room, alert(f"S{n}"), group=f"g{n}", name=f"h{n % 10}")
     assert 20 <= len(room.said) <= 30
-    for n in range(200):
+    for n in range(100):
         await post(room, alert(f"S{n}", over=True), group=f"g{n}", name=f"h{n % 10}")
-    for _second in range(90):
-        await bench.clock.forward(seconds=1)
+    for _time in range(15):
+        await bench.clock.forward(seconds=6)
     assert not [one for one in room.said if "parle trop" in one]
     assert not [one for one in room.said if "🟠" in one], "all shows in the end what is so"
 
