@@ -47,6 +47,11 @@ def wake(book: Book, policy: Policy, now: datetime) -> Step:
     return turn.step()
 
 
+def tidied(book: Book, policy: Policy, now: datetime) -> Book:
+    """Without what is forgotten by now; nothing is said."""
+    return _Turn(book, policy, now).step().book
+
+
 def gather(book: Book, policy: Policy, now: datetime) -> Step:
     """The messages are out of reach, in a room that was replaced: what goes on is said anew, in one."""
     turn = _Turn(book, policy, now)

@@ -157,7 +157,8 @@ class Telling:
             await self._room.at(later, "refresh", name, key=f"refresh {name}")
         desk = replace(self._desk, spoken=tuple(self._spoken[-MOST_A_MINUTE:]))
         await self._kept.set_desk(await self._kept.heard_of(desk, name))
-        await self._kept.set_hook(replace(self._hook, wall=replace(self._hook.wall, messages=self._messages)))
+        wall = replace(self._hook.wall, at=self._room.now, messages=self._messages)
+        await self._kept.set_hook(replace(self._hook, wall=wall))
 
 
 def _shown(book: Book, key: str) -> Shown:

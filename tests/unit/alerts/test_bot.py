@@ -285,7 +285,8 @@ async def test_trying_changes_nothing(bench: Bench) -> None:
 
 async def kept(bench: Bench) -> list[tuple[Any, ...]]:
     async with bench.db.snapshot() as tx:
-        return [tuple(row) for row in await tx.all("kv_all", space=f"bot:alertes {next(iter(bench.rooms))}")]
+        rows = await tx.all("kv_all", space=f"bot:alertes {next(iter(bench.rooms))}")
+        return sorted((row["key"], row["value"]) for row in rows)
 
 
 async def test_what_cannot_be_read_is_said_once_and_is_over_when_something_can(bench: Bench) -> None:
@@ -448,6 +449,20 @@ async def test_settings_are_set_in_words(bench: Bench) -> None:
     assert "une heure est attendue" in await room.say(ADMIN, "!bot regler alertes resumes=9")
     assert "un identifiant est attendu" in await room.say(ADMIN, "!bot regler alertes appeler=ana")
     assert "Résumés : 09:00, 17:30" in await room.say(ADMIN, "!bot regler alertes")
+
+
+async def test_of_a_hook_that_is_silent_for_a_month_nothing_is_kept(bench: Bench) -> None:
+    room = await bench.room(AlertsBot)
+    await post(room, alert("Disque"))
+    await post(room, alert("Disque", over=True))
+    await post(room, alert("Réseau"), name="autre")
+    await bench.clock.forward(seconds=6)
+    await bench.clock.forward(days=29)
+    await post(room, alert("Réseau"), name="autre")
+    assert [row[0] for row in await kept(bench)] == ["book autre", "book prom", "desk", "wall autre", "wall prom"]
+    await bench.clock.forward(days=2)
+    assert [row[0] for row in await kept(bench)] == ["book autre", "desk", "wall autre"]
+    assert (await room.say(ANA, "!alertes")).startswith("autre : 1 alerte en cours\n🟠 Réseau")
 
 
 async def replaced(bench: Bench, old: BenchRoom) -> BenchRoom:
