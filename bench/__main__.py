@@ -10,10 +10,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import beside_irc, beside_stub, beside_synapse
+from bench import beside_bare, beside_bots, beside_irc, beside_stub, beside_synapse
 from bench.figures import RESULTS, Figures, show, write
 
-PARTS = ("rates", "latency", "irc", "ceiling", "accept", "size")
+PARTS = ("rates", "latency", "irc", "ceiling", "accept", "size", "hooks", "bots")
 TEMPLATE = Path(".cache/synapse")  # where the tests keep a blank homeserver too
 
 
@@ -33,10 +33,24 @@ class Extent:
     ghosts: int = 100_000
     lines: int = 600
     singles: int = 20
+    posts: int = 300
+    beside: int = 8
 
 
 QUICK = Extent(
-    rounds=1, one=10, each=3, pairs=4, rooms=20, drained=5, accepted=10, links=500, ghosts=2_000, lines=60, singles=4
+    rounds=1,
+    one=10,
+    each=3,
+    pairs=4,
+    rooms=20,
+    drained=5,
+    accepted=10,
+    links=500,
+    ghosts=2_000,
+    lines=60,
+    singles=4,
+    posts=20,
+    beside=2,
 )
 
 
@@ -75,6 +89,14 @@ async def measure(parts: Sequence[str], extent: Extent, folder: Path, say: Conso
         await beside_stub.measure_size(
             folder / "size", figures, rounds=rounds, links=extent.links, ghosts=extent.ghosts
         )
+    if "hooks" in parts:
+        say.print("webhooks, bare and ours in turns …")
+        async with beside_bare.stage(folder / "hooks") as on_bare:
+            await beside_bare.measure(on_bare, figures, rounds=rounds, pairs=extent.posts, senders=16, each=extent.one)
+    if "bots" in parts:
+        say.print("a bot alone, and beside bots that misbehave …")
+        async with beside_bots.stage(folder / "bots", template=TEMPLATE) as on_bots:
+            await beside_bots.measure(on_bots, figures, rounds=rounds, rooms=extent.beside)
     return figures
 
 

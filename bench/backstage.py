@@ -5,6 +5,7 @@ Opened beside the running bridge, which finds what was put there at its next arr
 
 import asyncio
 import os
+import secrets as random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,10 +16,12 @@ from tchap_bridge_email.addresses import return_address, subscription_address
 from tchap_bridge_email.incoming import delivery_key
 from tchap_bridges.bridge import Chat, Destination, Direction
 from tchap_bridges.config import Settings, load
+from tchap_bridges.core import clock
 from tchap_bridges.core.inbox import Inbox
 from tchap_bridges.core.links import Links
 from tchap_bridges.core.pieces import Pieces
 from tchap_bridges.core.secrets import Secrets
+from tchap_bridges.hooks import Scheme, make_secret
 from tchap_bridges.ids import ChatId, ConnectionName, PersonId, RoomId, UserId
 from tchap_bridges.matrix.names import Namespace
 from tchap_bridges.store.database import Database
@@ -98,6 +101,17 @@ class Backstage:
                     by=UserId(f"@camille:{self._ours.server}"),
                     rule="unrestricted",
                 )
+
+    async def hook(self, room: str, bot: str, handler: str) -> tuple[str, str]:
+        """Switch a bot on and make an address for it there, as commands would; its id and its secret."""
+        id_, secret = random.token_urlsafe(16), make_secret(Scheme.HMAC)
+        sealed = self._sealer.seal(secret.encode(), place="hook.secret")
+        by = f"@camille:{self._ours.server}"
+        async with self._db.transaction() as tx:
+            await tx.run("room_bot_add", room=room, bot=bot, by=by)
+            names = {"id": id_, "room": room, "bot": bot, "handler": handler, "name": bot, "scheme": Scheme.HMAC}
+            await tx.run("hook_add", **names, secret=sealed, by=by, at=clock.now())
+        return id_, secret
 
     async def ghosts(self, number: int, rooms: Sequence[str]) -> None:
         """So many ghosts, each in one of the rooms."""

@@ -3,9 +3,10 @@
 import asyncio
 import itertools
 import os
+import shutil
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -78,15 +79,28 @@ class StubWorld:
 
 
 @asynccontextmanager
-async def stub_world(folder: Path, *, links: int, ghosts: int = 0) -> AsyncIterator[StubWorld]:
-    """The bridge has run before and is stopped; its store has so many links and ghosts."""
+async def stub_world(
+    folder: Path,
+    *,
+    links: int,
+    ghosts: int = 0,
+    changes: Mapping[str, Any] | None = None,
+    plugins: Path | None = None,
+) -> AsyncIterator[StubWorld]:
+    """The bridge has run before and is stopped; its store has so many links and ghosts.
+
+    ``changes`` are laid over its configuration; ``plugins``: a folder of more that it can load.
+    """
     ports, homeserver = Ports.free(), free_port()
     bridge_folder = folder / "bridge"
     write_yaml(bridge_folder / "registration.yaml", registration_of(SERVER, ports))
     async with await MailSink.start() as sink:
         url = f"http://127.0.0.1:{homeserver}"
         config = configuration(url, SERVER, ports, sink.port, "sqlite:///data/bridge.db")
-        write_yaml(bridge_folder / "config.yaml", {**config, "bots": {}})
+        write_yaml(bridge_folder / "config.yaml", {**config, "bots": {}, **(changes or {})})
+        if plugins is not None:
+            shutil.copytree(plugins, bridge_folder, dirs_exist_ok=True)
+            sys.path.append(str(plugins))  # whoever reads the configuration looks for them too
         stub = Process("stub", [sys.executable, "-m", "bench.stub", str(homeserver)], log=folder / "stub.log")
         bridge = BridgeProcess(bridge_folder, ports)
         try:

@@ -43,6 +43,10 @@ MEASURES = (
     Measure(key="core.rss_mb_10k_links", title="memory, 10,000 links", unit="MB", aim=150, more=False),
     Measure(key="core.rss_mb_10k_links_worker", title="… and its reader worker", unit="MB", more=False),
     Measure(key="core.ready_s_10k_links", title="ready after, 10,000 links", unit="s", aim=3, more=False, digits=2),
+    Measure(key="hooks.accept_ms_p99", title="webhook: 202 at rest, 99th percentile", unit="ms", aim=50, more=False),
+    Measure(key="hooks.ratio_p50", title="… median, over a bare handler's", unit="ms", more=False),
+    Measure(key="hooks.ratio_p99", title="… 99th percentile, over its", unit="ms", more=False),
+    Measure(key="hooks.accept_per_s", title="… 16 senders at once", unit="/s", digits=2),
     Measure(key="irc.ratio_one_room", title="IRC: ten people in one room", unit="/s", aim=0.95, digits=2),
     Measure(key="heisenbridge.ratio_one_room", title="… heisenbridge", unit="/s", digits=2),
     Measure(key="irc.latency_ms_p50", title="IRC: a line at rest, median", unit="ms", aim=60, more=False),
@@ -57,6 +61,10 @@ MEASURES = (
         key="irc.lost_after_kill_history", title="… lost where there is history", unit="", aim=0, more=False, digits=0
     ),
     Measure(key="irc.dup_after_kill_history", title="… doubled there", unit="", aim=0, more=False, digits=0),
+    Measure(key="bots.alone_ms", title="a bot answers, alone", unit="ms", more=False),
+    Measure(key="bots.ratio_dort", title="… beside one that waits for ever", unit="ms", aim=2, more=False, digits=2),
+    Measure(key="bots.ratio_rate", title="… beside one that raises each time", unit="ms", aim=2, more=False, digits=2),
+    Measure(key="bots.ratio_bavard", title="… beside one that writes 1,000", unit="ms", aim=2, more=False, digits=2),
 )
 
 

@@ -13,22 +13,24 @@ from tchap_bot_alerts.policy import Policy
 from tchap_bot_alerts.settings import AlertsConfig
 from tchap_bot_alerts.telling import Telling
 from tchap_bot_alerts.template import check
-from tchap_bot_alerts.wording import NAMES, ongoing
-from tchap_bot_alerts.words import bounded, preformatted, stacked, words
+from tchap_bot_alerts.wording import NAMES
+from tchap_bot_alerts.wording import ongoing as going_on
+from tchap_bot_alerts.words import bounded, preformatted, stacked
+from tchap_bot_alerts.words import words as plain
 from tchap_bot_alerts.writing import Style, read_aside, told, write_aside
 from tchap_bridges.bot import Bot, Posted, Power, Room, command, on, webhook
 from tchap_bridges.dates import Moment, said, understand
 from tchap_bridges.dates.meaning import meant, settled
 from tchap_bridges.errors import Misconfigured
-from tchap_bridges.events import Deletion, Reaction, Text
-from tchap_bridges.i18n import Phrase, Translator, _
+from tchap_bridges.events import Deletion, Reaction
+from tchap_bridges.i18n import Phrase, Translator, _, ngettext
 
 LONGEST_SILENCE: Final = timedelta(days=7)
 MOST_TRIED: Final = 20
 """Deliveries back that can be tried."""
 _UNREADABLE: Final = "!unreadable"
 _SEEN: Final = frozenset(("✅", "☑", "✔"))
-_EXAMPLE: Final = _("Exemples : !alertes, !alertes silence 2h, !alertes essayer, !alertes modele, !alertes moi")
+_EXAMPLE: Final = _("Exemples : !alertes silence 2h, !alertes silence demain 8h")
 _ADDRESS: Final = _("Pour faire une adresse : !bot webhook creer alertes")
 _NO_SILENCE: Final = frozenset(("fin", "non", "stop", "end", "off", "no"))
 _MODEL: Final = "<b>{{ title }}</b> {{ text }} {{ summary }}"
@@ -46,9 +48,7 @@ class AlertsBot(Bot):
         kept = Kept(room.id, room.kv)
         desk, hook = await kept.desk(), await kept.hook(posted.hook)
         notices = await self._read(room, posted, hook.book)
-        step = grouping.take(hook.book, notices, _policy(room, desk), room.now)
-        if step != Step(hook.book):
-            await Telling(room, kept, desk, hook).tell(step)
+        await Telling(room, kept, desk, hook).tell(lambda book, policy: grouping.take(book, notices, policy, room.now))
 
     @staticmethod
     async def _read(room: Room[AlertsConfig], posted: Posted, book: Book) -> list[Notice]:
@@ -61,7 +61,7 @@ class AlertsBot(Bot):
             fingerprint=_UNREADABLE,
         )
         if isinstance(found, Refused):
-            told_ = replace(trouble, text=words(say(found.reason)), severity=Severity.WARNING, state=State.FIRING)
+            told_ = replace(trouble, text=plain(say(found.reason)), severity=Severity.WARNING, state=State.FIRING)
             notices = [told_]
         else:
             broken = book.entries.get(_UNREADABLE)
@@ -78,6 +78,11 @@ class AlertsBot(Bot):
         """Some messages do not show yet what is so; ``words`` is the hook."""
         kept = Kept(room.id, room.kv)
         await Telling(room, kept, await kept.desk(), await kept.hook(words)).refresh()
+
+    async def alarm(self, room: Room[AlertsConfig], words: str) -> None:
+        """Those who are told directly may be told again; ``words`` is the hook."""
+        kept = Kept(room.id, room.kv)
+        await Telling(room, kept, await kept.desk(), await kept.hook(words)).alarm()
 
     @on(Reaction)
     async def reacted(self, room: Room[AlertsConfig], event: Reaction) -> None:
@@ -96,9 +101,10 @@ class AlertsBot(Bot):
             if gone is not None:
                 await self._unseen(room, kept, desk, hook, gone)
             return
-        hook = hook.seen_by(seer)
-        step = grouping.acknowledge(hook.book, key, seer.who, _policy(room, desk), room.now, name=seer.name)
-        await Telling(room, kept, desk, hook).tell(step, urgent=True)
+        await Telling(room, kept, desk, hook.seen_by(seer)).tell(
+            lambda book, policy: grouping.acknowledge(book, key, seer.who, policy, room.now, name=seer.name),
+            urgent=True,
+        )
 
     @on(Deletion)
     async def withdrawn(self, room: Room[AlertsConfig], event: Deletion) -> None:
@@ -112,67 +118,50 @@ class AlertsBot(Bot):
     async def _unseen(room: Room[AlertsConfig], kept: Kept, desk: Desk, hook: Hook, gone: Seer) -> None:
         """Somebody no longer sees to it; the next who has said so does."""
         hook = hook.unseen_by(gone)
-        policy = _policy(room, desk)
-        step = grouping.release(hook.book, gone.key, gone.who, policy, room.now)
         heir = next((one for one in hook.wall.seers if one.key == gone.key), None)
-        if heir is not None:
+
+        def handed_on(book: Book, policy: Policy) -> Step:
+            step = grouping.release(book, gone.key, gone.who, policy, room.now)
+            if heir is None:
+                return step
             then = grouping.acknowledge(step.book, heir.key, heir.who, policy, room.now, name=heir.name)
-            step = Step(then.book, (*step.actions, *then.actions))
-        await Telling(room, kept, desk, hook).tell(step, urgent=True)
+            return Step(then.book, (*step.actions, *then.actions))
 
-    @command("alertes", english=["alerts"])
-    async def alerts(self, room: Room[AlertsConfig], words: str) -> None:
-        """Dit ce qui est en cours et qui s'en occupe ; « silence 2h », « essayer », « modele », « moi »"""
-        await room.say(await self._answer(room, words.strip()), about=room.message)
+        await Telling(room, kept, desk, hook).tell(handed_on, urgent=True)
 
-    async def _answer(self, room: Room[AlertsConfig], asked: str) -> Text | Phrase:
-        verb, _space, rest = asked.partition(" ")
-        match verb.lower(), rest.split():
-            case (("" | "liste" | "list"), []):
-                return await self._list(room)
-            case (("silence" | "mute"), [_, *_]):
-                return await self._silence(room, rest.strip())
-            case (("essayer" | "essai" | "try"), _):
-                return await self._try(room, rest.strip())
-            case (("modele" | "modèle" | "template"), []):
-                return self._template(room)
-            case (("moi" | "me"), []):
-                return await self._consent(room)
-            case (("pas" | "not"), [("moi" | "me")]):
-                return await self._decline(room)
-            case _:
-                raise Misconfigured(_("je ne comprends pas cette demande"), remedy=_EXAMPLE)
-
-    @staticmethod
-    async def _list(room: Room[AlertsConfig]) -> Text:
+    @command("alertes", "alertes liste", english=["alerts", "alerts list"])
+    async def ongoing(self, room: Room[AlertsConfig]) -> None:
+        """Ce qui est en cours, depuis quand, et qui s'en occupe ; ✅ sur un message : je m'en occupe"""
         kept, say = Kept(room.id, room.kv), Translator(room.language)
         desk = await kept.desk()
         told_ = []
         for name in sorted(desk.hooks):
             book = (await kept.hook(name)).book
             going = [one for one in book.entries.values() if one.ongoing and room.now - one.last < grouping.FORGOTTEN]
-            told_ += [ongoing(name, going, say, room.zone)] if going else []
+            told_ += [going_on(name, going, say, room.zone)] if going else []
         if not told_:
-            told_.append(words(say(_("🟢 Aucune alerte en cours."))))
+            told_.append(plain(say(_("🟢 Aucune alerte en cours."))))
         if not desk.hooks:
-            told_.append(words(say(_("Rien n'est encore arrivé dans ce salon. {remedy}", remedy=_ADDRESS))))
+            told_.append(plain(say(_("Rien n'est encore arrivé dans ce salon. {remedy}", remedy=_ADDRESS))))
         if desk.muted is not None and room.now < desk.muted:
-            told_.append(words(say(_("🔕 Silence jusqu'à {when}.", when=_moment(room, desk.muted)))))
-        return bounded(stacked(told_))
+            told_.append(plain(say(_("🔕 Silence jusqu'à {when}.", when=_moment(room, desk.muted)))))
+        await room.say(bounded(stacked(told_)), about=room.message)
 
-    async def _silence(self, room: Room[AlertsConfig], rest: str) -> Phrase:
-        if await _level(room) < Power.MODERATOR:
-            raise Misconfigured(_("seule une personne qui modère le salon peut le mettre en silence"))
+    @command("alertes silence", english=["alerts mute"], who=Power.MODERATOR)
+    async def silence(self, room: Room[AlertsConfig], words: str) -> Phrase:
+        """Ne dit plus rien de nouveau, puis tout d'un coup : !alertes silence 2h ; « fin » le lève"""
+        if not words:
+            raise Misconfigured(_("jusqu'à quand ?"), remedy=_EXAMPLE)
         kept = Kept(room.id, room.kv)
         desk = await kept.desk()
-        if rest.lower() in _NO_SILENCE:
+        if words.lower() in _NO_SILENCE:
             await kept.set_desk(replace(desk, muted=None))
             for name in desk.hooks:
                 await room.at(room.now, "unmuted", name, key=f"unmuted {name}")
             return _("🔔 Le silence est levé.")
-        until = _until(room, rest)
+        until = _until(room, words)
         if not timedelta(0) < until - room.now <= LONGEST_SILENCE:
-            raise Misconfigured(_("un silence dure 7 jours au plus"), remedy=_("Exemple : !alertes silence 2h"))
+            raise Misconfigured(_("un silence dure 7 jours au plus"), remedy=_EXAMPLE)
         await kept.set_desk(replace(desk, muted=until))
         return _(
             "🔕 Silence jusqu'à {when} : rien de nouveau n'est dit d'ici là, même critique, et tout l'est alors."
@@ -188,15 +177,15 @@ class AlertsBot(Bot):
 
         await self._step(room, words, now)
 
-    @staticmethod
-    async def _try(room: Room[AlertsConfig], rest: str) -> Text:
-        """What the room's template, or this one, makes of a delivery. Nothing changes."""
-        first, _space, template = rest.partition(" ")
-        number, template = (int(first), template) if first.isdecimal() and len(first) < 4 else (1, rest)
+    @command("alertes essayer", english=["alerts try"])
+    async def attempt(self, room: Room[AlertsConfig], words: str) -> None:
+        """Ce que le modèle, ou celui qu'on donne, fait du dernier envoi (« 2 », de l'avant-dernier) ; rien ne change"""
+        first, _space, template = words.partition(" ")
+        number, template = (int(first), template) if first.isdecimal() and len(first) < 4 else (1, words)
         posted = await room.posted(max(1, min(number, MOST_TRIED)))
         if not 1 <= number <= len(posted):
             raise Misconfigured(
-                _("je n'ai que {n} envois à essayer", n=len(posted)),
+                ngettext("je n'ai que {n} envoi à essayer", "je n'ai que {n} envois à essayer", len(posted)),
                 remedy=_("Exemple, pour l'avant-dernier : !alertes essayer 2"),
             )
         one, say = posted[number - 1], Translator(room.language)
@@ -206,16 +195,17 @@ class AlertsBot(Bot):
         )  # fmt: skip
         found = await read_aside(one.headers, one.body, room.language, room.config.format)
         if isinstance(found, Refused):
-            text = words(say(found.reason))
+            text = plain(say(found.reason))
         else:
             step = grouping.take(Book(), found, Policy(zone=room.zone), room.now)
             style = replace(_style(room), template=template.strip() or room.config.template)
             shown = [each.shown for each in step.actions if isinstance(each, Say)]
-            text = stacked(await write_aside(shown, style)) or words(say(_("Cet envoi ne dit rien.")))
-        return bounded(stacked((words(say(head)), text)))
+            text = stacked(await write_aside(shown, style)) or plain(say(_("Cet envoi ne dit rien.")))
+        await room.say(bounded(stacked((plain(say(head)), text))), about=room.message)
 
-    @staticmethod
-    def _template(room: Room[AlertsConfig]) -> Text:
+    @command("alertes modele", english=["alerts template"])
+    async def template(self, room: Room[AlertsConfig]) -> None:
+        """Le modèle de ce salon, et ce qu'un modèle peut dire"""
         say, source = Translator(room.language), room.config.template
         fault = check(source, NAMES) if source else None
         title = _("Le modèle de ce salon :") if source else _("Ce salon n'a pas de modèle : je choisis les mots.")
@@ -225,10 +215,12 @@ class AlertsBot(Bot):
             _("Pour en essayer un sur le dernier envoi : !alertes essayer {model}", model=_MODEL),
             _("Pour le garder : !bot regler alertes modele=« {model} »", model=_MODEL),
         )
-        return stacked((words(say(title)), preformatted(source), *(words(say(one)) for one in help_)))
+        text = stacked((plain(say(title)), preformatted(source), *(plain(say(one)) for one in help_)))
+        await room.say(text, about=room.message)
 
-    @staticmethod
-    async def _consent(room: Room[AlertsConfig]) -> Phrase:
+    @command("alertes moi", english=["alerts me"])
+    async def consent(self, room: Room[AlertsConfig]) -> Phrase:
+        """Vous dit aussi en privé les alertes critiques"""
         kept, person = Kept(room.id, room.kv), room.caller.person
         desk = await kept.desk()
         if person in desk.told:
@@ -244,8 +236,9 @@ class AlertsBot(Bot):
         await kept.set_desk(replace(desk, told=(*desk.told, person)))
         return _("✓ {name} recevra directement les alertes critiques.", name=room.caller.name)
 
-    @staticmethod
-    async def _decline(room: Room[AlertsConfig]) -> Phrase:
+    @command("alertes pas moi", english=["alerts not me"])
+    async def decline(self, room: Room[AlertsConfig]) -> Phrase:
+        """Ne vous les dit plus en privé"""
         kept = Kept(room.id, room.kv)
         desk = await kept.desk()
         if room.caller.person in desk.told:
@@ -257,11 +250,7 @@ class AlertsBot(Bot):
         kept = Kept(room.id, room.kv)
         desk, hook = await kept.desk(), await kept.hook(name)
         if name in desk.hooks:
-            await Telling(room, kept, desk, hook).tell(step_of(hook.book, _policy(room, desk)))
-
-
-def _policy(room: Room[AlertsConfig], desk: Desk) -> Policy:
-    return room.config.policy(room.zone, desk.muted)
+            await Telling(room, kept, desk, hook).tell(step_of)
 
 
 def _style(room: Room[AlertsConfig]) -> Style:
@@ -273,16 +262,12 @@ def _who(room: Room[AlertsConfig]) -> str:
     return f"{room.network} {room.caller.person}" if room.network else room.caller.person
 
 
-async def _level(room: Room[AlertsConfig]) -> int:
-    return next((one.level for one in await room.members() if one.person == room.caller.person), 0)
-
-
-def _until(room: Room[AlertsConfig], rest: str) -> datetime:
+def _until(room: Room[AlertsConfig], words: str) -> datetime:
     """``2h`` is how long; ``demain 8h``, ``jusqu'à 18h`` is until when. Raises `Misconfigured`."""
-    for long in (f"dans {rest}", f"in {rest}"):
+    for long in (f"dans {words}", f"in {words}"):
         if (found := understand(long, now=room.now, zone=room.zone)) is not None:
-            return settled(found, rest, room.now, room.zone, room.language).at
-    return meant(rest, room.now, room.zone, room.language).at
+            return settled(found, words, room.now, room.zone, room.language).at
+    return meant(words, room.now, room.zone, room.language).at
 
 
 def _moment(room: Room[AlertsConfig], when: datetime) -> Phrase:

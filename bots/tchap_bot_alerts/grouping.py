@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from tchap_bot_alerts.book import Action, Book, Edit, Entry, Message, Say, Shown, Step, Taken, Wait
-from tchap_bot_alerts.notice import Notice, State
+from tchap_bot_alerts.notice import Notice, Severity, State
 from tchap_bot_alerts.policy import Policy
 
 MOST: Final = 500
@@ -44,6 +44,13 @@ def wake(book: Book, policy: Policy, now: datetime) -> Step:
     """What waited is said when its time has come."""
     turn = _Turn(book, policy, now)
     turn.flush()
+    return turn.step()
+
+
+def gather(book: Book, policy: Policy, now: datetime) -> Step:
+    """The messages are out of reach, in a room that was replaced: what goes on is said anew, in one."""
+    turn = _Turn(book, policy, now)
+    turn.gather()
     return turn.step()
 
 
@@ -107,6 +114,14 @@ class _Turn:
         self._due = later
         if later is None:
             self._dropped = 0
+
+    def gather(self) -> None:
+        held = set(self._held)
+        going = [one for one, entry in self._entries.items() if entry.ongoing and one not in held]
+        self._entries = {one: self._entries[one] for one in (*going, *self._held)}
+        self._messages, self._places = {}, {}
+        if going:
+            self._open("", going, digest=True)
 
     def assign(self, key: str, taken: Taken) -> None:
         for main in self._named(key):
@@ -205,7 +220,7 @@ class _Turn:
 
     def _put(self, group: str, one: str) -> None:
         """Into the message that it belongs to, or into a new one."""
-        if (key := self._joined(group)) is None:
+        if (key := self._joined(group, self._entries[one].notice.severity)) is None:
             self._open(group, [one])
             return
         self._messages[key] = replace(self._messages[key], entries=(*self._ids(key), one))
@@ -221,14 +236,22 @@ class _Turn:
             self._entries[one] = replace(self._entries[one], said=self._now)
         self._said.append(key)
 
-    def _joined(self, group: str) -> str | None:
-        """The message that what comes of this group is added to; in a storm, the last one."""
+    def _joined(self, group: str, severity: Severity) -> str | None:
+        """The message that what comes of this group is added to; in a storm, the last one.
+
+        Nobody is called by what is added: what is critical is not, unless something critical is there already.
+        """
         for key, message in self._messages.items():
             near = key in self._said or self._now - message.at < self._policy.window
-            if group and message.group == group and near:
+            if group and message.group == group and near and (key in self._said or self._as_bad(message, severity)):
                 return key
         late = [key for key, message in self._messages.items() if self._now - message.at < STORM]
-        return late[-1] if len(late) >= MOST_AT_ONCE else None
+        return late[-1] if late and (self._policy.crowded or len(late) >= MOST_AT_ONCE) else None
+
+    def _as_bad(self, message: Message, severity: Severity) -> bool:
+        if severity is not Severity.CRITICAL:
+            return True
+        return any(self._entries[one].notice.severity is severity for one in message.entries)
 
     def _remind(self) -> Say | None:
         """One message for all that has to be said again; whoever sees to it sees to all of that."""

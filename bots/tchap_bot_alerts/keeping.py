@@ -5,7 +5,7 @@ Three rows of JSON, whatever comes: one of the room, and two of each hook.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from pydantic import TypeAdapter
@@ -14,6 +14,7 @@ from tchap_bot_alerts.book import Book, dumped, loaded
 from tchap_bridges.bot import Store
 from tchap_bridges.ids import MessageId, PersonId, RoomId
 
+MINUTE: Final = timedelta(minutes=1)
 MOST_HOOKS: Final = 30
 """Of more, the one that was silent for longest is forgotten."""
 MOST_TOLD: Final = 15
@@ -42,20 +43,26 @@ class Seer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wall:
-    """What stands of one hook, by the keys of its book; in which room: a room that replaces it has none of it."""
+    """What stands of one hook, by the keys of its book; in which room: a room that replaces it has none of it.
+
+    ``alarmed``: when people were last told directly. ``alarming``: what they are to be told next, by ids of entries.
+    """
 
     room: RoomId
     messages: Mapping[str, Standing] = field(default_factory=dict)
     seers: tuple[Seer, ...] = ()
+    alarmed: datetime | None = None
+    alarming: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hook:
-    """One hook: what is known, and what of it stands."""
+    """One hook: what is known, and what of it stands. ``moved``: nothing does, in this room."""
 
     name: str
     book: Book
     wall: Wall
+    moved: bool = False
 
     def seen_by(self, seer: Seer) -> "Hook":
         others = (one for one in self.wall.seers if one.reaction != seer.reaction)
@@ -67,11 +74,15 @@ class Hook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """What is kept of the room. ``hooks``: names, the last heard of last. ``told``: who wants critical alerts."""
+    """What is kept of the room. ``hooks``: names, the last heard of last. ``told``: who wants critical alerts.
+
+    ``spoken``: when the last things were said or edited.
+    """
 
     hooks: tuple[str, ...] = ()
     muted: datetime | None = None
     told: tuple[PersonId, ...] = ()
+    spoken: tuple[datetime, ...] = ()
 
 
 _DESKS: Final = TypeAdapter(Desk)
@@ -93,13 +104,18 @@ class Kept:
 
     async def hook(self, name: str) -> Hook:
         """One that nothing is known of is an empty one."""
-        text = await self._kv.get(f"book {name}")
-        return Hook(name=name, book=loaded(text) if text is not None else Book(), wall=await self.wall(name))
+        text, wall = await self._kv.get(f"book {name}"), await self.wall(name)
+        moved = wall.room != self._room
+        return Hook(
+            name=name,
+            book=loaded(text) if text is not None else Book(),
+            wall=Wall(room=self._room) if moved else wall,
+            moved=moved,
+        )
 
     async def wall(self, name: str) -> Wall:
         text = await self._kv.get(f"wall {name}")
-        wall = _WALLS.validate_json(text) if text is not None else Wall(room=self._room)
-        return wall if wall.room == self._room else Wall(room=self._room)
+        return _WALLS.validate_json(text) if text is not None else Wall(room=self._room)
 
     async def of_message(self, desk: Desk, message: MessageId) -> tuple[Hook, str] | None:
         """The hook of which this is a message, and its key; None for any other."""
@@ -122,7 +138,8 @@ class Kept:
         keys = {key for main, one in hook.book.messages.items() for key in (main, *one.reminders)}
         messages = {key: one for key, one in hook.wall.messages.items() if key in keys}
         seers = tuple(one for one in hook.wall.seers if one.key in keys)[-_MOST_SEERS:]
-        wall = replace(hook.wall, messages=messages, seers=seers)
+        alarming = tuple(one for one in hook.wall.alarming if one in hook.book.entries)
+        wall = replace(hook.wall, messages=messages, seers=seers, alarming=alarming)
         await self._kv.set(f"book {hook.name}", dumped(hook.book))
         await self._kv.set(f"wall {hook.name}", _WALLS.dump_json(wall).decode())
 

@@ -38,7 +38,8 @@ class Policy:
     trouble. ``quiet``: hours in which nothing is said, ``digest``: times of the day at which all is said at once, ()
     for at once; both by the clock of ``zone``. ``through``: what is as bad is said at once all the same. ``repeat``:
     what goes on is said again when its sender repeats it after so long, None for never. ``unannounced``: whether the
-    end of what nobody was told of is told. ``muted``: until then nothing at all is said.
+    end of what nobody was told of is told. ``muted``: until then nothing at all is said. ``crowded``: the room has just
+    been told so much that what comes is added to what was said last.
     """
 
     window: timedelta = timedelta(0)
@@ -48,6 +49,7 @@ class Policy:
     repeat: timedelta | None = None
     unannounced: bool = True
     muted: datetime | None = None
+    crowded: bool = False
     zone: tzinfo = field(default=UTC)
 
     def held(self, notice: Notice, now: datetime) -> datetime | None:

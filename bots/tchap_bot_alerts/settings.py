@@ -80,7 +80,7 @@ class AlertsConfig(RoomConfig):
         """Who sends; None: to be found out."""
         return None if self.sender == "auto" else Format(self.sender)
 
-    def policy(self, zone: ZoneInfo, muted: datetime | None) -> Policy:
+    def policy(self, zone: ZoneInfo, muted: datetime | None, *, crowded: bool) -> Policy:
         """When the room wants to be told."""
         return Policy(
             window=self.window,
@@ -90,4 +90,5 @@ class AlertsConfig(RoomConfig):
             repeat=self.repeat,
             zone=zone,
             muted=muted,
+            crowded=crowded,
         )

@@ -1,17 +1,19 @@
 """What a step of a book asks for, done in the room: said, edited, and told to those who want to know.
 
-Messages are edited no oftener than every few seconds, and few at a time: what is left shows later what is so then, by
-`due`. People's own doings are shown at once.
+A message is edited once in a few seconds at most, few are at a time, and not too many in a minute: the others show
+later what is so then. People's own doings are shown at once. Who is told directly is told once a minute at most.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from tchap_bot_alerts.book import Book, Edit, Entry, Say, Shown, Step, Wait
-from tchap_bot_alerts.keeping import Desk, Hook, Kept, Standing
+from tchap_bot_alerts.grouping import gather
+from tchap_bot_alerts.keeping import MINUTE, Desk, Hook, Kept, Standing
 from tchap_bot_alerts.notice import Severity
+from tchap_bot_alerts.policy import Policy
 from tchap_bot_alerts.settings import AlertsConfig
 from tchap_bot_alerts.wording import reminder, worded
 from tchap_bot_alerts.words import row, stacked
@@ -23,6 +25,9 @@ from tchap_bridges.i18n import Translator
 PACE: Final = timedelta(seconds=5)
 MOST_EDITS: Final = 15
 """Of one call, which may do fifty things in all."""
+CROWD: Final = 20
+MOST_A_MINUTE: Final = 40
+"""Things said and edited in a room: from when on troubles share messages, and edits wait. A bot may say sixty."""
 
 
 class Telling:
@@ -31,19 +36,26 @@ class Telling:
     def __init__(self, room: Room[AlertsConfig], kept: Kept, desk: Desk, hook: Hook) -> None:
         self._room, self._kept, self._desk, self._hook = room, kept, desk, hook
         self._messages = dict(hook.wall.messages)
+        self._spoken = [one for one in desk.spoken if room.now - one < MINUTE]
         self._left: datetime | None = None
 
-    async def tell(self, step: Step, *, urgent: bool = False) -> None:
-        """Do it, and keep what is then so. ``urgent``: somebody waits to see it."""
-        before = self._hook.book
+    async def tell(self, step_of: Callable[[Book, Policy], Step], *, urgent: bool = False) -> None:
+        """Do what a step asks for, and keep what is then so. ``urgent``: somebody waits to see it."""
+        before, now = self._hook.book, self._room.now
+        crowded = len(self._spoken) >= CROWD
+        policy = self._room.config.policy(self._room.zone, self._desk.muted, crowded=crowded)
+        moved = gather(before, policy, now) if self._hook.moved else Step(before)
+        step = step_of(moved.book, policy)
+        actions = (*moved.actions, *step.actions)
         self._hook = replace(self._hook, book=step.book)
-        says = [one for one in step.actions if isinstance(one, Say)]
-        edits = dict.fromkeys(one.key for one in step.actions if isinstance(one, Edit))
+        known = step.book.messages
+        says = [one for one in actions if isinstance(one, Say) and (one.reminds or one.key in known)]
+        edits = dict.fromkeys(one.key for one in actions if isinstance(one, Edit) and one.key in self._messages)
         await self._show(says, self._timely(list(edits), urgent=urgent))
-        for one in step.actions:
+        for one in actions:
             if isinstance(one, Wait):
                 await self._room.at(one.until, "wake", self._hook.name, key=f"wake {self._hook.name}")
-        await self._tell_people(_alarming(before, step.book))
+        await self._alarm([] if self._hook.moved else _alarming(before, step.book))
         await self._keep()
 
     async def refresh(self) -> None:
@@ -52,23 +64,33 @@ class Telling:
         await self._show((), self._timely(stale))
         await self._keep()
 
+    async def alarm(self) -> None:
+        """Tell people what they were to be told later, unless somebody sees to it."""
+        entries = self._hook.book.entries
+        waiting = [one for one in self._hook.wall.alarming if one in entries and entries[one].taken is None]
+        self._hook = replace(self._hook, wall=replace(self._hook.wall, alarming=()))
+        await self._alarm([one for one in waiting if _critical([entries[one]])])
+        await self._keep()
+
     def _timely(self, keys: Sequence[str], *, urgent: bool = False) -> list[str]:
         """Those that are edited now; the others are marked, and seen to later."""
-        now: list[str] = []
+        now, chosen = self._room.now, list[str]()
+        free = MOST_A_MINUTE - len(self._spoken)
         for key in keys:
-            standing = self._messages.get(key)
-            due = standing.at + PACE if standing is not None else self._room.now
-            if (urgent or due <= self._room.now) and len(now) < MOST_EDITS:
-                now.append(key)
+            standing = self._messages[key]
+            due = standing.at + PACE
+            if len(chosen) < MOST_EDITS and (urgent or (due <= now and len(chosen) < free)):
+                chosen.append(key)
                 continue
-            if standing is not None:
-                self._messages[key] = replace(standing, stale=True)
-            later = max(due, self._room.now + timedelta(seconds=1))
+            self._messages[key] = replace(standing, stale=True)
+            later = self._spoken[0] + MINUTE if len(chosen) >= free and self._spoken else due
+            later = max(later, now + timedelta(seconds=1))
             self._left = later if self._left is None else min(self._left, later)
-        return now
+        return chosen
 
     async def _show(self, says: Sequence[Say], edits: Sequence[str]) -> None:
-        shown = [one.shown for one in says if not one.reminds] + [_shown(self._hook.book, key) for key in edits]
+        keys = [*(one.key for one in says if not one.reminds), *edits]
+        shown = [_shown(self._hook.book, key) for key in keys]
         texts = iter(await write_aside(shown, self._style()) if shown else ())
         called = await self._called() if says else Text()
         for say in says:
@@ -78,13 +100,10 @@ class Telling:
             said = await self._room.say(text, about=about.id if about is not None else None)
             self._messages[say.key] = Standing(id=said, at=self._room.now)
         for key, text in zip(edits, texts, strict=True):
-            standing = self._messages.get(key)
-            if standing is None:  # it stands in the room that this one replaces
-                said = await self._room.say(text)
-            else:
-                said = standing.id
-                await self._room.edit(said, text)
-            self._messages[key] = Standing(id=said, at=self._room.now)
+            standing = self._messages[key]
+            await self._room.edit(standing.id, text)
+            self._messages[key] = Standing(id=standing.id, at=self._room.now)
+        self._spoken += [self._room.now] * (len(says) + len(edits))
 
     def _again(self, shown: Shown) -> Text:
         return reminder(shown, Translator(self._room.language), self._room.zone)
@@ -99,23 +118,29 @@ class Telling:
             return Text()
         return row(*(_mentioned(one) for one in await self._room.members() if one.person in wanted))
 
-    async def _tell_people(self, entries: Sequence[Entry]) -> None:
+    async def _alarm(self, ids: Sequence[str]) -> None:
         """What is critical, to each who asked for it and is in the room; others are told no more."""
-        if not entries or not self._desk.told:
+        wall, now, name = self._hook.wall, self._room.now, self._hook.name
+        if not ids or not self._desk.told:
             return
-        say = Translator(self._room.language)
+        if wall.alarmed is not None and now - wall.alarmed < MINUTE:
+            waiting = tuple(dict.fromkeys((*wall.alarming, *ids)))
+            self._hook = replace(self._hook, wall=replace(wall, alarming=waiting))
+            await self._room.at(wall.alarmed + MINUTE, "alarm", name, key=f"alarm {name}")
+            return
+        self._hook = replace(self._hook, wall=replace(wall, alarmed=now))
+        entries = tuple(self._hook.book.entries[one] for one in ids)
+        text = worded(Shown(entries=entries), Translator(self._room.language), self._room.zone)
         here = {one.person for one in await self._room.members()}
-        text = worded(Shown(entries=tuple(entries), digest=len(entries) > 1), say, self._room.zone)
         gone = {one for one in self._desk.told if one not in here or not await self._room.tell(one, text)}
-        if gone:
-            self._desk = replace(self._desk, told=tuple(one for one in self._desk.told if one not in gone))
+        self._desk = replace(self._desk, told=tuple(one for one in self._desk.told if one not in gone))
 
     async def _keep(self) -> None:
         name = self._hook.name
         if self._left is not None:
             await self._room.at(self._left, "refresh", name, key=f"refresh {name}")
-        self._desk = await self._kept.heard_of(self._desk, name)
-        await self._kept.set_desk(self._desk)
+        desk = replace(self._desk, spoken=tuple(self._spoken[-MOST_A_MINUTE:]))
+        await self._kept.set_desk(await self._kept.heard_of(desk, name))
         await self._kept.set_hook(replace(self._hook, wall=replace(self._hook.wall, messages=self._messages)))
 
 
@@ -129,10 +154,10 @@ def _critical(entries: Sequence[Entry]) -> bool:
     return any(one.ongoing and one.notice.severity is Severity.CRITICAL for one in entries)
 
 
-def _alarming(before: Book, after: Book) -> list[Entry]:
+def _alarming(before: Book, after: Book) -> list[str]:
     """What is critical and was not, or was and waited; not what waits still."""
     known = {one for one, entry in before.entries.items() if _critical([entry]) and one not in before.held}
-    return [entry for one, entry in after.entries.items() if one not in {*known, *after.held} and _critical([entry])]
+    return [one for one, entry in after.entries.items() if one not in {*known, *after.held} and _critical([entry])]
 
 
 def _mentioned(member: Member) -> Text:

@@ -99,8 +99,7 @@ def _parts(text: str, kind: Kind | None) -> tuple[str, tuple[str, ...]]:
     if not mark:
         question, *parts = text.split("/")
         return question.strip(), _options(parts)
-    question = question.strip()
-    return f"{question} ?" if question else "", options_of(rest, kind)
+    return f"{question}?".strip() if question.strip() else "", options_of(rest, kind)
 
 
 def _options(parts: Sequence[str]) -> tuple[str, ...]:

@@ -50,7 +50,7 @@ class PollsBot(Bot):
     @command("vote")
     async def vote(self, room: Room[PollsConfig], words: str) -> Phrase:
         """Vote par le numéro d'une réponse : !vote 2 ; un classement : !vote 2 1 3 ; des dates : !vote 1 2? 3!"""
-        poll = await _meant(room)
+        poll = await _meant(room, secret_=False)
         if poll.rules.secret:
             raise Misconfigured(_("ce vote est secret : on n'y vote pas dans le salon"), remedy=_("Écrivez : !voter"))
         return await voting.by_words(room, poll, words)
@@ -58,10 +58,12 @@ class PollsBot(Bot):
     @command("voter", english=["ballot"])
     async def vote_secretly(self, room: Room[PollsConfig]) -> Phrase | None:
         """Vote dans un sondage secret : je vous demande votre choix en message direct"""
-        poll = await _meant(room, secretly=True)
-        return await secret.open_booth(room, poll, starting.numbered(poll, Translator(room.language)))
+        poll = await _meant(room, secret_=True)
+        if not poll.rules.secret:
+            raise Misconfigured(_("ce vote n'est pas secret : on y vote dans le salon"), remedy=voting.how(poll))
+        return await secret.open_booth(room, poll, starting.numbered(poll))
 
-    async def cast(self, room: Room[PollsConfig], answer: str, words: str) -> Phrase:
+    async def cast(self, room: Room[PollsConfig], answer: str, words: str) -> str:
         """A secret vote; ``words`` is the poll's id."""
         return await secret.cast(room, await Polls(room.kv).get(words), answer)
 
@@ -77,7 +79,7 @@ class PollsBot(Bot):
             return None
         if event.removed or event.key.removesuffix("\ufe0f") != secret.SIGN or room.network:
             return None
-        return await secret.open_booth(room, poll, starting.numbered(poll, Translator(room.language)))
+        return await secret.open_booth(room, poll, starting.numbered(poll))
 
     @on(Message)
     async def said(self, room: Room[PollsConfig], event: Message) -> None:
@@ -85,7 +87,12 @@ class PollsBot(Bot):
 
     @on(Deletion)
     async def withdrawn(self, room: Room[PollsConfig], event: Deletion) -> None:
-        await Polls(room.kv).withdrawn(event.target)
+        """A vote is taken back; or the question, by whoever may remove it."""
+        poll = await Polls(room.kv).get(event.target)
+        if poll is None:
+            await Polls(room.kv).withdrawn(event.target)
+        else:
+            await ending.drop(room, poll)
 
     # Reminding
 
@@ -113,10 +120,10 @@ class PollsBot(Bot):
             await ending.end(room, poll, named=room.config.named, by=room.caller.name)
             return None
         closes = meant(words, room.now, room.zone, room.language)
-        told = [await starting.until(room, poll, closes)]
-        if poll.foreign and not await room.may_redact():
-            told.append(others.powerless())
-        return "\n".join(map(Translator(room.language), told))
+        if poll.foreign:
+            await others.take(room, poll, closes)
+            return None
+        return "\n".join(map(Translator(room.language), await starting.until(room, poll, closes)))
 
     async def due(self, room: Room[PollsConfig], words: str) -> None:
         """The time of a poll has come; ``words`` is its id."""
@@ -139,18 +146,21 @@ class PollsBot(Bot):
     @command("pv", english=["minutes"])
     async def minutes(self, room: Room[PollsConfig]) -> None:
         """Donne le procès-verbal du dernier sondage clos, ou de celui auquel on répond"""
-        await papers.show_minutes(room, await _over(room))
+        await papers.show_minutes(room, await _over(room), room.language)
 
     @command("csv")
     async def table(self, room: Room[PollsConfig]) -> Phrase | None:
         """Envoie le tableau des votes, en message direct, à qui a lancé le sondage ou modère"""
         closed = await _over(room)
         await _may_run(room, closed.poll.by, _("seul qui a lancé le sondage, ou qui modère le salon, peut l'avoir"))
-        return await papers.send_table(room, closed, room.caller.person)
+        return await papers.send_table(room, closed, room.caller.person, room.language)
 
 
-async def _meant(room: Room, *, secretly: bool = False, others_too: bool = False) -> Kept:
-    """The poll that is answered, else the last one that is open. ``others_too``: one of somebody's own client."""
+async def _meant(room: Room, *, secret_: bool | None = None, others_too: bool = False) -> Kept:
+    """The poll that is answered, else the last one that is open, rather one that is ``secret_``, or is not.
+
+    ``others_too``: one of somebody's own client may be answered.
+    """
     polls = Polls(room.kv)
     if room.answered is not None:
         if (poll := await polls.get(room.answered)) is not None:
@@ -159,13 +169,14 @@ async def _meant(room: Room, *, secretly: bool = False, others_too: bool = False
             raise Misconfigured(_("ce sondage est déjà clos"))
         if others_too and (poll := await others.found(room, room.answered)) is not None:
             return poll
-    open_ = [poll for poll in await polls.all() if poll.rules.secret or not secretly]
+    open_ = await polls.all()
     if not open_:
         raise Misconfigured(
             _("aucun sondage n'est ouvert dans ce salon"),
             remedy=_("Pour en lancer un : !sondage On mange où ? Cantine / Crêperie"),
         )
-    return open_[-1]
+    wanted = [poll for poll in open_ if secret_ in {None, poll.rules.secret}]
+    return (wanted or open_)[-1]
 
 
 async def _over(room: Room) -> Closed:

@@ -85,7 +85,7 @@ class Face:
 
     def _fitting(self, units: Sequence[str], width: int, end: str = "") -> int:
         """How many of them fit, from the first, with ``end`` after them. By halves: to measure is what takes time."""
-        return bisect_right(range(1, len(units) + 1), width, key=lambda n: self.width("".join(units[:n]) + end))
+        return bisect_right(range(1, len(units) + 1), float(width), key=lambda n: self.width("".join(units[:n]) + end))
 
     def _line(self, text: str, width: int) -> tuple[str, str]:
         units = list(clusters(text))

@@ -15,6 +15,7 @@ from tchap_bot_polls.model import Result, Rules
 from tchap_bot_polls.tally import Response
 from tchap_bridges.bot import Store
 from tchap_bridges.events import Author, Option, PollStarted
+from tchap_bridges.i18n import Language
 from tchap_bridges.ids import ChatId, MessageId, PersonId
 
 REMEMBERED: Final = 10
@@ -24,11 +25,13 @@ _DRAWERS: Final = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """A poll. ``at``, ``closes`` and ``closed``: milliseconds since 1970, 0 for never.
+    """A poll. ``number``: later ones of its room have a greater one. ``at`` and ``closed``: milliseconds since 1970,
+    ``closed`` 0 while it is open.
 
     ``name``: what ``by``, who asked it, was called. ``native``: it is a poll of the room, else a numbered text.
-    ``foreign``: somebody asked it with their own client, and its votes are read when it ends. ``reminded``: those
-    who had not voted were called.
+    ``foreign``: somebody asked it with their own client, and its votes are read when it ends. ``reminder``: so many
+    milliseconds before its end, or after the question, those who have not voted are called; ``reminded``: they were.
+    ``language``: in which it was asked, and people read of it what nobody has typed a command for.
     """
 
     id: str
@@ -37,14 +40,16 @@ class Kept:
     rules: Rules
     by: str
     at: int
+    number: int = 0
     name: str = ""
     disclosed: bool = True
     native: bool = True
     foreign: bool = False
     minutes: bool = False
     table: bool = False
-    closes: int = 0
+    reminder: int = 0
     reminded: bool = False
+    language: Language = "fr"
     closed: int = 0
 
     def asked(self) -> PollStarted:
@@ -92,7 +97,7 @@ class Polls:
     async def all(self) -> list[Kept]:
         """Those that are open, in the order in which they were asked."""
         found = [_POLL.validate_json(one) for one in (await self._kv.all("poll ")).values()]
-        return sorted(found, key=lambda poll: (poll.at, poll.id))
+        return sorted(found, key=lambda poll: poll.number)
 
     async def get(self, id_: str) -> Kept | None:
         """One that is open."""
@@ -101,6 +106,9 @@ class Polls:
 
     async def keep(self, poll: Kept) -> None:
         await self._kv.set(f"poll {poll.id}", _POLL.dump_json(poll).decode())
+
+    async def next_number(self) -> int:
+        return 1 + max((one.number for one in (*await self.all(), *(one.poll for one in await self.over()))), default=0)
 
     # Votes
 
@@ -132,15 +140,17 @@ class Polls:
     async def _write(self, drawer: str, voices: list[Voice]) -> None:
         await self._kv.set(drawer, _VOICES.dump_json(voices).decode())
 
+    async def drop(self, poll: str) -> None:
+        """It is no longer open, and no vote of it is kept."""
+        await self._kv.delete(f"poll {poll}")
+        for drawer in await self._kv.all(f"votes {poll} "):
+            await self._kv.delete(drawer)
+
     # What is over
 
     async def close(self, closed: Closed) -> None:
-        """Its result is kept, and no vote; results of long ago are forgotten."""
-        id_ = closed.poll.id
-        await self._kv.delete(f"poll {id_}")
-        for drawer in await self._kv.all(f"votes {id_} "):
-            await self._kv.delete(drawer)
-        await self._kv.set(f"closed {id_}", _CLOSED.dump_json(closed).decode())
+        """Its result is kept, once it was dropped; results of long ago are forgotten."""
+        await self._kv.set(f"closed {closed.poll.id}", _CLOSED.dump_json(closed).decode())
         for old in (await self.over())[REMEMBERED:]:
             await self._kv.delete(f"closed {old.poll.id}")
 
@@ -150,7 +160,7 @@ class Polls:
     async def over(self) -> list[Closed]:
         """The last that was closed comes first."""
         found = [_CLOSED.validate_json(one) for one in (await self._kv.all("closed ")).values()]
-        return sorted(found, key=lambda one: (one.poll.closed, one.poll.id), reverse=True)
+        return sorted(found, key=lambda one: (one.poll.closed, one.poll.number), reverse=True)
 
 
 def _drawer(poll: str, sender: str) -> str:

@@ -4,12 +4,15 @@ Nothing of them is kept before somebody asks for that, and no native vote ever: 
 them when the poll ends, those also that were cast before the bot was on.
 """
 
-from tchap_bot_polls.keeping import Kept
+from dataclasses import replace
+
+from tchap_bot_polls.keeping import Kept, Polls
 from tchap_bot_polls.model import Kind, Rules
-from tchap_bot_polls.starting import milliseconds
+from tchap_bot_polls.starting import milliseconds, until
 from tchap_bridges.bot import Room
+from tchap_bridges.dates import Moment
 from tchap_bridges.events import PollStarted
-from tchap_bridges.i18n import Phrase, _
+from tchap_bridges.i18n import Phrase, Translator, _
 from tchap_bridges.ids import MessageId
 
 
@@ -29,10 +32,22 @@ async def found(room: Room, id_: MessageId) -> Kept | None:
         at=milliseconds(asked.at),
         disclosed=asked.disclosed,
         foreign=True,
+        language=room.language,
     )
 
 
-def powerless() -> Phrase:
+async def take(room: Room, poll: Kept, closes: Moment) -> None:
+    """It ends then, and is one of ours. To say so in answer to it makes it known to us: keycaps on it are heard."""
+    polls = Polls(room.kv)
+    if await polls.get(poll.id) is None:
+        await polls.keep(replace(poll, number=await polls.next_number()))
+    lines = await until(room, poll, closes)
+    if not await room.may_redact():
+        lines.append(_powerless())
+    await room.say("\n".join(map(Translator(room.language), lines)), about=MessageId(poll.id))
+
+
+def _powerless() -> Phrase:
     """Where we may not end it for everybody's client."""
     return _(
         "Je n'ai pas le droit de clore ce sondage dans vos clients (il faudrait que je puisse supprimer les messages "

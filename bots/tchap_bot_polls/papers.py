@@ -7,14 +7,14 @@ from tchap_bot_polls.keeping import Closed
 from tchap_bot_polls.minutes import Facts, minutes
 from tchap_bot_polls.table import table
 from tchap_bridges.bot import Room
-from tchap_bridges.i18n import Phrase, _
+from tchap_bridges.i18n import Language, Phrase, _
 from tchap_bridges.ids import PersonId
 
 MINUTES: Final = "pv.md"
 TABLE: Final = "votes.csv"
 
 
-async def show_minutes(room: Room, closed: Closed) -> None:
+async def show_minutes(room: Room, closed: Closed, language: Language) -> None:
     poll = closed.poll
     facts = Facts(
         room=await room.name(),
@@ -22,15 +22,15 @@ async def show_minutes(room: Room, closed: Closed) -> None:
         opened_at=_moment(poll.at),
         closed_at=_moment(poll.closed),
         closed_by=closed.closed_by,
-        language=room.language,
+        language=language,
         zone=room.zone,
     )
     await room.file(MINUTES, "text/markdown", minutes(closed.result, facts).encode())
 
 
-async def send_table(room: Room, closed: Closed, to: PersonId) -> Phrase | None:
+async def send_table(room: Room, closed: Closed, to: PersonId, language: Language) -> Phrase | None:
     """In their direct conversation; returns what is to be said where there is none."""
-    data = table(closed.result, room.language)
+    data = table(closed.result, language)
     if await room.tell_file(to, TABLE, "text/csv", data):
         return None
     return _("Je ne peux pas envoyer le tableau en message direct : ouvrez une conversation avec moi, puis : !csv")

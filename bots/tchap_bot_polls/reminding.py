@@ -9,7 +9,7 @@ from typing import Final
 from tchap_bot_polls import counting
 from tchap_bot_polls.keeping import Kept, Polls
 from tchap_bridges.bot import Member, Room
-from tchap_bridges.dates import Moment
+from tchap_bridges.dates import Moment, said
 from tchap_bridges.errors import Misconfigured
 from tchap_bridges.events import Text, mention
 from tchap_bridges.i18n import Phrase, Translator, _, ngettext
@@ -21,12 +21,22 @@ MOST: Final = 60
 _QUOTED: Final = 80
 
 
-def recall_at(now: datetime, closes: Moment | None, span: timedelta) -> datetime:
-    """So long before the end, or from now where there is none. Raises `Misconfigured` when that is over."""
+def recall_at(now: datetime, closes: Moment | None, poll: Kept) -> datetime | None:
+    """So long before the end, or from now where there is none; None when that is over."""
+    span = timedelta(milliseconds=poll.reminder)
     at = now + span if closes is None else closes.at - span
-    if at <= now:
-        raise Misconfigured(_("la relance tomberait avant maintenant"), remedy=_("Exemple : rappel=30min"))
-    return at
+    return at if at > now else None
+
+
+async def order(room: Room, poll: Kept, closes: Moment | None) -> list[Phrase]:
+    """The reminder comes when it should by this end; returns the date understood."""
+    at = recall_at(room.now, closes, poll) if poll.reminder and not poll.reminded else None
+    if at is None:
+        await room.forget(f"recall {poll.id}")
+        return []
+    await room.at(at, "recall", poll.id, key=f"recall {poll.id}")
+    when = said(Moment(at=at, words=""), room.now, room.zone)
+    return [_("🔔 Qui n'aura pas voté sera relancé {when}.", when=when)]
 
 
 async def remind(room: Room, poll: Kept) -> Phrase | None:
@@ -48,11 +58,12 @@ async def remind(room: Room, poll: Kept) -> Phrase | None:
         )
     missing.sort(key=lambda one: (one.name.casefold(), one.person))
     for first in range(0, len(missing), TOGETHER):
-        await room.say(_called(missing[first : first + TOGETHER], poll, Translator(room.language)))
+        await room.say(_called(missing[first : first + TOGETHER], poll))
     return None
 
 
-def _called(some: Sequence[Member], poll: Kept, translate: Translator) -> Text:
+def _called(some: Sequence[Member], poll: Kept) -> Text:
+    translate = Translator(poll.language)
     question = poll.question[:_QUOTED]
     plain = _(
         "🔔 {names} : votre vote est attendu : « {question} »", names=", ".join(o.name for o in some), question=question

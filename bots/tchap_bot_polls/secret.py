@@ -36,7 +36,7 @@ async def open_booth(room: Room, poll: Kept, question: str) -> Phrase | None:
     if room.caller.person in await roll(room.kv, poll.id):
         await room.tell(room.caller.person, _("Vous avez déjà voté : « {question} »", question=poll.question))
         return None
-    translate = Translator(room.language)
+    translate = Translator(poll.language)
     asked = "\n".join((question, translate(_warning()), translate(voting.how(poll))))
     if await room.ask(asked, "cast", poll.id, private=True, secret=True, key=_key(poll.id)):
         return None
@@ -46,17 +46,18 @@ async def open_booth(room: Room, poll: Kept, question: str) -> Phrase | None:
     )
 
 
-async def cast(room: Room, poll: Kept | None, answer: str) -> Phrase:
+async def cast(room: Room, poll: Kept | None, answer: str) -> str:
     """What somebody answered there; it says nothing of what."""
     if poll is None:
         return _("Ce vote est clos : votre réponse n'a pas été comptée.")
+    translate = Translator(poll.language)
     voted = await roll(room.kv, poll.id)
     if room.caller.person in voted:
-        return _("Vous avez déjà voté : « {question} »", question=poll.question)
+        return translate(_("Vous avez déjà voté : « {question} »", question=poll.question))
     ballots = [*await _ballots(room.kv, poll.id), list(voting.typed(answer, poll))]
     await room.kv.set(f"roll {poll.id}", json.dumps(sorted([*voted, room.caller.person])))
     await room.kv.set(f"ballots {poll.id}", json.dumps(sorted(ballots)))
-    return _("✓ Votre vote est compté, sans votre nom. Vous pouvez supprimer votre message.")
+    return translate(_("✓ Votre vote est compté, sans votre nom. Vous pouvez supprimer votre message."))
 
 
 async def roll(kv: Store, poll: str) -> Sequence[PersonId]:

@@ -8,11 +8,10 @@ ranked is a numbered text, and its votes are typed.
 from dataclasses import replace
 from datetime import datetime
 
-from tchap_bot_polls import dates, secret
+from tchap_bot_polls import dates, reminding, secret
 from tchap_bot_polls.asking import Asked
 from tchap_bot_polls.keeping import Kept, Polls
 from tchap_bot_polls.model import Kind
-from tchap_bot_polls.reminding import recall_at
 from tchap_bridges.bot import Room
 from tchap_bridges.dates import Moment, said
 from tchap_bridges.dates.meaning import meant
@@ -37,25 +36,22 @@ async def start(room: Room, asked: Asked) -> str:
         native=_is_native(asked),
         minutes=asked.minutes,
         table=asked.table,
+        reminder=int(asked.reminder.total_seconds() * 1000) if asked.reminder else 0,
+        language=room.language,
     )
-    recall = recall_at(room.now, closes, asked.reminder) if asked.reminder is not None else None
-    poll = replace(poll, id=await _shown(room, poll, translate))
+    if poll.reminder and reminding.recall_at(room.now, closes, poll) is None:
+        raise Misconfigured(_("la relance tomberait avant maintenant"), remedy=_("Exemple : rappel=30min"))
+    poll = replace(poll, id=await _shown(room, poll, translate), number=await Polls(room.kv).next_number())
     await Polls(room.kv).keep(poll)
-    lines = [*_how(poll)]
-    if closes is not None:
-        lines.append(await until(room, poll, closes))
-    if recall is not None:
-        await room.at(recall, "recall", poll.id, key=f"recall {poll.id}")
-        when = said(Moment(at=recall, words=""), room.now, room.zone)
-        lines.append(_("🔔 Qui n'aura pas voté sera relancé {when}.", when=when))
+    lines = [*_how(poll), *(await until(room, poll, closes) if closes else await reminding.order(room, poll, None))]
     return "\n".join(map(translate, lines))
 
 
-async def until(room: Room, poll: Kept, closes: Moment) -> Phrase:
-    """The poll ends then; returns the date understood."""
-    await Polls(room.kv).keep(replace(poll, closes=milliseconds(closes.at)))
+async def until(room: Room, poll: Kept, closes: Moment) -> list[Phrase]:
+    """The poll ends then, and its reminder comes before; returns the dates understood."""
     await room.at(closes.at, "due", poll.id, key=f"closes {poll.id}")
-    return _("⏱ Ce sondage sera clos {when}.", when=said(closes, room.now, room.zone))
+    ends = _("⏱ Ce sondage sera clos {when}.", when=said(closes, room.now, room.zone))
+    return [ends, *await reminding.order(room, poll, closes)]
 
 
 def _options(room: Room, asked: Asked, translate: Translator) -> tuple[Option, ...]:
@@ -84,11 +80,12 @@ async def _shown(room: Room, poll: Kept, translate: Translator) -> str:
         offered = dates.offered(poll.options, translate) if poll.rules.kind is Kind.DATE else poll.options
         return await room.poll(poll.question, offered, most=poll.rules.most, disclosed=poll.disclosed)
     words = secret.offer() if poll.rules.secret else _vote(poll)
-    return await room.say(numbered(poll, translate, words), everywhere=not poll.rules.secret)
+    return await room.say(numbered(poll, words), everywhere=not poll.rules.secret)
 
 
-def numbered(poll: Kept, translate: Translator, *below: str) -> str:
+def numbered(poll: Kept, *below: str) -> str:
     """The question as a text, its answers by number."""
+    translate = Translator(poll.language)
     secretly = _("🗳 Vote secret — {question}", question=poll.question)
     lines = [translate(secretly) if poll.rules.secret else f"📊 {poll.question}"]
     lines += (f"{option.id}. {option.text}" for option in poll.options)

@@ -14,7 +14,7 @@ from tchap_bridges.errors import Misconfigured
 from tchap_bridges.events import Message, PollVote, Reaction
 from tchap_bridges.i18n import Phrase, Translator, _
 
-_SAID: Final = re.compile(r"(\d{1,2})\s*([?!]?)[\s,;>]*")
+_SAID: Final = re.compile(r"(\d{1,2})(?!\d)\s*([?!]?)[\s,;>]*")
 _LONGEST: Final = 200  # characters of a vote
 _SIGNS: Final = {dates.Answer.YES: _("oui"), dates.Answer.MAYBE: _("si besoin"), dates.Answer.NO: _("non")}
 
@@ -83,6 +83,8 @@ async def by_words(room: Room, poll: Kept, words: str) -> Phrase:
     """``!vote 2``."""
     answers = typed(words, poll)
     await keep(room, poll, str(room.message), room.when, answers)
+    if not poll.disclosed:
+        return _("✓ {name} : vote compté", name=room.caller.name)
     return _("✓ {name} : {answers}", name=room.caller.name, answers=told(poll, answers, Translator(room.language)))
 
 
@@ -93,9 +95,10 @@ async def by_message(room: Room, event: Message) -> None:
         return
     open_ = [one for one in await Polls(room.kv).all() if not one.rules.secret]
     answered = [one for one in open_ if one.id == room.answered]
-    if not (answered or (room.network and open_)):
+    shown = [one for one in open_ if room.network and not one.foreign]
+    if not (answered or shown):
         return
-    poll = (answered or open_)[-1]
+    poll = (answered or shown)[-1]
     try:
         answers = typed(words, poll, twice=bool(room.network))
     except Misconfigured:

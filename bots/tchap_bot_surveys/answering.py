@@ -16,6 +16,7 @@ from tchap_bridges.errors import Misconfigured
 from tchap_bridges.i18n import Language, Phrase, Translator, _
 
 _NUMBER: Final = re.compile(r"[-+]?\d{1,12}(?:[.,]\d{1,6})?")
+_NO_OPTION: Final = _("ce n'est pas un des choix")
 _BETWEEN: Final = re.compile(r"\s*(?:[,;/+&]|\bet\b|\band\b)\s*")
 _SHORT: Final = {
     **dict.fromkeys(("o", "y", "yes", "oui", "👍", "✅"), ("oui", "yes")),
@@ -26,7 +27,7 @@ _MONTHS: Final = {Translator(language)(month): n for language in ("fr", "en") fo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Typed:
-    """What somebody has typed, and when. ``exact``: take no date that we would have to say back."""
+    """What somebody has typed, and when. ``exact``: take no date that would have to be said back."""
 
     words: str
     when: datetime
@@ -36,7 +37,7 @@ class Typed:
 
 
 def read(question: Question, typed: Typed) -> Answer:
-    """Raises `Misconfigured` that says what can be answered."""
+    """Raises `Misconfigured` that says what can be answered, and where ``exact`` repeats none of the words."""
     words = typed.words.strip()
     match question.kind:
         case Kind.ONE:
@@ -93,7 +94,7 @@ def chosen(question: Question, words: str) -> str | None:
 def _option(question: Question, words: str) -> str:
     found = chosen(question, words)
     if found is None:
-        raise Misconfigured(_not_an_option(words), remedy=_choices(question))
+        raise Misconfigured(_NO_OPTION, remedy=_choices(question))
     return found
 
 
@@ -102,7 +103,7 @@ def _several(question: Question, words: str) -> Answer:
         return (whole,)
     found = set(_options(question, words))
     if not found:
-        raise Misconfigured(_not_an_option(words), remedy=_choices(question))
+        raise Misconfigured(_NO_OPTION, remedy=_choices(question))
     return tuple(sorted(found, key=int))
 
 
@@ -134,23 +135,22 @@ def _number(words: str) -> str:
 def _date(words: str, typed: Typed) -> date:
     """A day with its year may be past; any other is the next, and asked back when it may be several."""
     if (whole := re.fullmatch(r"(?:le\s+)?(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})", words)) is not None:
-        return _day(words, whole[3], whole[2], whole[1])
+        return _day(whole[3], whole[2], whole[1])
     if (whole := re.fullmatch(r"(\d{4})-(\d{2})-(\d{2})", words)) is not None:
-        return _day(words, whole[1], whole[2], whole[3])
+        return _day(whole[1], whole[2], whole[3])
     named = re.fullmatch(r"(?:le\s+)?(\d{1,2})(?:er)?\s+([^\W\d]+)\s+(\d{4})", words.casefold())
     if named is not None and named[2] in _MONTHS:
-        return _day(words, named[3], str(_MONTHS[named[2]]), named[1])
+        return _day(named[3], str(_MONTHS[named[2]]), named[1])
     if typed.exact:
         raise Misconfigured(_("il faut un jour avec son année"), remedy=_("Exemple : 28/02/2027"))
     return meant(words, typed.when, typed.zone, typed.language).at.astimezone(typed.zone).date()
 
 
-def _day(words: str, year: str, month: str, day: str) -> date:
+def _day(year: str, month: str, day: str) -> date:
     try:
         return date(int(year), int(month), int(day))
     except ValueError as error:
-        reason = _("« {words} » n'est pas un jour du calendrier", words=words[:40])
-        raise Misconfigured(reason, remedy=_("Exemple : 28/02/2027")) from error
+        raise Misconfigured(_("ce n'est pas un jour du calendrier"), remedy=_("Exemple : 28/02/2027")) from error
 
 
 def _text(words: str) -> str:
@@ -159,10 +159,6 @@ def _text(words: str) -> str:
     if len(words) > LONGEST_ANSWER:
         raise Misconfigured(_("c'est trop long : {n} caractères au plus", n=LONGEST_ANSWER))
     return words
-
-
-def _not_an_option(words: str) -> Phrase:
-    return _("« {words} » n'est pas un des choix", words=words[:60])
 
 
 def _choices(question: Question) -> Phrase:

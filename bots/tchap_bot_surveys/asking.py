@@ -21,6 +21,8 @@ from tchap_bridges.i18n import Translator, _
 
 WIDEST: Final = 100
 """Between the ends of a scale."""
+MOST_BYTES: Final = 20_000
+"""Of all questions and options: they are read back in one message."""
 EXAMPLE: Final = _(
     "Exemple :\n!enquete Cantine\n1. Y mangez-vous ? Oui / Non\n2*. Note de 1 à 5\n"
     "3. Vos jours (plusieurs) : lundi / mardi / jeudi\nCommentaire libre :"
@@ -111,6 +113,9 @@ def read(words: str, translator: Translator) -> Asked:
         except Misconfigured as error:
             reason = _("question {n} : {reason}", n=n, reason=error.reason)
             raise Misconfigured(reason, remedy=error.remedy) from error
+    size = sum(len("".join((one.text, *one.options)).encode()) for one in questions)
+    if size > MOST_BYTES:
+        raise Misconfigured(_("les questions sont trop longues pour être relues en un message"), remedy=QUESTION)
     return replace(asked, questions=tuple(questions))
 
 

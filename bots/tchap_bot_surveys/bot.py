@@ -9,7 +9,7 @@ from typing import Annotated, Final
 from tchap_bot_surveys import asking, results, taking, wording
 from tchap_bot_surveys.keeping import Surveys
 from tchap_bot_surveys.model import State, Survey
-from tchap_bridges.bot import Bot, Power, Room, RoomConfig, command, field, on
+from tchap_bridges.bot import Bot, Power, Room, RoomConfig, command, daily, field, on
 from tchap_bridges.dates import Moment, said
 from tchap_bridges.dates.meaning import meant
 from tchap_bridges.errors import Misconfigured
@@ -19,11 +19,12 @@ from tchap_bridges.ids import PersonId
 
 MOST_OPEN: Final = 10
 MOST_KEPT: Final = 50
+MOST_CALLED: Final = 50
 SIGN: Final = "📝"
 _YES: Final = frozenset(("oui", "ouvrir", "ok", "yes", "open", "o", "y"))
 _NO: Final = frozenset(("non", "no", "n"))
 _DONE: Final = frozenset(("fin", "fini", "c'est tout", "done", "end"))
-_AGAIN: Final = timedelta(hours=1)
+_APART: Final = timedelta(hours=1)
 _CLOSE: Final = re.compile(r"\s*(?:n°\s*([0-9]{1,6})|([0-9]{1,6})(?=\s*$))?\s*(.*?)\s*")
 """A number, and when: of « 3 décembre » the 3 is no number of a survey."""
 Number = Annotated[int, _("numéro de l'enquête")]
@@ -70,8 +71,9 @@ class SurveysBot(Bot):
     async def listed(self, room: Room[SurveysConfig]) -> Phrase | str:
         """Les enquêtes de ce salon, et leurs numéros"""
         surveys, words = Surveys(room.kv), Translator(room.language)
-        kept = [one for number in await surveys.numbers() if (one := await surveys.get(number)) is not None]
-        lines = [words(wording.line(one, await surveys.tally(one.number), room.now, room.zone)) for one in kept]
+        lines = [
+            words(wording.line(one, await surveys.tally(one.number), room.now, room.zone)) for one in await _all(room)
+        ]
         return "\n".join(lines) or _("Aucune enquête dans ce salon. {example}", example=asking.EXAMPLE)
 
     @command("enquete resultats", "enquête résultats", english=["survey results"])
@@ -87,7 +89,7 @@ class SurveysBot(Bot):
     async def nudge(self, room: Room[SurveysConfig], number: Number = 0) -> None:
         """Rappelle l'enquête au salon, et qui a commencé sans finir"""
         survey = await self._theirs(room, number)
-        if survey.nudged is not None and room.now - survey.nudged < _AGAIN:
+        if survey.nudged is not None and room.now - survey.nudged < _APART:
             raise Misconfigured(_("une relance par heure suffit"))
         surveys = Surveys(room.kv)
         here = {member.person for member in await room.members()}
@@ -113,9 +115,9 @@ class SurveysBot(Bot):
         return _("⏱ L'enquête n° {n} sera close {when}.", n=survey.number, when=back)
 
     @command("repondre", "répondre", english=["answer"])
-    async def take(self, room: Room[SurveysConfig], number: Number = 0) -> Phrase:
+    async def take(self, room: Room[SurveysConfig], number: Number = 0) -> None:
         """Répond à l'enquête en cours, ou y revient : !repondre, !repondre 2"""
-        return await taking.begin(room, await self._meant(room, number))
+        await taking.begin(room, await self._meant(room, number))
 
     @command("repondre retirer", "répondre retirer", english=["answer withdraw"])
     async def withdraw(self, room: Room[SurveysConfig], number: Number = 0) -> Phrase:
@@ -146,8 +148,11 @@ class SurveysBot(Bot):
 
     async def entitled(self, room: Room[SurveysConfig], answer: str, _words: str) -> None:
         """The title of a survey that is made by dialogue."""
+        if len(answer.splitlines()) > 1:  # all of it at once
+            await self._draft(room, answer)
+            return
         asking.titled(answer)
-        await self._ask_question(room, " ".join(answer.split()))
+        await self._ask_question(room, answer)
 
     async def questioned(self, room: Room[SurveysConfig], answer: str, words: str) -> None:
         """One more question; ``words`` are the lines so far."""
@@ -202,11 +207,11 @@ class SurveysBot(Bot):
         surveys = Surveys(room.kv)
         if draft.closes is not None and draft.closes <= room.now:
             raise Misconfigured(_("la fin de l'enquête est passée"), remedy=_("Renvoyez-la avec une autre fin."))
-        numbers = await surveys.numbers()
-        open_ = [one for number in numbers if (one := await surveys.get(number)) and one.state is State.OPEN]
-        if len(open_) >= MOST_OPEN or len(numbers) >= MOST_KEPT:
+        kept = await _all(room)
+        if len([one for one in kept if one.state is State.OPEN]) >= MOST_OPEN or len(kept) >= MOST_KEPT:
             raise Misconfigured(
-                _("ce salon a déjà {n} enquêtes", n=len(numbers)), remedy=_("Closez-en une : !enquete liste")
+                _("ce salon a déjà {n} enquêtes", n=len(kept)),
+                remedy=_("Attendez que d'anciennes soient effacées, ou clôturez-en une : !enquete liste"),
             )
         survey = replace(draft, number=await surveys.next_number(), state=State.OPEN)
         text = wording.announcement(survey, room.now, room.zone, Translator(survey.language))
@@ -219,14 +224,13 @@ class SurveysBot(Bot):
 
     async def _end(self, room: Room[SurveysConfig], survey: Survey) -> None:
         number = survey.number
-        closed = replace(survey, state=State.CLOSED)
+        closed = replace(survey, state=State.CLOSED, ended=room.now)
         await Surveys(room.kv).keep(closed)
         await room.forget(f"closes {number}")
         await room.withdraw(taking.key_of(number))
         if await results.publish(room, closed):
             await room.at(room.now, "handed_over", str(number), key=f"hands {number}")
         await room.at(room.now, "swept", str(number), key=f"sweeps {number}")
-        await room.at(room.now + timedelta(days=room.config.keep_days), "expired", str(number), key=f"expires {number}")
 
     # Times that have come; ``words`` is the number of the survey
 
@@ -253,6 +257,17 @@ class SurveysBot(Bot):
         survey = await surveys.get(int(words))
         if survey is not None and await surveys.clear(survey):
             await room.at(room.now, "expired", words, key=f"expires {words}")
+
+    @daily(at="4:30")
+    async def tidy(self, room: Room[SurveysConfig]) -> None:
+        """What has been kept long enough is forgotten; what should have ended while the bot was off ends."""
+        longest, now = timedelta(days=room.config.keep_days), room.now
+        for survey in await _all(room):
+            number = survey.number
+            if survey.ended is not None and survey.ended + longest <= now:
+                await room.at(now, "expired", str(number), key=f"expires {number}")
+            elif survey.state is State.OPEN and survey.closes is not None and survey.closes <= now:
+                await room.at(now, "due", str(number), key=f"closes {number}")
 
     # Which is meant
 
@@ -283,9 +298,16 @@ def _calling(text: str, people: list[tuple[str, str]]) -> Text:
     """The text, and people called by their names."""
     if not people:
         return Text(plain=text)
-    names = ", ".join(name for _person, name in people)
-    links = ", ".join(mention(PersonId(person), name) for person, name in people)
+    called = people[:MOST_CALLED]
+    names = ", ".join(name for _person, name in called)
+    links = ", ".join(mention(PersonId(person), name) for person, name in called)
     return Text(plain=f"{text}\n{names}", html=f"{escape(text, quote=False)}<br>{links}")
+
+
+async def _all(room: Room[SurveysConfig]) -> list[Survey]:
+    """Those that are kept, oldest first."""
+    surveys = Surveys(room.kv)
+    return [one for number in await surveys.numbers() if (one := await surveys.get(number)) is not None]
 
 
 async def _level(room: Room[SurveysConfig]) -> int:

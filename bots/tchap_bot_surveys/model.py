@@ -67,7 +67,8 @@ class State(StrEnum):
 class Survey:
     """``number``: in its room, 0 of a draft. ``by``: the owner. ``language``: in which its results are told.
 
-    ``announced``: the message that it can be answered by. ``closes``: when, None for no end of its own.
+    ``announced``: the message that it can be answered by. ``closes``: when, None for no end of its own. ``ended``: when
+    it was closed.
     ``nudged``: when people were last asked to go on.
     """
 
@@ -81,6 +82,7 @@ class Survey:
     state: State = State.DRAFT
     language: Language = "fr"
     announced: str = ""
+    ended: datetime | None = None
     nudged: datetime | None = None
 
 

@@ -1,5 +1,7 @@
 """What has come of a survey: the room is told the totals, its owner all of it, in their direct conversation."""
 
+from asyncio import to_thread
+
 from tchap_bot_surveys import bars, table
 from tchap_bot_surveys.chart import pngs
 from tchap_bot_surveys.keeping import Given, Surveys
@@ -26,17 +28,18 @@ async def publish(room: Room, survey: Survey) -> bool:
     found = summaries(survey.questions, [one.answers for one in given])
     for message in bars.texts_of(survey.title, found, survey.language):
         await room.say(message, about=about)
-    for n, picture in enumerate(pngs(survey.title, found, survey.language), 1):
+    for n, picture in enumerate(await to_thread(pngs, survey.title, found, survey.language), 1):
         await room.file(_picture(survey, n), "image/png", picture)
     return True
 
 
 async def hand_over(room: Room, survey: Survey) -> None:
-    """At the end the owner is told what the room is not; the room, where they cannot be."""
+    """At the end the owner is told what the room is not; the room, where they cannot be or have left it."""
     given = await Surveys(room.kv).given(survey)
     if not await _told(room, survey, given, whole=False):
         lost = _(
-            "{name}, je ne peux pas vous écrire en direct. Écrivez !bot prive, puis !enquete resultats {n}",
+            "{name} n'a pas reçu le tableau des réponses. Pour l'avoir, dans ce salon : !bot prive, puis"
+            " !enquete resultats {n}",
             name=survey.name,
             n=survey.number,
         )
@@ -68,6 +71,8 @@ async def tell(room: Room, survey: Survey) -> None:
 async def _told(room: Room, survey: Survey, given: list[Given], *, whole: bool) -> bool:
     """``whole``: with what the room is told at the end."""
     owner = PersonId(survey.by)
+    if owner not in {member.person for member in await room.members()}:
+        return False
     found = summaries(survey.questions, [one.answers for one in given])
     messages = bars.texts_of(survey.title, found, survey.language, words_too=True)
     wanted = True
@@ -75,7 +80,7 @@ async def _told(room: Room, survey: Survey, given: list[Given], *, whole: bool) 
         for message in messages:
             wanted = wanted and await room.tell(owner, message)
     if whole:
-        for n, picture in enumerate(pngs(survey.title, found, survey.language), 1):
+        for n, picture in enumerate(await to_thread(pngs, survey.title, found, survey.language), 1):
             wanted = wanted and await room.tell_file(owner, _picture(survey, n), "image/png", picture)
     for n, part in enumerate(table.tables(survey, given, survey.language), 1):
         name = f"enquete-{survey.number}-{n}.csv"

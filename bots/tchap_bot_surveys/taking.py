@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from tchap_bot_surveys import answering, walk, wording
+from tchap_bot_surveys import walk, wording
 from tchap_bot_surveys.answering import Typed
 from tchap_bot_surveys.keeping import Part, Surveys
 from tchap_bot_surveys.model import State, Survey
@@ -21,8 +21,11 @@ def key_of(number: int) -> str:
     return f"survey {number}"
 
 
-async def begin(room: Room, survey: Survey) -> Phrase:
-    """Whoever calls begins, or goes on where they were. Raises `Misconfigured` before it has done anything."""
+async def begin(room: Room, survey: Survey) -> None:
+    """Whoever calls begins, or goes on where they were. The room is not told: five hundred may do so at once.
+
+    Raises `Misconfigured` before it has done anything.
+    """
     _open(survey, room.when)
     if room.network:
         raise Misconfigured(_("une enquête se remplit en conversation directe : il faut être soi-même dans le salon"))
@@ -40,7 +43,6 @@ async def begin(room: Room, survey: Survey) -> Phrase:
         )
     if part is None:
         await surveys.begin(survey.number, Part(person=person, name=room.caller.name, walk=at))
-    return _("✉️ {name}, je vous écris en conversation directe.", name=room.caller.name)
 
 
 async def withdraw(room: Room, survey: Survey) -> Phrase:
@@ -62,7 +64,7 @@ async def answer(room: Room, typed: str, number: int) -> Phrase | None:
     if survey is None or part is None or not _is_open(survey, room.when):
         return _("Cette enquête est close.")
     said = Typed(words=typed, when=room.when, zone=room.zone, language=room.language, exact=survey.anonymous)
-    step = _stepped(survey, part.walk, said)
+    step = walk.said(survey.questions, part.walk, said)
     if step.word is Word.SEND:
         await surveys.send(survey, replace(part, walk=step.walk))
         return wording.sent(survey)
@@ -73,22 +75,12 @@ async def answer(room: Room, typed: str, number: int) -> Phrase | None:
     return None
 
 
-def _stepped(survey: Survey, before: Walk, said: Typed) -> Step:
-    """What we say is kept: of an anonymous survey, no words of theirs are in it."""
-    try:
-        return walk.said(survey.questions, before, said)
-    except Misconfigured as error:
-        if survey.anonymous:
-            raise Misconfigured(_("je n'ai pas compris cette réponse"), remedy=error.remedy) from error
-        raise
-
-
 def _heard(room: Room, survey: Survey, step: Step) -> Phrase | str:
-    """The answer said back."""
+    """The answer said back. What we say is kept: of an anonymous survey, no words of theirs are in it."""
     if step.answered is None or survey.anonymous:
         return ""
     given = step.walk.answers[step.answered] or ()
-    return _("✓ {answer}", answer=answering.shown(survey.questions[step.answered], given, room.language))
+    return _("✓ {answer}", answer=wording.told(survey.questions[step.answered], given, Translator(room.language)))
 
 
 async def _ask(room: Room, survey: Survey, at: Walk, *, heard: Phrase | str = "", first: bool = False) -> bool:

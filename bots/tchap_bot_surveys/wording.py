@@ -2,14 +2,20 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import Final
 from zoneinfo import ZoneInfo
 
+from tchap_bot_polls.signs import clean, cut
 from tchap_bot_surveys import answering
 from tchap_bot_surveys.keeping import Tally
-from tchap_bot_surveys.model import FEWEST, Kind, Question, Survey
+from tchap_bot_surveys.model import FEWEST, Answer, Kind, Question, State, Survey
 from tchap_bot_surveys.walk import Walk
 from tchap_bridges.dates import Moment, said
 from tchap_bridges.i18n import Phrase, Translator, _, ngettext
+
+_SHORT: Final = 100
+_LONG: Final = 300
+"""Signs of a question, and of an answer, in a list of twenty."""
 
 
 def draft(survey: Survey, now: datetime, zone: ZoneInfo, words: Translator) -> str:
@@ -95,9 +101,7 @@ def question(survey: Survey, walk: Walk, words: Translator, *, heard: Phrase | s
     ]
     before = walk.answers[walk.at]
     if before is not None and not survey.anonymous:
-        lines.append(
-            _("Votre réponse : {answer} (« passer » la garde)", answer=answering.shown(asked, before, words.language))
-        )
+        lines.append(_("Votre réponse : {answer} (« passer » la garde)", answer=told(asked, before, words)))
     elif before is not None:
         lines.append(_("Vous y avez répondu (« passer » garde votre réponse)"))
     if first:
@@ -125,14 +129,21 @@ def _how(asked: Question, *, exact: bool) -> Iterator[Phrase | str]:
 def review(survey: Survey, walk: Walk, words: Translator, *, heard: Phrase | str = "") -> str:
     """All answers once more, before they are sent; an anonymous survey's are not repeated: what we say is kept."""
     if survey.anonymous:
-        told = [_("C'est tout. Vos réponses sont ci-dessus ; je ne les répète pas, pour n'en rien garder à votre nom.")]
+        lines = [
+            _("C'est tout. Vos réponses sont ci-dessus ; je ne les répète pas, pour n'en rien garder à votre nom.")
+        ]
     else:
-        told = [_("Vos réponses :")]
+        lines = [_("Vos réponses :")]
         for n, (asked, answer) in enumerate(zip(survey.questions, walk.complete, strict=True), 1):
-            given = answering.shown(asked, answer, words.language)
-            told.append(_("{n}. {text} — {answer}", n=n, text=asked.text, answer=given))
+            text = cut(asked.text, _SHORT)
+            lines.append(_("{n}. {text} — {answer}", n=n, text=text, answer=told(asked, answer, words)))
     send = _("« envoyer » les envoie ; un numéro change une réponse ; « recommencer », « plus tard ».")
-    return "\n".join(map(words, [*([heard] if heard else []), *told, send]))
+    return "\n".join(map(words, [*([heard] if heard else []), *lines, send]))
+
+
+def told(asked: Question, answer: Answer, words: Translator) -> str:
+    """The answer in a line of ours: all answers must find room in one message."""
+    return cut(clean(words(answering.shown(asked, answer, words.language))), _LONG)
 
 
 def sent(survey: Survey) -> Phrase:
@@ -144,7 +155,7 @@ def sent(survey: Survey) -> Phrase:
 def nudge(survey: Survey, tally: Tally) -> Phrase:
     """What is said to a room whose answers are awaited."""
     return _(
-        "📝 L'enquête n° {n} « {title} » attend les vôtres ({sent}) : !repondre {n}",
+        "📝 L'enquête n° {n} « {title} » attend vos réponses ({sent}) : !repondre {n}",
         n=survey.number,
         title=survey.title,
         sent=ngettext("{n} réponse jusqu'ici", "{n} réponses jusqu'ici", tally.sent),
@@ -153,6 +164,16 @@ def nudge(survey: Survey, tally: Tally) -> Phrase:
 
 def line(survey: Survey, tally: Tally, now: datetime, zone: ZoneInfo) -> Phrase:
     """One survey in the list of the room's."""
-    ends = _ends(survey, now, zone) or ""
     answers = ngettext("{n} réponse", "{n} réponses", tally.sent)
-    return _("n° {n} — {title} ({answers}). {ends}", n=survey.number, title=survey.title, answers=answers, ends=ends)
+    if survey.state is State.CLOSED:
+        return _(
+            "n° {n} — {title} ({answers}). Close.", n=survey.number, title=cut(survey.title, _SHORT), answers=answers
+        )
+    ends = _ends(survey, now, zone) or ""
+    return _(
+        "n° {n} — {title} ({answers}). {ends}",
+        n=survey.number,
+        title=cut(survey.title, _SHORT),
+        answers=answers,
+        ends=ends,
+    )

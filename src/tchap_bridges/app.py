@@ -280,6 +280,7 @@ async def opened(settings: Settings) -> AsyncIterator[Application]:
     """The application on its store, not yet running. Whoever opens it has seen to the folder (`probe_storage`)."""
     db = await Database.open(settings.database)
     try:
+        await db.adopt({name: each.bot for name, each in settings.bots.items()})
         application = Application(settings, db)
         try:
             yield application

@@ -80,6 +80,27 @@ class Store(Protocol):
     async def all(self, prefix: str = "") -> Mapping[str, str]: ...
 
 
+class Tables(Protocol):
+    """The tables of a bot's own: what stands in ``queries.sql`` of its package, on those of its ``migrations``.
+
+    A query that has ``:room`` means this room, unless said otherwise. What is written is read from the next call on,
+    and, other than in a `Store`, it is not sealed.
+    """
+
+    async def one(self, query: str, /, **values: Any) -> Mapping[str, Any] | None:
+        """The first row, by column."""
+        ...
+
+    async def all(self, query: str, /, **values: Any) -> Sequence[Mapping[str, Any]]: ...
+    async def value(self, query: str, /, **values: Any) -> Any:
+        """The first column of the first row; None when there is no row."""
+        ...
+
+    async def run(self, query: str, /, **values: Any) -> None:
+        """Write, when the call has ended well. What a constraint refuses then takes the whole call with it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
     """Somebody who is in the room. ``ghost``: they stand for somebody of a linked network.
@@ -148,7 +169,7 @@ class Room(Protocol[ConfigT_co]):
         ...
 
     async def say(self, text: str | Text, *, about: MessageId | None = None, everywhere: bool = False) -> MessageId:
-        """Say something, in order with everything else said in the room, in reply to ``about``.
+        """Say something, in order with everything else that the bot says in the room, in reply to ``about``.
 
         What answers a poll is shown wherever the poll is; what is for ``everywhere``, wherever people's own words go.
         Whoever it names (`events.mention`) is called.
@@ -212,6 +233,11 @@ class Room(Protocol[ConfigT_co]):
 
         What the handler returns is then said there, to that person alone; `say` speaks in the room all the same.
         """
+        ...
+
+    @property
+    def db(self) -> Tables:
+        """The tables of the bot's own, where its package has some."""
         ...
 
     def kv_of(self, person: PersonId) -> Store:

@@ -24,7 +24,7 @@ from typing import Any, Final, TypeVar
 import structlog
 
 from tchap_bridges.bot import Bot
-from tchap_bridges.core.bots import GUIDE
+from tchap_bridges.core.bots import GUIDE, schedules
 from tchap_bridges.core.bots.registry import Bots
 from tchap_bridges.errors import Misconfigured
 from tchap_bridges.i18n import _
@@ -104,7 +104,8 @@ class Development:
 
     def _may(self, path: Path, made: Mapping[str, Bot]) -> None:
         others = self._others(path)
-        for name in made:
+        for name, bot in made.items():
+            schedules.check(type(bot))
             if NAME.fullmatch(name) is None or name == GUIDE:
                 raise Misconfigured(_("{file} : un robot ne peut pas s'appeler « {name} »", file=path.name, name=name))
             if name in others:
@@ -145,26 +146,27 @@ def load(path: Path, code: bytes) -> Mapping[str, Bot]:
     module.__file__ = str(path)
     try:
         exec(compile(code, path, "exec", dont_inherit=True), module.__dict__)  # noqa: S102 - that is what it is for
-        return _made(path, module)
+        return _made(module)
     except (Exception, SystemExit) as error:
         if before is not None:
             sys.modules[name] = before
         else:
             del sys.modules[name]
-        raise error if isinstance(error, Misconfigured) else _wrong(path, error) from error
+        raise _wrong(path, error) from error
 
 
-def _made(path: Path, module: ModuleType) -> Mapping[str, Bot]:
+def _made(module: ModuleType) -> Mapping[str, Bot]:
     """Of the classes that are written there, not those that are imported, each one that has a name."""
     own = [one for one in vars(module).values() if isinstance(one, type) and one.__module__ == module.__name__]
     bots = [one() for one in dict.fromkeys(own) if issubclass(one, Bot) and hasattr(one, "name")]
     if not bots:
-        raise Misconfigured(_("{file} n'a pas de classe de robot qui ait un nom", file=path.name))
+        raise Misconfigured(_("aucune classe de robot n'a de nom"))
     made = {bot.name: bot for bot in bots}
     if len(made) < len(bots):
-        raise Misconfigured(_("{file} a deux robots de même nom", file=path.name))
+        raise Misconfigured(_("deux robots ont le même nom"))
     for bot in bots:
         bot.Config()  # every setting has a default
+        schedules.check(type(bot))
     return made
 
 
@@ -173,6 +175,8 @@ def _wrong(path: Path, error: BaseException) -> Misconfigured:
     if isinstance(error, SyntaxError) and error.filename == str(path):
         lines.append(error.lineno)
     where = f"{path.name}:{lines[-1]}" if lines else path.name
+    if isinstance(error, Misconfigured):
+        return Misconfigured(_("{where} : {reason}", where=where, reason=error.reason))
     reason = error.msg if isinstance(error, SyntaxError) else str(error)
     return Misconfigured(_("{where} : {kind} : {reason}", where=where, kind=type(error).__name__, reason=reason))
 

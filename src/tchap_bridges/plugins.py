@@ -18,6 +18,9 @@ from tchap_bridges.core.bots import schedules
 from tchap_bridges.errors import Misconfigured
 from tchap_bridges.fields import did_you_mean
 from tchap_bridges.i18n import _
+from tchap_bridges.store import own
+from tchap_bridges.store.errors import StoreError
+from tchap_bridges.store.sql import DIALECTS
 
 BRIDGES = "tchap_bridges.bridges"
 BOTS = "tchap_bridges.bots"
@@ -57,6 +60,7 @@ class Plugins:
     def bot(self, name: str) -> type[Bot]:
         found: type[Bot] = self._load(BOTS, name, Bot)
         schedules.check(found)
+        _check_tables(name, found)
         return found
 
     def version(self, group: str, name: str) -> str:
@@ -98,6 +102,17 @@ class Plugins:
                 remedy=_("prévenez l'auteur de {distribution}", distribution=_describe(point).distribution),
             )
         return found
+
+
+def _check_tables(name: str, bot: type[Bot]) -> None:
+    """What its package holds for either database can be used."""
+    if (folder := own.folder_of(bot)) is None:
+        return
+    try:
+        for dialect in DIALECTS:
+            own.read(name, folder, dialect)
+    except StoreError as error:
+        raise Misconfigured(str(error), remedy=_("prévenez son auteur")) from error
 
 
 def _required(point: EntryPoint) -> Iterator[str]:

@@ -6,6 +6,7 @@ from tchap_bot_feeds.bot import FeedsBot
 from tchap_bot_polls import PollsBot
 from tchap_bot_questions import QuestionsBot
 from tchap_bot_reminders import RemindersBot
+from tchap_bot_surveys import SurveysBot
 from tchap_bridges.bot import Bot, Power, Room, command
 from tchap_bridges.testing.bench import ADMIN, Bench
 from tchap_bridges.testing.contract_bot import BotContract
@@ -29,6 +30,10 @@ class TestFeedsBot(BotContract):
 
 class TestRemindersBot(BotContract):
     bot = RemindersBot
+
+
+class TestSurveysBot(BotContract):
+    bot = SurveysBot
 
 
 class TestEchoBot(BotContract):

@@ -1,6 +1,6 @@
 """All scenarios, in the order in which they are run."""
 
-from . import disks, echoes, homeservers, irc, mailservers, points, slack, slack_limits, storms, timers
+from . import disks, echoes, homeservers, hooks, irc, mailservers, points, slack, slack_limits, storms, timers
 from .scenario import Scenario
 
 SCENARIOS = (
@@ -32,6 +32,7 @@ SCENARIOS = (
     Scenario("irc-kills-without-history", "1", irc.kills_without_history, limit=900),
     Scenario("irc-cut-before-echo", "19", irc.cut_before_echo),
     Scenario("irc-absence", "20", irc.absence, limit=600),
+    Scenario("hooks-kills", "1, 2", hooks.kills, limit=2400),
     Scenario("slack-kills", "1, 15, 17", slack.kills, limit=900),
     Scenario("slack-limited", "16", slack_limits.limited, limit=180),
     Scenario("slack-told-again", "15", slack_limits.told_again, limit=240),

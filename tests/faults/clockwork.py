@@ -5,8 +5,8 @@ from typing import Final
 
 from tchap_bridges.bot import Bot, CatchUp, Room, Schedule, command
 
-SPAN: Final = 400
-"""Milliseconds between two ticks: shorter than `every` allows to anybody else."""
+SPAN: Final = 2500
+"""Milliseconds between two ticks in a room: shorter than `every` allows to anybody else, and never too much said."""
 
 
 class Clockwork(Bot):

@@ -24,6 +24,7 @@ BOTS: Mapping[str, Mapping[str, Any]] = {"bots": {"horloge": {}, "rappels": {}}}
 _PARIS = ZoneInfo("Europe/Paris")
 _TICK = re.compile(r"tic (\d+)")
 _FAR = 6000  # milliseconds: so late at most an order is for
+_PACE = (0.5, 2.5)  # seconds between two orders in a room
 _SOON = timedelta(seconds=15)
 _CAUGHT_UP = 2000  # milliseconds: ticks are no more behind than that when nothing kills
 
@@ -32,39 +33,37 @@ async def kills_while_firing(ground: Ground, scale: Scale) -> Verdict:
     """A bot is called by its schedule, by orders and reminders; kill -9 of the bridge at random, and while it fires."""
     ledger = Ledger()
     async with ground.running("clockwork", **BOTS):
-        place = await _place(ground)
-        reminders = await _remind(ledger, place, max(3, scale.count // 50))
-        parts = shares(scale.count, len(place.agents))
+        places = [await _place(ground) for _room in range(4 if scale.short else 12)]
+        reminders = await _remind(ledger, places)
+        parts = shares(scale.count, len(places))
         async with asyncio.TaskGroup() as group:
-            orders = [_order(ledger, place, n, part) for n, part in enumerate(parts)]
+            orders = [_order(ledger, place, part) for place, part in zip(places, parts, strict=True)]
             group.create_task(all_of(orders))
-            group.create_task(_kill(ground, place, scale, reminders))
+            group.create_task(_kill(ground, places, scale, reminders))
         await asyncio.sleep(max(_FAR / 1000, (reminders - datetime.now(UTC)).total_seconds()))
-        verdict = await ground.judge(ledger, [place], _seen)
-        await _judge_ticks(place, verdict)
+        verdict = await ground.judge(ledger, places, _seen)
+        for place in places:
+            await _judge_ticks(place, verdict)
         verdict.notes.append(f"{ground.bridge.kills} kills")
     return verdict
 
 
 async def _place(ground: Ground) -> Place:
     """A room where both bots are on."""
-    first, *others = ground.agents
-    room = await ground.world.room(first)
-    for other in others:
-        await first.invite(room, other.user_id)
-        await other.join(room)
-    place = Place(f"m{random.randrange(10**6)}", room, "", [first, *others])
+    agent = ground.agents[0]
+    room = await ground.world.room(agent)
+    place = Place(f"m{random.randrange(10**6)}", room, "", [agent])
     for bot in BOTS["bots"]:
-        await say(first, place, f"!bot activer {bot}")
-        await first.wait_for_text(room, f"✓ {bot} est actif", timeout=30)
+        await say(agent, place, f"!bot activer {bot}")
+        await agent.wait_for_text(room, f"✓ {bot} est actif", timeout=30)
     return place
 
 
-async def _remind(ledger: Ledger, place: Place, number: int) -> datetime:
-    """Have the first agent reminded of so many things at the next whole minute that is not too near."""
+async def _remind(ledger: Ledger, places: Sequence[Place]) -> datetime:
+    """Have the agent reminded in each room at the next whole minute that is not too near."""
     at = (datetime.now(UTC) + _SOON + timedelta(minutes=1)).replace(second=0, microsecond=0)
     when = f"{at.astimezone(_PARIS):%d/%m/%Y à %Hh%M}"
-    for _n in range(number):
+    for place in places:
         token = ledger.new(place.name, "rappel")
         await say(place.agents[0], place, f"!rappel le {when} {token}")
         await place.agents[0].wait_for_text(place.room, f": {token}", timeout=30)
@@ -72,29 +71,30 @@ async def _remind(ledger: Ledger, place: Place, number: int) -> datetime:
     return at
 
 
-async def _order(ledger: Ledger, place: Place, n: int, number: int) -> None:
-    """Orders of one agent, in the order of their tokens and for times that follow one another closely."""
-    agent, due = place.agents[n], 0.0
-    loop = asyncio.get_running_loop()
+async def _order(ledger: Ledger, place: Place, number: int) -> None:
+    """Orders of one agent, in the order of their tokens, and for times that follow one another closely."""
+    loop, due = asyncio.get_running_loop(), 0.0
     for _n in range(number):
-        token = ledger.new(place.name, f"ordre{n}")
+        token = ledger.new(place.name, "ordre")
         due = max(due + random.uniform(0.05, 0.3), loop.time() + _FAR / 2000 * random.uniform(0.5, 1))
-        await say(agent, place, f"!sonne {int((due - loop.time()) * 1000)} {token}")
+        await say(place.agents[0], place, f"!sonne {int((due - loop.time()) * 1000)} {token}")
         ledger.acknowledge(token)
-        await asyncio.sleep(random.uniform(0, 0.2))
+        await asyncio.sleep(random.uniform(*_PACE))
 
 
-async def _kill(ground: Ground, place: Place, scale: Scale, reminders: datetime) -> None:
+async def _kill(ground: Ground, places: Sequence[Place], scale: Scale, reminders: datetime) -> None:
     """Half the kills at random moments, one of them when the reminders come; the others where it hurts most."""
-    progress = shown_in_rooms([place])
+    progress = shown_in_rooms(places)
     faults = [FAULTS[n % len(FAULTS)] for n in range(max(len(FAULTS), scale.kills // 2))]
     for n in range(scale.kills):
         await at_least(progress, min(await progress() + 1, scale.count // 2))
+        await asyncio.sleep(0 if scale.short else random.uniform(0, 10))
         await asyncio.sleep(random.uniform(0, 1))
         await ground.bridge.kill()
         if n < len(faults):
             await _dies(ground, f"{faults[n]}:{random.randint(2, 9)}")
         await ground.bridge.start()
+        await asyncio.sleep(random.uniform(0, _PACE[1]))
     for fault in faults[scale.kills :]:
         await _dies(ground, f"{fault}:{random.randint(2, 9)}")
         await ground.bridge.start()

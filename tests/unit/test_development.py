@@ -133,10 +133,16 @@ async def test_a_call_in_flight_ends_with_the_old_code(author: Author) -> None:
         (source(name="des").replace("words: str", "words: list"), "des.py:13 : TypeError : Dice.roll: words cannot be"),
         (source(name="des", word="Dé!"), "des.py:13 : TypeError : @command('Dé!')"),
         (source(name="des", setting="n: int"), "des.py : ValidationError"),
+        (
+            source(name="des")
+            .replace("@command", '@at("jamais")\n    async def m(self, room): ...\n\n    @command')
+            .replace("import Bot", "import at, Bot"),
+            "des.py : le robot des est mal écrit, m : « jamais »",
+        ),
         (source(name="Des"), "« Des »"),
         (source(name="reglages"), "« reglages »"),
-        ("from tchap_bridges.bot import Bot\n", "des.py n'a pas de classe de robot"),
-        (source(name="des") + "\nclass Other(Dice):\n    pass\n", "des.py a deux robots de même nom"),
+        ("from tchap_bridges.bot import Bot\n", "des.py : aucune classe de robot n'a de nom"),
+        (source(name="des") + "\nclass Other(Dice):\n    pass\n", "des.py : deux robots ont le même nom"),
         (source(name="des") + "\nwhile True:\n    import time; time.sleep(0.01)\n", "pas fini de se charger"),
     ],
 )

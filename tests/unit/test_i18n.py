@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tchap_bridges.i18n import Phrase, Translator, _, ngettext, pack, unpack
+from tchap_bridges.bot import Bot
+from tchap_bridges.i18n import Phrase, Translator, _, both, ngettext, pack, unpack
 
 TOOL = runpy.run_path(str(Path(__file__).parents[2] / "scripts" / "messages"))
 
@@ -103,3 +104,31 @@ def test_peoples_words_never_pass_for_a_packed_phrase(words: str) -> None:
 def test_values_are_never_taken_for_placeholders() -> None:
     assert _("valeur refusée ({reason})", reason="{reason.__class__}") == "valeur refusée ({reason.__class__})"
     assert _("{accolades}") == "{accolades}"
+
+
+def test_a_sentence_may_bring_its_english_along() -> None:
+    phrase = both("{n} fois {what}", "{what} {n} times", n=2, what=_("la clé manque"))
+    for found in (phrase, pickle.loads(pickle.dumps(phrase)), unpack(pack(phrase))):
+        assert Translator("fr")(found) == found == "2 fois la clé manque"
+        assert Translator("en")(found) == "the key is missing 2 times"
+    assert phrase.outline(lambda _value: "…") == "… fois …"
+    braces = both("{a}", "{b}")
+    assert (Translator("fr")(braces), Translator("en")(braces)) == ("{a}", "{b}")
+
+
+def test_the_english_of_help_stands_in_the_docstring() -> None:
+    class Both(Bot):
+        """Dit.
+
+        Encore en français.
+        EN: Says.
+        """
+
+    class French(Bot):
+        """Dit.
+
+        Rien en anglais.
+        """
+
+    assert (Translator("fr")(Both.about()), Translator("en")(Both.about())) == ("Dit.", "Says.")
+    assert Translator("en")(French.about()) == "Dit."

@@ -1,8 +1,9 @@
 """``tchap-bridges check``: looks at everything the bridge needs, and says how to mend what is amiss."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import typer
@@ -56,7 +57,8 @@ Groups = Sequence[tuple[str, Sequence[Finding]]]
 
 async def look(settings: Settings, config: Path) -> Groups:
     """Every finding, grouped: this machine, the homeserver, then each connection. The groups are asked side by side."""
-    running = await _running(settings)
+    running = bool((await _told(settings, "/health/live")).get("live"))
+    health = await _told(settings, "/health") if running else None
     local = [
         Finding(subject=str(config), level=Level.OK, detail=_("configuration valide")),
         *check_local.files(settings),
@@ -64,6 +66,7 @@ async def look(settings: Settings, config: Path) -> Groups:
         *check_local.labels(settings),
         *check_local.bots(settings),
         await check_local.database(settings),
+        *check_local.stopped(settings, health),
     ]
     if settings.web is not None:
         local.append(await web(settings, running=running))
@@ -97,16 +100,17 @@ async def _ask(setting: BridgeSettings) -> Sequence[Finding]:
         ]
 
 
-async def _running(settings: Settings) -> bool:
-    """Whether the bridge of this configuration is up now: only it answers on its own health page."""
+async def _told(settings: Settings, page: str) -> Mapping[str, Any]:
+    """What the bridge of this configuration says on its health page, empty when it does not: only it answers there."""
     if settings.operate.listen is None:
-        return False
-    url = f"http://{settings.operate.listen.shown}/health/live"
+        return {}
+    url = f"http://{settings.operate.listen.shown}{page}"
     try:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=3)) as session, session.get(url) as answer:
-            return answer.status == 200 and bool((await answer.json()).get("live"))
-    except (aiohttp.ClientError, TimeoutError, OSError, ValueError, AttributeError):
-        return False
+            found = await answer.json()
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _table(groups: Groups, say: Translator) -> Table:

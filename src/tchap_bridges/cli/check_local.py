@@ -2,14 +2,18 @@
 
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from tchap_bridges.bridge import Destination, Finding, Level
 from tchap_bridges.config import ConfigError, Settings, places, probe_ports
+from tchap_bridges.core.bots.frames import Grounds
 from tchap_bridges.core.bots.registry import Bots
+from tchap_bridges.core.bots.stops import told
+from tchap_bridges.core.bots.watchdog import Marks
 from tchap_bridges.core.builtin import BUILTIN
-from tchap_bridges.i18n import _
+from tchap_bridges.i18n import _, ngettext
 from tchap_bridges.store.sqlite_file import path_of
 
 
@@ -67,6 +71,31 @@ def bots(settings: Settings) -> Iterator[Finding]:
     found = Bots({name: each.bot() for name, each in settings.bots.items()}, BUILTIN)
     for phrase in found.shared():
         yield Finding(subject=_("robots"), level=Level.WARN, detail=phrase)
+
+
+def stopped(settings: Settings, health: Mapping[str, Any] | None) -> Iterator[Finding]:
+    """Those that did harm: as the running bridge tells, or as the last one has left word."""
+    for one in health.get("bots_stopped", ()) if health is not None else ():
+        yield Finding(
+            subject=_("robot {bot}", bot=one["bot"]),
+            level=Level.WARN,
+            detail=ngettext(
+                "arrêté dans {n} salon : {why}", "arrêté dans {n} salons : {why}", one["rooms"], why=told(one["why"])
+            ),
+            remedy=_("réparez-le ; puis un modérateur de chaque salon écrit : !bot activer {bot}", bot=one["bot"]),
+        )
+    if health is None and settings.bots:
+        installed = {name: each.bot() for name, each in settings.bots.items()}
+        for blame in Marks(settings.marks).read(Grounds(installed)):
+            yield Finding(
+                subject=_("robot {bot}", bot=blame.bot),
+                level=Level.WARN,
+                detail=_(
+                    "il a bloqué tout le pont ({where}) ; au prochain lancement il sera arrêté partout",
+                    where=blame.where,
+                ),
+                remedy=_("réparez-le, ou retirez-le de la section bots"),
+            )
 
 
 async def database(settings: Settings) -> Finding:

@@ -211,6 +211,8 @@ class Ends:
             message = await tx.one("message_get", id=row["message"])
             if message is not None and message["origin"] == "core":  # a notice about a notice would never end
                 await tx.run("outbox_cancel", lane=lane.id, seq=row["seq"])
+                if row["action"] == "send":  # what answers it waits for it no longer
+                    await tx.run("copy_state", message=row["message"], target=lane.target, state=FAILED)
                 return
             await tx.run("outbox_dead", lane=lane.id, seq=row["seq"], error=error.reason[:500])
             if not await self._keep_parts(tx, lane, row) and row["action"] in {"send", "react"}:

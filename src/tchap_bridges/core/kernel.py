@@ -149,7 +149,7 @@ class Kernel:
         )
         outbox = Outbox(sealer, self._wake)
         self.bots = Bots(bots, BUILTIN)
-        self.hearing = Hearing(self.bots, outbox)
+        self.hearing = Hearing(self.bots, outbox, db.queries_of)
         self.directs = Directs(outbox, sealer, lambda user: self._admits(user).allowed)
         self.questions = Questions(self.directs, outbox)
         deliveries = Deliveries(db, sealer, secrets, outbox)
@@ -227,10 +227,16 @@ class Kernel:
                 for name, (bridge, _) in bridges.items()
             ],
         )
-        self.stops = Stops(
-            db=db, outbox=outbox, hearing=self.hearing, rooms=self.rooms, homeserver=hs, words=options.words
-        )
         self.timers = Timers(db, sealer, outbox, options.zone)
+        self.stops = Stops(
+            db=db,
+            outbox=outbox,
+            hearing=self.hearing,
+            rooms=self.rooms,
+            homeserver=hs,
+            timers=self.timers,
+            words=options.words,
+        )
         bot_settings = BotSettings(sealer, self.bots, self.timers)
         self.renewal = Renewal(db, self.bots, bot_settings)
         self.forms = Forms(

@@ -84,6 +84,16 @@ class Lanes:
     def active(self) -> int:
         return len(self._lanes)
 
+    @property
+    def busy(self) -> int:
+        """How many are served now or are about to be: not those that wait for a time."""
+        return sum([lane.timer is None for lane in self._lanes.values()])
+
+    def look_again(self) -> None:
+        """The clock has leapt: whoever waits for a time looks at it once more."""
+        for lane in [lane for lane in self._lanes.values() if lane.timer is not None]:
+            self._queue(lane)
+
     def wake(self, lane: int, room: RoomId, target: str) -> None:
         """A row was committed to this lane."""
         self._fresh.append((lane, room, target))

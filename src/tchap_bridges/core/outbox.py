@@ -80,7 +80,7 @@ class Outbox:
         """At the end of its lane: ``action`` on ``message``, not before ``wait`` seconds. ``cause`` makes its key.
 
         One cause has one row for each (ordinal, action, target): a second one is a bug, and refused by the store.
-        ``whom`` is for a chat of correspondents: each has a lane of their own.
+        ``whom``: each has a lane of their own there: the correspondents of a chat, the bots of a room.
         """
         lane = await tx.one("lane_next", room=room, target=target, whom=whom)
         assert lane is not None
@@ -116,7 +116,7 @@ class Outbox:
     async def move(self, tx: Tx, old: RoomId, new: RoomId) -> None:
         """What was still to be shown in the old room is shown in the new one, after what is there already."""
         for row in await tx.all("lane_rows", room=old, target=old):
-            lane = await tx.one("lane_next", room=new, target=new, whom="")
+            lane = await tx.one("lane_next", room=new, target=new, whom=row["whom"])
             assert lane is not None
             await tx.run("outbox_move", lane=row["lane"], seq=row["seq"], to_lane=lane["id"], to_seq=lane["last_seq"])
             await tx.run("copy_move", message=row["message"], old=old, new=new)

@@ -43,6 +43,10 @@ class Bucket:
         self.left -= n
         return True
 
+    def wait(self, n: float = 1) -> float:
+        """Seconds until it holds so much, 0 when it does."""
+        return 0.0 if self.holds(n) else (n - self.left) * 60 / self.a_minute
+
     @property
     def is_full(self) -> bool:
         return self.holds(self.at_once)

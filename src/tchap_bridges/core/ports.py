@@ -38,6 +38,9 @@ class Database(Protocol):
 
     def transaction(self) -> AbstractAsyncContextManager[Tx]: ...
     def snapshot(self) -> AbstractAsyncContextManager[Snapshot]: ...
+    def queries_of(self, bot: str) -> Mapping[str, Collection[str]]:
+        """The queries of a bot's own, and their parameters; they are called ``"bot:<bot> <query>"``."""
+        ...
 
 
 class Sealer(Protocol):

@@ -15,14 +15,17 @@ from tchap_bridges.core.avatars import Avatars
 from tchap_bridges.core.files import Files
 from tchap_bridges.core.links import Link, Links
 from tchap_bridges.core.mentions import Mentions
-from tchap_bridges.core.outbox import ORIGIN, THERE
+from tchap_bridges.core.outbox import ORIGIN, PENDING, THERE
 from tchap_bridges.core.ports import Database, Homeserver, Row, Sealer, Snapshot
 from tchap_bridges.core.shares import TEXT, Shares
+from tchap_bridges.errors import NotReady
 from tchap_bridges.events import Author, Edit, Event, Message, Text
+from tchap_bridges.i18n import _
 from tchap_bridges.ids import ChatId, ConnectionName, MessageId, RoomId, UserId
 from tchap_bridges.outgoing import Outgoing
 
 DEEPEST = 100  # answers to answers
+SOON = 0.1  # seconds until what is on its way in another lane is looked for again
 TITLE = 60  # characters, as a first mail is called by its own
 
 
@@ -110,6 +113,8 @@ class Resolver:
         async with self._db.snapshot() as tx:
             lineage = await self._lineage(tx, message, target) if message["root"] or message["parent"] else ()
             parent = await self.remote(tx, message["parent"], target)
+            if way.link is None and parent is None:
+                await self._await_parent(tx, message, target)
             answered = await self._answered(tx, message["parent"], target) if way.link else None
         title = await self._title(message, event, way) if way.link else self._own_title(message, event)
         network, author = await self.speaker(message, event.author, event.chat)
@@ -169,6 +174,13 @@ class Resolver:
         if not copies:
             raise Pointless("it was never seen there")
         return [MessageId(copy["remote"]) for copy in copies]
+
+    @staticmethod
+    async def _await_parent(tx: Snapshot, message: Row, target: str) -> None:
+        """In a room what is answered may be on its way in another lane: a bot has its own. Raises `NotReady`."""
+        found = await tx.one("copy_on", message=message["parent"], target=target) if message["parent"] else None
+        if found is not None and found["state"] == PENDING:
+            raise NotReady(_("ce à quoi cela répond n'est pas encore là"), retry_after=SOON)
 
     async def remote(self, tx: Snapshot, message: int | None, target: str) -> MessageId | None:
         """The message's id on the target, if it is seen there."""

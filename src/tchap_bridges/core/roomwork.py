@@ -139,6 +139,8 @@ class RoomWork:
             for link in await self._links.of_room(tx, room):
                 await self._links.want(tx, link, "gone")
                 await self._audit(tx, "unlinked", UserId(str(fact["by"])), room, link.name)
+            for bot in await self._hearing.leave(tx, room):
+                await self._audit(tx, "bot off", UserId(str(fact["by"])), room, bot)
 
         return written
 

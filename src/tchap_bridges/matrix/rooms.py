@@ -125,7 +125,7 @@ class Rooms(Connection, Edits, Deletes, Reacts, AsksPolls, ShowsTyping, OpensFil
         if network:
             users: Mapping[PersonId, UserId] = await self._voices.named(room, people, network)
         else:
-            users = {person: UserId(person) for person, _name in people if is_user_id(person)}
+            users = {person: UserId(person) for person, _name in people if is_user_id(str(person))}
         return pills.with_pills(text, users), users
 
     async def _file(self, message: Outgoing, room: RoomId, part: int, attachment: Source, *, first: bool) -> MessageId:

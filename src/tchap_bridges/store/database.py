@@ -15,14 +15,14 @@ every other writer wait.
 """
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any, Protocol, Self, TypeVar
 
 from . import migrations as migrating
-from . import sql
+from . import own, sql
 from .engine import Engine, Row, Session, settle
 from .errors import IntegrityViolation, QueryMisused, StoreCorrupt, StoreError, StoreUnavailable
 from .postgres import PostgresEngine
@@ -179,6 +179,7 @@ class Database:
     def __init__(self, engine: Engine, queries: Mapping[str, Query]) -> None:
         self._engine = engine
         self._queries = queries
+        self._own: dict[str, Mapping[str, Query]] = {}
 
     @classmethod
     async def open(
@@ -203,6 +204,25 @@ class Database:
             await engine.close()
             raise
         return cls(engine, catalogue)
+
+    async def adopt(self, bots: Mapping[str, type]) -> None:
+        """Bring the tables of these bots' own up to date, and know their queries, as ``"bot:<name> <query>"``.
+
+        Raises MigrationRefused and QueryMisused, naming the bot.
+        """
+        folders = {name: folder for name, bot in bots.items() if (folder := own.folder_of(bot)) is not None}
+        found = {name: own.read(name, folder, self.dialect) for name, folder in folders.items()}
+        own.check_apart([name for name, each in found.items() if each.migrations])
+        for bot, each in found.items():
+            if each.migrations:
+                await migrating.migrate(self._engine, each.migrations, bot)
+            self._own[bot] = each.queries
+        named = {f"bot:{bot} {name}": query for bot, each in found.items() for name, query in each.queries.items()}
+        self._queries = {**self._queries, **named}
+
+    def queries_of(self, bot: str) -> Mapping[str, Collection[str]]:
+        """The queries of a bot's own, and their parameters."""
+        return {name: query.parameters for name, query in self._own.get(bot, {}).items()}
 
     @property
     def dialect(self) -> Dialect:

@@ -27,7 +27,7 @@ from tchap_bridges.i18n import _
 from . import sql
 from .engine import Engine, Session
 from .errors import MigrationRefused
-from .sql import Dialect, Query
+from .sql import Dialect
 
 _FILE = re.compile(r"(?P<number>\d{4})_(?P<name>[a-z0-9_]+)(?:\.(?P<dialect>sqlite|postgresql))?\.sql")
 _TOKENS: dict[Dialect, dict[str, str]] = {
@@ -55,6 +55,22 @@ _TABLE = """
 _APPLIED = "SELECT number, name, checksum FROM migration ORDER BY number"
 _RECORD = """
     INSERT INTO migration (number, name, applied_at, checksum) VALUES (:number, :name, :applied_at, :checksum)
+"""
+# Of the tables of bots' own (`own`), each bot having a version apart.
+_BOTS_TABLE = """
+    CREATE TABLE IF NOT EXISTS bot_migration (
+        bot TEXT NOT NULL,
+        number {bigint} NOT NULL,
+        name TEXT NOT NULL,
+        applied_at {bigint} NOT NULL,
+        checksum TEXT NOT NULL,
+        PRIMARY KEY (bot, number)
+    ) {strict}
+"""
+_BOTS_APPLIED = "SELECT number, name, checksum FROM bot_migration WHERE bot = :bot ORDER BY number"
+_BOTS_RECORD = """
+    INSERT INTO bot_migration (bot, number, name, applied_at, checksum)
+    VALUES (:bot, :number, :name, :applied_at, :checksum)
 """
 
 
@@ -89,29 +105,42 @@ def load(folder: Traversable, dialect: Dialect) -> Sequence[Migration]:
     return [_compiled(number, names[number], texts.get(number, ""), dialect) for number in sorted(names)]
 
 
-async def migrate(engine: Engine, migrations: Sequence[Migration]) -> Sequence[int]:
-    """Apply what is missing; returns the numbers applied. Raises MigrationRefused when schema and program disagree."""
+async def migrate(engine: Engine, migrations: Sequence[Migration], bot: str = "") -> Sequence[int]:
+    """Apply what is missing; returns the numbers applied. Raises MigrationRefused when schema and program disagree.
+
+    ``bot``: whose the migrations are, of a schema of its own; nobody's are the program's.
+    """
     applied: list[int] = []
-    table = sql.substitute(_TABLE, _TOKENS[engine.dialect], where="migration")
+    table = sql.substitute(_BOTS_TABLE if bot else _TABLE, _TOKENS[engine.dialect], where="migration")
     while True:
         async with engine.migrating() as session:
             await session.execute(table)
-            if (migration := await _next(session, migrations)) is not None:
+            if (migration := await _next(session, migrations, engine.dialect, bot)) is not None:
                 for statement in migration.statements:
                     await session.execute(statement)
-                await _record(session, migration, engine.dialect)
+                await _record(session, migration, engine.dialect, bot)
             await session.commit()
         if migration is None:
             return applied
         applied.append(migration.number)
 
 
-async def _next(session: Session, migrations: Sequence[Migration]) -> Migration | None:
+async def _next(session: Session, migrations: Sequence[Migration], dialect: Dialect, bot: str) -> Migration | None:
     """The first migration that the database lacks, after a look at those that it has."""
     known = {migration.number: migration for migration in migrations}
-    recorded = await session.all(Query("migration_applied", _APPLIED, ()), ())
+    query = sql.compile_query("migration_applied", _BOTS_APPLIED if bot else _APPLIED, dialect)
+    recorded = await session.all(query, query.bind({"bot": bot} if bot else {}))
     for row in recorded:
         number, name = row["number"], row["name"]
+        if number not in known and bot:
+            raise MigrationRefused(
+                _(
+                    "les tables du robot {bot} ont été écrites par une version plus récente (migration {name}) : "
+                    "réinstallez-la, ou restaurez la sauvegarde d'avant",
+                    bot=bot,
+                    name=f"{number:04}_{name}",
+                )
+            )
         if number not in known:
             raise MigrationRefused(
                 _(
@@ -121,20 +150,22 @@ async def _next(session: Session, migrations: Sequence[Migration]) -> Migration 
                 )
             )
         if row["checksum"] != known[number].checksum:
+            whose = f" of the bot {bot}" if bot else ""
             raise MigrationRefused(
-                f"migration {number:04}_{name} is not the one that this database has had: "
+                f"migration {number:04}_{name}{whose} is not the one that this database has had: "
                 "published migrations never change; put the file back and write a new migration"
             )
     return next((migration for migration in migrations if migration.number > len(recorded)), None)
 
 
-async def _record(session: Session, migration: Migration, dialect: Dialect) -> None:
-    query = sql.compile_query("migration_record", _RECORD, dialect)
+async def _record(session: Session, migration: Migration, dialect: Dialect, bot: str) -> None:
+    query = sql.compile_query("migration_record", _BOTS_RECORD if bot else _RECORD, dialect)
     values = {
         "number": migration.number,
         "name": migration.name,
         "applied_at": time.time_ns() // 1_000_000,
         "checksum": migration.checksum,
+        **({"bot": bot} if bot else {}),
     }
     await session.run(query, query.bind(values))
 

@@ -24,7 +24,7 @@ quotes, `::casts` and `[1:2]` slices are left alone.
 
 import re
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from types import MappingProxyType
@@ -94,10 +94,15 @@ def load(folder: Traversable, dialect: Dialect) -> Mapping[str, Query]:
 
     Raises QueryMisused naming the file for a block that is a duplicate, misnamed, or has positional parameters.
     """
+    return read(sorted(_sql_files(folder), key=lambda file: file.name), dialect)
+
+
+def read(files: Iterable[Traversable], dialect: Dialect) -> Mapping[str, Query]:
+    """The same of these files."""
     own: dict[str, Query] = {}
     shared: dict[str, Query] = {}
     seen: dict[tuple[str, Dialect | None], str] = {}  # → the file it was seen in
-    for file in sorted(_sql_files(folder), key=lambda file: file.name):
+    for file in files:
         for name, marks, body in _blocks(file):
             reserved = next((mark for mark in DIALECTS if mark in marks), None)
             if (name, reserved) in seen:
@@ -143,6 +148,17 @@ def substitute(script: str, tokens: Mapping[str, str], *, where: str) -> str:
     return _LEXER.sub(replace, script)
 
 
+def bare(statement: str) -> str:
+    """The statement without its comments and texts, its names without their quotes."""
+
+    def plain(match: re.Match[str]) -> str:
+        if not match["opaque"] or match[0] == "::":
+            return match[0]
+        return match[0][1:-1] if match[0].startswith('"') else " "
+
+    return _LEXER.sub(plain, statement)
+
+
 def statements(script: str, dialect: Dialect) -> Iterator[str]:
     """The script's statements, without their semicolons; what holds only comments is dropped.
 
@@ -180,7 +196,7 @@ def _blocks(file: Traversable) -> Iterator[tuple[str, set[str], str]]:
         raise QueryMisused(f"{file.name}: cannot read the heading {stray[0]!r}")
     if not _is_blank(text[: heads[0].start()] if heads else text):
         raise QueryMisused(f"{file.name}: a statement stands before the first '-- name: …' heading")
-    for head, following in zip(heads, [*heads[1:], None], strict=True):
+    for head, following in zip(heads, [*heads[1:], None][: len(heads)], strict=True):
         marks = set(re.findall(r"[a-z]+", head["marks"] or ""))
         if unknown := marks - _MARKS:
             raise QueryMisused(f"{file.name}: query {head['name']} has an unknown mark: {', '.join(sorted(unknown))}")

@@ -27,7 +27,8 @@ from zoneinfo import ZoneInfo
 from tchap_bridges.bot import Bot, Power
 from tchap_bridges.bridge import AsksPolls, Connection, Deletes, Edits, Item, Limits, OpensFiles, Reacts
 from tchap_bridges.core import clock, policy
-from tchap_bridges.core.bots.hooks import Hook, Outcome
+from tchap_bridges.core.bots.deliveries import Outcome
+from tchap_bridges.core.bots.hooks import Hook
 from tchap_bridges.core.kernel import Edge, Kernel, Options
 from tchap_bridges.core.ports import Ghost, RoomFact, RoomFacts
 from tchap_bridges.errors import Undeliverable
@@ -94,6 +95,7 @@ class Clock:
             at = datetime.combine(self.at.date(), time.fromisoformat(when), self.at.tzinfo)
             when = at if at > self.at else at + timedelta(days=1)
         self.at = when
+        self._bench.kernel.lanes.look_again()
         await self._bench.settle()
 
     async def forward(self, **spans: float) -> None:
@@ -262,6 +264,7 @@ class Bench:
         self._stack.callback(setattr, clock, "now", real)
         self.db = await Database.open(f"sqlite:///{folder}/bench.db")
         self._stack.push_async_callback(self.db.close)
+        await self.db.adopt({name: type(bot) for name, bot in self._bots.items()})
         self.kernel = Kernel(
             db=self.db,
             sealer=Sealer([_KEY]),
@@ -337,7 +340,7 @@ class Bench:
                     self.rooms[room].names[user] = user[1:].partition(":")[0]
                     await self._come(room, user)
                 await asyncio.sleep(0.002)
-                busy = self.kernel.inbox.waiting or self.kernel.lanes.active or await self._due()
+                busy = self.kernel.inbox.waiting or self.kernel.lanes.busy or await self._due()
                 quiet = 0 if busy else quiet + 1
 
     async def _come(self, room: RoomId, user: UserId) -> None:

@@ -47,12 +47,12 @@ class Ports:
 
 
 class BridgeProcess(Server):
-    """``tchap-bridges run`` as an operator starts it."""
+    """``tchap-bridges run`` as an operator starts it, by this ``python`` or another one."""
 
-    def __init__(self, folder: Path, ports: Ports) -> None:
+    def __init__(self, folder: Path, ports: Ports, python: str = sys.executable) -> None:
         self.folder = folder
         self.ports = ports
-        command = [sys.executable, "-m", "tchap_bridges.cli", "run", "--config", str(folder / "config.yaml")]
+        command = [python, "-m", "tchap_bridges.cli", "run", "--config", str(folder / "config.yaml")]
         self._daemon = Daemon("tchap-bridges", command, log=folder / "bridge.log", ready=self._ready, cwd=folder)
 
     async def start(self) -> None:

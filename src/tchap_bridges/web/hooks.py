@@ -11,7 +11,7 @@ from typing import Final, Protocol
 import structlog
 from aiohttp import web
 
-from tchap_bridges.core.bots.hooks import Outcome
+from tchap_bridges.core.bots.deliveries import Outcome
 from tchap_bridges.errors import NotReady
 from tchap_bridges.i18n import Language, Phrase, Translator, _
 from tchap_bridges.logs import harmless

@@ -5,13 +5,14 @@ import contextlib
 import itertools
 import json
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from tchap_bridges.bot import Bot, Room, command, on
+from tchap_bridges.bot import Bot, Room, command, on, webhook
 from tchap_bridges.core import pace
 from tchap_bridges.core.bots import conduct, leash, limits, runner
 from tchap_bridges.events import Message, Reaction
@@ -128,6 +129,7 @@ async def test_one_that_exits_or_cancels_itself_is_told_of_as_broken() -> None:
         assert await room.say(ADMIN, "!sage oui") == "sage oui"
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of what clings when it is let go
 @pytest.mark.parametrize("words", ["s'accroche", "s'accroche à tout"])
 async def test_one_that_swallows_its_cancellation_holds_its_pool_no_longer_than_its_grace(
     words: str, monkeypatch: pytest.MonkeyPatch
@@ -150,7 +152,8 @@ async def test_one_that_swallows_its_cancellation_holds_its_pool_no_longer_than_
         assert await fresh.say(ADMIN, "!votes") == "0", "its workers are free"
 
 
-async def test_one_that_fails_without_end_is_switched_off_in_that_room_alone() -> None:
+async def test_one_that_fails_without_end_is_switched_off_in_that_room_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "FAILURES", 4)
     async with Bench(Rowdy) as bench:
         room, other = await bench.room(Rowdy), await bench.room(Rowdy)
         for _ in range(limits.FAILURES - 1):
@@ -329,10 +332,37 @@ def test_buckets_of_many_are_forgotten_when_they_are_full(monkeypatch: pytest.Mo
 def test_a_bot_is_heard_in_one_place_while_it_is_not_in_another(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tchap_bridges.core.clock.now", lambda: 0)
     judge, room = limits.Limits(), RoomId("!a")
-    assert judge.says("b", room, {}) is limits.Speech.SHOWN
-    assert judge.says("b", room, {room: 50}) is judge.says("b", room, {room: 50}) is limits.Speech.SHOWN
-    assert judge.says("b", room, {room: 21}) is limits.Speech.REFUSED_FIRST
-    assert judge.says("b", room, {"@p": 1, room: 21}) is limits.Speech.REFUSED
-    assert judge.says("b", room, {"@p": 50}) is limits.Speech.SHOWN
-    assert judge.says("b", room, {room: 20}) is limits.Speech.SHOWN, "what fits is heard"
+    assert judge.says("b", room, Counter({})) is limits.Speech.SHOWN
+    assert (
+        judge.says("b", room, Counter({room: 50})) is judge.says("b", room, Counter({room: 50})) is limits.Speech.SHOWN
+    )
+    assert judge.says("b", room, Counter({room: 21})) is limits.Speech.REFUSED_FIRST
+    assert judge.says("b", room, Counter({"@p": 1, room: 21})) is limits.Speech.REFUSED
+    assert judge.says("b", room, Counter({"@p": 50})) is limits.Speech.SHOWN
+    assert judge.says("b", room, Counter({room: 20})) is limits.Speech.SHOWN, "what fits is heard"
     assert conduct.nothing is not None
+
+
+async def test_what_was_posted_is_owed_and_waits_until_the_bot_may_speak() -> None:
+    class Alerts(Bot):
+        """Alerte."""
+
+        name = "alerte"
+
+        @webhook()
+        async def posted(self, room: Room, body: Any) -> None:
+            for n in range(50):
+                await room.say(f"{body['n']}.{n}")
+
+    async with Bench(Alerts) as bench:
+        room = await bench.room(Alerts)
+        for n in range(2):
+            await room.hook(Alerts, {"n": n})
+        waiting = asyncio.create_task(room.hook(Alerts, {"n": 2}))
+        await asyncio.sleep(0.5)
+        assert len(room.said) == 100
+        bench.clock.at += timedelta(minutes=2)
+        bench.kernel.lanes.open("bot:alerte")  # what backed off is due now
+        await waiting
+        assert room.said[100:] == [f"2.{n}" for n in range(50)]
+        assert await _audit(bench) == []

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from tchap_bridges.core import clock
-from tchap_bridges.core.bots.deliveries import Deliveries, State
+from tchap_bridges.core.bots.deliveries import WAITING, Deliveries, Outcome, State
 from tchap_bridges.core.outbox import Outbox
 from tchap_bridges.core.secrets import Secrets
 from tchap_bridges.hooks import AGAIN_WITHIN, Identity
@@ -48,7 +48,7 @@ def deliveries(db: Database) -> Deliveries:
     return Deliveries(db, sealer, Secrets(KEY), Outbox(sealer, lambda lane, room, target: None))
 
 
-async def keep(deliveries: Deliveries, id_: str, body: bytes = b"{}") -> bool:
+async def keep(deliveries: Deliveries, id_: str, body: bytes = b"{}") -> Outcome:
     return await deliveries.keep("h", ROOM, "fil", Identity(kind="body", id=id_), {"x-a": "b"}, body)
 
 
@@ -59,7 +59,7 @@ async def handed(db: Database) -> int:
 
 
 async def test_many_at_once_are_kept_once_each_in_an_order_without_gaps(db: Database, deliveries: Deliveries) -> None:
-    assert all(await asyncio.gather(*(keep(deliveries, str(n % 20)) for n in range(100))))
+    assert set(await asyncio.gather(*(keep(deliveries, str(n % 20)) for n in range(100)))) == {Outcome.TAKEN}
     async with db.snapshot() as tx:
         rows = await tx.all("deliveries_last", hook="h", limit=99)
         (hook,) = await tx.all("hooks_of", room=ROOM)
@@ -74,7 +74,7 @@ async def test_the_bytes_tell_for_a_while(
     now = clock.now()
     for minutes in (0, 9, 11, 19, 31):
         monkeypatch.setattr(clock, "now", lambda at=now + minutes * 60_000: at)
-        assert await deliveries.keep("h", ROOM, "fil", BYTES, {}, b"x")
+        assert await deliveries.keep("h", ROOM, "fil", BYTES, {}, b"x") is Outcome.TAKEN
     assert AGAIN_WITHIN.total_seconds() == 600
     assert await handed(db) == 3
 
@@ -110,5 +110,28 @@ async def test_with_the_hook_goes_all_that_was_posted(db: Database, deliveries: 
         assert row is not None
         await tx.run("hook_remove", id="h")
     assert await deliveries.get(row["id"]) is None
-    assert await keep(deliveries, "b") is False
+    assert await keep(deliveries, "b") is Outcome.FORGED
+    assert await handed(db) == 1
+
+
+async def test_no_more_than_a_few_wait_for_the_bot_and_repeats_are_no_more(
+    db: Database, deliveries: Deliveries
+) -> None:
+    outcomes = await asyncio.gather(*(keep(deliveries, str(n)) for n in range(WAITING + 20)))
+    assert outcomes.count(Outcome.TAKEN) == WAITING
+    assert outcomes.count(Outcome.TOO_MANY) == 20
+    assert [await keep(deliveries, "0")] == [Outcome.TAKEN]
+    assert await handed(db) == WAITING
+    async with db.transaction() as tx:
+        row = await tx.one("delivery_find", hook="h", n=1)
+        assert row is not None
+        await deliveries.ended(row["id"], State.DONE)(tx)
+    assert [await keep(deliveries, f"later {n}") for n in range(2)] == [Outcome.TAKEN, Outcome.TOO_MANY]
+
+
+async def test_nothing_is_taken_for_a_room_that_the_bridge_has_left(db: Database, deliveries: Deliveries) -> None:
+    for joined, outcome in ((1, Outcome.TAKEN), (0, Outcome.OFF), (1, Outcome.TAKEN)):
+        async with db.transaction() as tx:
+            await tx.run("room_joined", id=ROOM, joined=joined)
+        assert await keep(deliveries, "a" if joined else "b") is outcome
     assert await handed(db) == 1

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from tchap_bridges.bot import Bot, Posted, Room, command, webhook
-from tchap_bridges.core.bots.hooks import GRACE, Hook, Outcome
+from tchap_bridges.core.bots.deliveries import WAITING, Outcome
+from tchap_bridges.core.bots.hooks import CROWDED, GRACE, Hook
+from tchap_bridges.core.bots.limits import SAID_AT_ONCE
 from tchap_bridges.errors import Misconfigured
 from tchap_bridges.hooks import Scheme
 from tchap_bridges.i18n import _
@@ -208,13 +210,34 @@ async def test_nothing_shows_a_secret_by_accident() -> None:
 async def test_a_flood_is_stopped_and_goes_on_later(monkeypatch: pytest.MonkeyPatch) -> None:
     async with Bench(Duty) as bench:
         room = await bench.room(Duty)
-        monkeypatch.setattr(bench.kernel.hooks, "_per_minute", 3)
+        monkeypatch.setattr(bench.kernel.hooks, "_per_minute", 4)
         hook = await made(bench, room)
-        outcomes = [await post(bench, hook, {"id": n, "agent": "Ana"}) for n in range(5)]
-        assert outcomes == [Outcome.TAKEN] * 3 + [Outcome.TOO_MANY] * 2
-        assert 1 <= bench.kernel.hooks.wait(hook.id) <= 20
+        outcomes = [await post(bench, hook, {"id": n, "agent": "Ana"}) for n in range(6)]
+        assert outcomes == [Outcome.TAKEN] * 4 + [Outcome.TOO_MANY] * 2
+        assert bench.kernel.hooks.wait(hook.id) == 15
         forged = [await bench.kernel.hooks.accept(hook.id, "", {}, b"{}") for _n in range(5)]
         assert forged == [Outcome.FORGED] * 5
+        await bench.clock.forward(seconds=15)
+        again = [await post(bench, hook, {"id": n, "agent": "Ana"}) for n in (4, 5)]
+        assert again == [Outcome.TAKEN, Outcome.TOO_MANY]
+
+
+async def test_what_the_room_cannot_take_yet_waits_and_then_no_more_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Bench(Duty) as bench:
+        room = await bench.room(Duty)
+        monkeypatch.setattr(bench.kernel.hooks, "_per_minute", 1000)
+        hook = await made(bench, room)
+        body = [{"id": n, "agent": f"n{n}"} for n in range(SAID_AT_ONCE + WAITING + 1)]
+        outcomes = [await post(bench, hook, one) for one in body]
+        assert outcomes == [Outcome.TAKEN] * (SAID_AT_ONCE + WAITING) + [Outcome.TOO_MANY]
+        assert bench.kernel.hooks.wait(hook.id) == CROWDED
+        assert len(room.said) == SAID_AT_ONCE
+        await bench.clock.forward(seconds=10)
+        assert len(room.said) == SAID_AT_ONCE + 10
+        await bench.clock.forward(minutes=2)
+        assert [said.partition(" ")[0] for said in room.said] == [one["agent"] for one in body[:-1]]
+        assert await post(bench, hook, body[-1]) is Outcome.TAKEN
+        assert len(room.said) == len(body)
 
 
 async def test_what_became_of_it_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:

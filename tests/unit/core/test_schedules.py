@@ -11,6 +11,7 @@ import pytest
 from tchap_bridges.bot import Bot, Room, RoomConfig, Schedule, at, command, daily, every, field
 from tchap_bridges.core import clock
 from tchap_bridges.core.bots import runner
+from tchap_bridges.core.bots.limits import FAILURES
 from tchap_bridges.core.bots.schedules import check
 from tchap_bridges.errors import Misconfigured, NotReady
 from tchap_bridges.testing.bench import ADMIN, START, Bench, BenchRoom
@@ -312,6 +313,20 @@ async def test_switched_off_and_on_while_its_time_is_called_for() -> None:
         assert here.said == ["10:00", "10:40"], "off is off"
 
 
+async def test_one_that_is_stopped_for_its_conduct_is_called_no_more_until_it_is_switched_on() -> None:
+    bot = bot_of(Schedule(handler="tell", seconds=60), raising=RuntimeError)
+    async with Bench(bot) as bench:
+        room = await bench.room(bot)
+        for _failure in range(FAILURES):
+            await bench.clock.forward(seconds=60)
+        assert "est arrêté dans ce salon : il échouait à chaque fois" in room.said[-1]
+        async with bench.db.snapshot() as tx:
+            assert await tx.value("timer_next") is None
+        await room.say(ADMIN, "!bot activer plain")
+        async with bench.db.snapshot() as tx:
+            assert await tx.value("timer_next") == clock.now() + 60_000
+
+
 async def test_a_bot_that_is_not_ready_is_called_again_for_the_same_time() -> None:
     calls = 0
 
@@ -446,15 +461,16 @@ async def test_an_order_for_the_very_time_of_one_that_has_come_is_another() -> N
         assert await room.say(ADMIN, "!bis") == "1\n2\n3"
 
 
+class Wrong(Bot):
+    """Se trompe."""
+
+    name = "faux"
+
+    @daily(at="nosuchsetting")
+    async def tell(self, room: Room) -> None: ...
+
+
 def test_what_names_nothing_is_found_by_name() -> None:
-    class Wrong(Bot):
-        """Se trompe."""
-
-        name = "faux"
-
-        @daily(at="nosuchsetting")
-        async def tell(self, room: Room) -> None: ...
-
     with pytest.raises(Misconfigured, match=r"faux.*tell.*nosuchsetting"):
         check(Wrong)
 
@@ -476,3 +492,60 @@ def test_one_schedule_for_each_method_the_newest_of_a_class() -> None:
         async def tell(self, room: Room) -> None: ...
 
     assert [one.at for one in Second.schedules] == ["10h"]
+
+
+async def test_what_names_nothing_is_not_switched_on() -> None:
+    async with Bench(Wrong) as bench:
+        room = await bench.room()
+        said = await room.say(ADMIN, "!bot activer faux")
+        assert said.startswith("✗ le robot faux est mal écrit, tell : « nosuchsetting » n'est pas une heure")
+        assert "○ faux" in await room.say(ADMIN, "!bot")
+
+
+async def test_a_span_of_no_whole_milliseconds_is_the_same_at_the_next_start(tmp_path: Path) -> None:
+    bot = bot_of(Schedule(handler="tell", seconds=100 / 3))
+    async with Bench(bot, folder=tmp_path) as bench:
+        room = await bench.room(bot)
+    for seconds, said in ((20, []), (40, ["23/11 09:30:33"])):
+        assert await _said_after(tmp_path, bot, room, START + timedelta(seconds=seconds)) == said
+
+
+async def test_a_room_that_is_replaced_by_one_where_the_bot_is_on_already() -> None:
+    async with Bench(Duty) as bench:
+        old, new = await bench.room(Duty, hour=time(10)), await bench.room(Duty, hour=time(11))
+        for room in (old, new):
+            await room.say("@ana:exemple.fr", "!ordre 5")
+        async with bench.db.transaction() as tx:
+            await bench.kernel.hearing.move(tx, old.id, new.id)
+        await bench.clock.to("12:00")
+        assert old.said == []
+        assert sorted(new.said) == ["matin 23/11 11:00", "ordre @@morning", "ordre @morning", "ordre morning"]
+
+
+async def test_a_room_that_we_have_left_is_called_for_no_more() -> None:
+    async with Bench(Duty) as bench:
+        room = await bench.room(Duty)
+        await room.say("@ana:exemple.fr", "!ordre 5")
+        await room.happens(ADMIN, "m.room.member", {"membership": "leave"}, state_key="@pont:exemple.fr")
+        await bench.clock.forward(days=2)
+        assert room.said == []
+        async with bench.db.snapshot() as tx:
+            assert await tx.value("timer_next") is None
+            assert (ADMIN, "bot off") in [
+                (row["who"], row["what"]) for row in await tx.all("audit_list", after=0, limit=9)
+            ]
+
+
+async def test_a_moment_without_a_zone_is_the_bot_s_own_error() -> None:
+    class Naive(Bot):
+        """Oublie le fuseau."""
+
+        name = "naif"
+
+        @command("naif")
+        async def begin(self, room: Room, words: str) -> None:
+            """Commence."""
+            await room.at(room.now.replace(tzinfo=None), "begin", key="k")
+
+    async with Bench(Naive) as bench:
+        assert "erreur interne du robot" in await (await bench.room(Naive)).say(ADMIN, "!naif")

@@ -1,5 +1,7 @@
 """What policy is told of a room."""
 
+from dataclasses import replace
+
 import pytest
 
 from tchap_bridges.errors import NotReady
@@ -122,3 +124,12 @@ def test_encryption_counts_whatever_it_says_and_only_where_it_is_the_rooms():
 )
 def test_a_room_of_unreadable_join_rules_counts_as_public(content, public):
     assert of(("m.room.join_rules", content)).public is public
+
+
+@pytest.mark.parametrize(("powers", "level"), [({}, 50), ({"redact": 30}, 30), ({"redact": "30"}, 50), (None, 50)])
+def test_who_may_remove_what_others_say(powers, level):
+    events = [("m.room.create", {"room_version": "11"})]
+    found = of(*events, *([("m.room.power_levels", powers)] if powers is not None else []))
+    assert found.redact_level == level
+    assert not replace(found, levels={"@a:x": level - 1}).may_redact("@a:x")
+    assert replace(found, levels={"@a:x": level}).may_redact("@a:x")

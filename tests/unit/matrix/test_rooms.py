@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from tchap_bridges.errors import NotReady, Undeliverable
-from tchap_bridges.events import Author, Text
+from tchap_bridges.events import Author, Text, mention
 from tchap_bridges.matrix import compose
 from tchap_bridges.matrix.client import MatrixClient
 from tchap_bridges.matrix.ghosts import Profile, Speaker
@@ -248,3 +248,12 @@ async def test_only_an_event_of_ours_is_found_again(chunk, end):
         steps = Steps()
         steps.known["suspect"] = "yes"
         assert await here.rooms.send(message(steps=steps)) == ["$said"]
+
+
+async def test_words_of_our_own_call_people_of_the_room_and_nobody_of_a_network():
+    html = f"{mention('@ana:x', 'Ana')}, {mention('jean@exemple.fr', 'Jean')}: bonjour"
+    async with world() as here:
+        await here.rooms.send(message(author=None, network="", text=Text(plain="Ana, Jean: bonjour", html=html)))
+    (content,) = here.contents
+    assert content["m.mentions"] == {"user_ids": ["@ana:x"]}
+    assert content["formatted_body"] == '<a href="https://matrix.to/#/@ana:x">Ana</a>, Jean: bonjour'

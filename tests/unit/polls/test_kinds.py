@@ -29,7 +29,7 @@ async def test_what_is_ranked_is_a_numbered_text_for_a_clients_poll_keeps_no_ord
 
 
 async def test_a_ranking_is_counted_in_rounds_that_are_told(room: BenchRoom) -> None:
-    await room.say(ANA, "!poll Where? A / B / C type=ranked")
+    await room.say(ANA, "!sondage Où ? A / B / C type=ranked")
     question = room.timeline[0]
     for who, order in ((ANA, "1 3"), (ADMIN, "1, 3, 2"), (BOB, "2 > 3"), (EVE, "2 3 1"), ("@zoe:exemple.fr", "3 2 1")):
         assert "✓" in await room.say(who, f"!vote {order}")
@@ -60,6 +60,7 @@ async def test_a_ranking_is_said_back_and_the_last_one_counts(room: BenchRoom) -
         ("2? 1", "que des dates"),
         ("1 2 3 " * 80, "de 1 à 3"),
         ("²", "de 1 à 3"),
+        ("213", "de 1 à 3"),
     ],
 )
 async def test_an_order_that_is_none_is_refused_with_an_example(room: BenchRoom, vote: str, answer: str) -> None:
@@ -183,3 +184,24 @@ async def test_a_keycap_that_is_taken_back_leaves_the_one_set_since(room: BenchR
     await room.redact(ANA, third)
     assert second
     assert "✓ B — 2 voix" in await room.say(ANA, "!clore")
+
+
+async def test_a_number_that_is_no_answer_is_no_vote(room: BenchRoom) -> None:
+    await room.say(ANA, "!sondage Quand ? " + " / ".join(f"jour {n}" for n in range(1, 21)))
+    for words in ("2026", "12h", "2.", "2-3"):
+        await room.say(BOB, words, answers=room.polls[0].id)
+    assert "Personne n'a voté" in plain(await room.say(ANA, "!clore"))
+
+
+async def test_of_a_question_that_is_removed_nothing_comes_any_more() -> None:
+    async with Bench(PollsBot) as bench:
+        room = await bench.room(PollsBot)
+        await room.say(ANA, """!sondage On y va ? fin="aujourd'hui 17h" rappel=1h""")
+        await room.vote(BOB, room.polls[0], "1")
+        told = len(room.said)
+        await room.redact(ADMIN, room.polls[0].id)
+        await bench.clock.forward(days=1)
+        assert len(room.said) == told
+        assert "aucun sondage" in await room.say(ANA, "!vote 1")
+        async with bench.db.snapshot() as tx:
+            assert not await tx.all("kv_all", space=f"bot:sondages {room.id}")

@@ -144,3 +144,19 @@ async def test_a_reminder_that_cannot_be(bench: Bench, settings: str, answer: st
     room = await with_people(bench)
     assert answer in await room.say(ANA, f"!sondage On y va ? {settings}")
     assert not room.polls
+
+
+async def test_a_reminder_moves_with_the_end(bench: Bench) -> None:
+    room = await with_people(bench)
+    await room.say(ANA, """!sondage On y va ? fin="aujourd'hui 12h" rappel=1h""")
+    await room.say(ANA, "!clore aujourd'hui 17h")
+    told = len(room.said)
+    await bench.clock.to("15:59")
+    assert len(room.said) == told
+    await bench.clock.to("16:00")
+    assert "votre vote est attendu" in room.said[told]
+    await room.say(ANA, """!sondage Et là ? fin="demain 12h" rappel=1h""")
+    await room.say(ANA, "!clore aujourd'hui 16h30")  # no hour is left
+    told = len(room.said)
+    await bench.clock.to("16:29")
+    assert len(room.said) == told

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.ciphers.modes import CTR
 
 from tchap_bot_polls import PollsBot
 from tchap_bridges.store.sealing import Sealer, derive
-from tchap_bridges.testing.bench import Bench, BenchRoom
+from tchap_bridges.testing.bench import ADMIN, Bench, BenchRoom
 
 ANA, BOB, EVE = "@ana:exemple.fr", "@bob:exemple.fr", "@eve:exemple.fr"
 
@@ -99,6 +99,32 @@ async def test_there_is_no_other_way_to_vote(bench: Bench) -> None:
     await room.react(BOB, question, "1️⃣")
     await room.vote(BOB, question, "1")
     assert "Personne n'a voté" in plain(await room.say(ANA, "!clore"))
+
+
+async def test_each_command_means_the_last_poll_of_its_kind(bench: Bench) -> None:
+    room = await bench.room(PollsBot)
+    await room.say(ANA, "!sondage Qui ? A / B secret=oui")
+    await bench.clock.forward(seconds=1)
+    await room.say(ANA, "!sondage Quoi ? C / D")
+    await votes(bench, room, BOB, "1")
+    assert "✓ eve : D" in await room.say(EVE, "!vote 2")
+    assert "n'est pas secret" in await room.say(EVE, "!voter", answers=room.polls[0].id)
+    assert "✓ D — 1 voix" in await room.say(ANA, "!clore")
+    assert "Écrivez : !voter" in await room.say(EVE, "!vote 2")
+    assert "✓ A — 1 voix" in await room.say(ANA, "!clore")
+    await room.say(ANA, "!sondage Quoi ? C / D")
+    assert "n'est pas secret" in await room.say(EVE, "!voter")
+
+
+async def test_a_secret_question_that_is_removed_leaves_neither_roll_nor_ballots(bench: Bench) -> None:
+    room = await bench.room(PollsBot)
+    await room.say(ANA, "!sondage Qui ? A / B secret=oui")
+    await votes(bench, room, BOB, "1")
+    await room.say(EVE, "!voter")
+    await room.redact(ADMIN, room.timeline[0].id)
+    async with bench.db.snapshot() as tx:
+        assert not await tx.all("kv_all", space=f"bot:sondages {room.id}")
+    assert "compté" not in await bench.direct(EVE).say(EVE, "1")  # the question was taken back
 
 
 async def test_who_answers_after_the_end_is_told_that_it_does_not_count(bench: Bench) -> None:

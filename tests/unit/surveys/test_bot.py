@@ -1,12 +1,14 @@
 """Surveys on the bench: made, opened, answered by people each in their own conversation, and told."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from tchap_bot_surveys import SurveysBot
+from tchap_bot_surveys.keeping import AT_ONCE
+from tchap_bridges.core.bots.kept import Kept
 from tchap_bridges.testing.bench import ADMIN, Bench, BenchRoom
 
 ANA, BOB, CHLOE, DENIS = (f"@{name}:exemple.fr" for name in ("ana", "bob", "chloe", "denis"))
@@ -78,6 +80,12 @@ async def test_it_is_made_by_dialogue(bench: Bench) -> None:
     assert "Enquête n° 1" in await room.say(ANA, "oui")
 
 
+async def test_all_of_it_may_be_the_answer_to_what_its_title_is(bench: Bench) -> None:
+    room = await bench.room(SurveysBot)
+    await room.say(ANA, "!enquete")
+    assert "2. Note de 1 à 5" in await room.say(ANA, CANTEEN.removeprefix("!enquete "))
+
+
 async def test_a_title_alone_begins_the_dialogue(bench: Bench) -> None:
     room = await bench.room(SurveysBot)
     assert "Première question" in await room.say(ANA, "!enquete Courses")
@@ -94,7 +102,7 @@ async def test_the_end_must_be_to_come(bench: Bench) -> None:
 
 async def test_questions_come_one_after_another_with_their_place(bench: Bench) -> None:
     room = await opened(bench)
-    assert "je vous écris" in await room.say(BOB, "!repondre")
+    assert await room.say(BOB, "!repondre") == "", "five hundred people may write it"
     direct = bench.direct(BOB)
     assert "1/3 · Y mangez-vous ?\n1. Oui\n2. Non" in direct.said[-1]
     assert "ana verra vos réponses avec votre nom" in direct.said[-1]
@@ -106,7 +114,7 @@ async def test_questions_come_one_after_another_with_their_place(bench: Bench) -
     review = await direct.say(BOB, "passer")
     assert "1. Y mangez-vous ? — Oui\n2. Note de 1 à 5 — 4\n3. Commentaire libre — (passée)" in review
     assert "C'est envoyé" in await direct.say(BOB, "envoyer")
-    assert room.said[-1].startswith("✉️"), "the room is told of none of it"
+    assert room.said[-1].startswith("📝 Enquête"), "the room is told of none of it"
 
 
 async def test_a_reaction_takes_part(bench: Bench) -> None:
@@ -225,6 +233,7 @@ async def test_it_ends_when_it_is_due(bench: Bench) -> None:
 
 async def test_the_end_is_put_off_and_what_is_said_before_it_counts(bench: Bench) -> None:
     room = await opened(bench, CANTEEN.replace("Cantine", 'Cantine fin="vendredi 17h"'))
+    assert "n° 1 sera close mercredi 2 décembre" in await room.say(ANA, "!enquete clore n° 1 2 décembre 17h")
     assert "sera close jeudi 3 décembre 2026" in await room.say(ANA, "!enquete clore 3 décembre 17h")
     await bench.clock.forward(days=7)
     assert "C'est envoyé" in await answers(bench, room, BOB, "oui", "4", "bien", "envoyer")
@@ -250,14 +259,37 @@ async def test_an_owner_who_wants_no_conversation_is_told_in_the_room(bench: Ben
     await bench.direct(ANA).leaves(ANA)
     assert "décliné" in await room.say(ANA, "!enquete resultats")
     await room.say(ANA, "!enquete clore")
-    assert "ana, je ne peux pas vous écrire en direct" in room.said[-1]
+    assert "ana n'a pas reçu le tableau des réponses" in room.said[-1]
+
+
+async def test_an_owner_who_has_left_the_room_is_sent_nothing(bench: Bench) -> None:
+    room = await opened(bench, CANTEEN.replace("Cantine", 'Cantine fin="demain 17h"'))
+    await answers(bench, room, BOB, "oui", "4", "bien", "envoyer")
+    await room.leaves(ANA)
+    await bench.clock.forward(days=2)
+    assert "ana n'a pas reçu le tableau des réponses" in room.said[-1]
+    with pytest.raises(KeyError):
+        bench.direct(ANA)
+
+
+async def test_the_longest_survey_and_answers_find_room_in_an_event(bench: Bench) -> None:
+    room = await bench.room(SurveysBot)
+    await room.joins(BOB)
+    questions = "\n".join(f"{n}. {'é' * 290} :" for n in range(1, 21))
+    await room.say(ANA, f"!enquete Long\n{questions}")
+    assert "Enquête n° 1" in await room.say(ANA, "oui")
+    review = await answers(bench, room, BOB, *["\U0001f600" * 2000] * 20)
+    assert "Vos réponses" in review
+    assert max(len(said.encode()) for said in (*room.said, *bench.direct(BOB).said)) < 50_000
+    options = " / ".join(f"{n} {'é' * 250}" for n in range(20))
+    assert "trop longues" in await room.say(ANA, f"!enquete Long\nQuoi ? {options}\nQui ? {options}\nOù ? {options}")
 
 
 async def test_only_the_owner_or_a_moderator_ends_it_or_calls_for_answers(bench: Bench) -> None:
     room = await opened(bench)
     for words in ("!enquete clore", "!enquete relancer", "!enquete clore demain"):
         assert "cela revient à ana" in await room.say(BOB, words)
-    assert "attend les vôtres" in await room.say(ADMIN, "!enquete relancer")
+    assert "attend vos réponses" in await room.say(ADMIN, "!enquete relancer")
     assert "est close" in await room.say(ADMIN, "!enquete clore")
 
 
@@ -288,6 +320,8 @@ async def test_several_surveys_are_told_apart(bench: Bench) -> None:
     listed = await room.say(BOB, "!enquete liste")
     assert "n° 1 — Cantine" in listed
     assert "n° 2 — Vœux" in listed
+    await room.say(ANA, "!enquete clore 1")
+    assert "n° 1 — Cantine (0 réponse). Close." in await room.say(BOB, "!enquete liste")
 
 
 async def test_two_surveys_of_one_person_do_not_mix(bench: Bench) -> None:
@@ -308,11 +342,50 @@ async def test_everything_is_forgotten_in_time(bench: Bench) -> None:
     await room.say(ANA, "!enquete clore")
     await bench.clock.forward(days=29)
     assert "je vous écris" in await room.say(ANA, "!enquete resultats 1")
-    await bench.clock.forward(days=1)
+    await bench.clock.forward(days=2)
     assert "il n'y a pas d'enquête" in await room.say(ANA, "!enquete resultats 1")
     async with bench.db.snapshot() as tx:
         kept = [row["key"] for row in await tx.all("kv_all", space=f"bot:enquetes {room.id}")]
     assert kept == ["last"]
+
+
+async def test_many_parts_are_forgotten_some_at_a_time(bench: Bench) -> None:
+    room = await opened(bench, "!enquete Mot\nUn mot ?")
+    for n in range(AT_ONCE + 2):
+        await room.say(f"@p{n}:exemple.fr", "!repondre")
+        await bench.direct(f"@p{n}:exemple.fr").say(f"@p{n}:exemple.fr", "paix")
+    for person in ("@p0:exemple.fr", "@p1:exemple.fr"):
+        await bench.direct(person).say(person, "envoyer")
+    await room.say(ANA, "!enquete clore")
+    async with bench.db.snapshot() as tx:
+        space = f"bot:enquetes {room.id}"
+        parts = [row["key"] for row in await tx.all("kv_all", space=space) if row["key"].startswith("part ")]
+        assert parts == ["part 1 @p0:exemple.fr", "part 1 @p1:exemple.fr"]
+    assert "est close : 2 réponses" in "\n".join(room.said)
+
+
+async def test_an_answer_reads_nobody_else_s(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that it takes no longer when hundreds take part."""
+    room = await opened(bench)
+
+    async def none(kept: Kept, prefix: str = "") -> Mapping[str, str]:
+        raise AssertionError(f"all of {prefix!r} is read")
+
+    monkeypatch.setattr(Kept, "all", none)
+    assert "C'est envoyé" in await answers(
+        bench, room, BOB, "oui", "9", "4", "retour", "5", "bien", "2", "3", "envoyer"
+    )
+
+
+async def test_one_that_was_due_while_the_bot_was_off_ends_when_it_is_on_again(bench: Bench) -> None:
+    room = await opened(bench, CANTEEN.replace("Cantine", 'Cantine fin="demain 17h"'))
+    await answers(bench, room, BOB, "oui", "4", "bien", "envoyer")
+    await room.say(ADMIN, "!bot desactiver enquetes")
+    await bench.clock.forward(days=2)
+    await room.say(ADMIN, "!bot activer enquetes")
+    assert "est close" in await room.say(CHLOE, "!repondre 1")
+    await bench.clock.to("04:30")
+    assert "est close : 1 réponse" in "\n".join(room.said)
 
 
 async def test_a_room_may_leave_surveys_to_its_moderators(bench: Bench) -> None:

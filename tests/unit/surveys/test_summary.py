@@ -44,9 +44,9 @@ def test_each_kind_is_counted_its_own_way() -> None:
     )
     assert [one.votes for one in scale.counts] == [0, 2, 1]
     assert scale.numbers is not None
-    assert (scale.numbers.mean, scale.numbers.median) == (Fraction(7, 3), 2)
+    assert (scale.numbers.mean, scale.numbers.median) == (Fraction(7, 3), Fraction(2))
     assert number.numbers is not None
-    assert (number.counts, number.numbers.least, number.numbers.most) == ((), -4, 1000)
+    assert (number.counts, number.numbers.least, number.numbers.most) == ((), Fraction(-4), Fraction(1000))
     assert [(one.text, one.votes) for one in date.counts] == [
         ("jeudi 31 décembre 2026", 1),
         ("samedi 2 janvier 2027", 2),

@@ -13,7 +13,7 @@ import structlog
 from aiohttp import ClientResponse, ClientSession
 
 from tchap_bridges.app import served
-from tchap_bridges.core.bots.hooks import Outcome
+from tchap_bridges.core.bots.deliveries import Outcome
 from tchap_bridges.errors import NotReady
 from tchap_bridges.testing.ports import free_port
 from tchap_bridges.web import hooks as sites

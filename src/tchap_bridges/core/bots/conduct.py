@@ -1,6 +1,7 @@
 """What comes of how a bot behaves: `limits` judges, `stops` switches off, and the room reads why."""
 
 from functools import partial
+from typing import Final
 
 from tchap_bridges.core.bots.leash import Stubborn
 from tchap_bridges.core.bots.limits import Limits, Speech
@@ -9,8 +10,11 @@ from tchap_bridges.core.bots.turn import Cause, Turn
 from tchap_bridges.core.commands import refusal
 from tchap_bridges.core.ports import Tx
 from tchap_bridges.core.roomwork import Written
-from tchap_bridges.errors import Misconfigured
+from tchap_bridges.errors import Misconfigured, NotReady
 from tchap_bridges.i18n import Translator, _
+
+WAIT: Final = 5.0
+"""Seconds until what is owed is tried again."""
 
 
 async def nothing(tx: Tx) -> None:
@@ -38,8 +42,11 @@ class Conduct:
         """The handlers have ended well: what they did is written.
 
         A bot that says too much is not heard. Who typed the command is told to try again, and nothing is done: that is
-        what `Refused` is for. Of what nobody typed all is kept that the bot keeps, so that a vote counts.
+        what `Refused` is for. Of what nobody typed all is kept that the bot keeps, so that a vote counts. What was
+        posted to a webhook, or ordered for a time, waits instead, and the call is made again: raises `NotReady`.
         """
+        if cause.patient and (wait := self._limits.wait(cause.bot, turn.said)):
+            raise NotReady(_("ce robot parle trop en ce moment"), retry_after=wait)
         self._limits.succeeds(cause.bot, cause.room)
         match self._limits.says(cause.bot, cause.room, turn.said):
             case Speech.SHOWN:

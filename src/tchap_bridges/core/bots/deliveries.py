@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from enum import IntEnum
+from enum import Enum, IntEnum, auto
 from functools import partial
 from typing import Final
 
@@ -18,7 +18,28 @@ from tchap_bridges.ids import RoomId
 
 MOST: Final = 100
 """So many contents of each hook are kept, and none for longer than all contents are (`core/upkeep.py`)."""
+WAITING: Final = 60
+"""So many of one hook may wait for the bot, which does nothing else in the room until it has had them."""
 _CONTENT, _REASON = "hook_delivery.content", "hook_delivery.reason"
+
+
+class Outcome(Enum):
+    """What a sender is told."""
+
+    TAKEN = auto()
+    """It is on disk, or was already."""
+    FORGED = auto()
+    """Nobody we know; for an address that never was, or is no more, too."""
+    UNREADABLE = auto()
+    """Genuine, and not the JSON that the bot reads."""
+    TOO_MANY = auto()
+    """Too fast, or too many of its own wait for the bot."""
+    OFF = auto()
+    """Genuine, and there is nobody to read it: the bot is not on in the room, or the bridge is out of it."""
+
+
+class _Crowded(Exception):
+    """Undoes the transaction that would keep one more."""
 
 
 class State(IntEnum):
@@ -41,11 +62,16 @@ class Deliveries:
 
     async def keep(
         self, hook: str, room: RoomId, bot: str, identity: Identity, headers: Mapping[str, str], body: bytes
-    ) -> bool:
-        """Durable when it returns, once however often it comes; False when the hook is no more.
+    ) -> Outcome:
+        """Durable when it is taken, once however often it comes. Raises `NotReady` while the store is away."""
+        try:
+            return await self._keep(hook, room, bot, identity, headers, body)
+        except _Crowded:
+            return Outcome.TOO_MANY
 
-        Raises `NotReady` while the store is away.
-        """
+    async def _keep(
+        self, hook: str, room: RoomId, bot: str, identity: Identity, headers: Mapping[str, str], body: bytes
+    ) -> Outcome:
         now = clock.now()
         key = self._secrets.arrival(hook, identity.key)
         told = json.dumps({"id": identity.id, "headers": dict(headers)}).encode()
@@ -53,16 +79,20 @@ class Deliveries:
         async with self._db.transaction() as tx:
             n = await tx.value("hook_count", id=hook, at=now)
             if n is None:  # removed while this was on its way
-                return False
+                return Outcome.FORGED
+            if await tx.value("room_is_left", id=room):
+                return Outcome.OFF
             if not identity.lasting:
                 before = now - int(AGAIN_WITHIN.total_seconds() * 1000)
                 await tx.run("delivery_free", hook=hook, key=key, before=before)
             id_ = await tx.value("delivery_add", hook=hook, n=n, key=key, at=now, size=len(body), content=content)
             if id_ is None:  # its commit is the first one's too: neither is acknowledged before both are on disk
                 await tx.run("hook_repeated", id=hook)
-            else:
-                await self._hand(tx, room, bot, id_, cause=f"hook {hook} {n}")
-        return True
+                return Outcome.TAKEN
+            if await tx.value("deliveries_waiting", hook=hook, most=WAITING + 1) > WAITING:
+                raise _Crowded
+            await self._hand(tx, room, bot, id_, cause=f"hook {hook} {n}")
+        return Outcome.TAKEN
 
     async def again(self, tx: Tx, room: RoomId, bot: str, id_: int, *, cause: str) -> None:
         """Have the bot called for it once more."""

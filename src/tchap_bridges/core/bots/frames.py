@@ -5,11 +5,10 @@ has called them: a disk that hangs is no bot's doing.
 """
 
 import re
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
+from types import FrameType, FunctionType
 from typing import Final
 
 import tchap_bridges
@@ -58,7 +57,8 @@ class Grounds:
 
     def who(self, steps: Sequence[Step]) -> Found | None:
         """The bot that a thread stands in; None when that is nobody's, or somebody else's, doing."""
-        of = {name: tuple(_grounds(type(bot))) for name, bot in self._bots.items()}
+        bots = dict(self._bots.items())
+        of = {name: tuple(_grounds(type(bot))) for name, bot in bots.items()}
         theirs = []
         for step in steps:
             if names := [name for name, grounds in of.items() if step.file.startswith(grounds)]:
@@ -69,7 +69,7 @@ class Grounds:
             return None
         (inner, _), (outer, names) = theirs[0], theirs[-1]
         own = next((step.bot for step, _ in reversed(theirs) if step.bot), "")
-        named = next((name for name in names if hasattr(self._bots[name], outer.name.rpartition(".")[2])), names[0])
+        named = next((name for name in names if hasattr(bots[name], outer.name.rpartition(".")[2])), names[0])
         return Found(own or named, outer.name, f"{Path(inner.file).name}:{inner.line}")
 
 
@@ -83,11 +83,9 @@ def dumped(text: str) -> Sequence[Step]:
 
 
 def _grounds(bot: type[Bot]) -> Iterator[str]:
-    """The folders of the packages, and the files of the modules, that the class and those above it are written in."""
+    """The files that the class, and those above it, are written in, and all the folder where that is a package."""
     for kind in bot.__mro__:
         if kind.__module__.partition(".")[0] in {"tchap_bridges", "builtins"}:
             continue
-        module = sys.modules.get(kind.__module__)
-        file = getattr(module, "__file__", None)
-        if file is not None:
-            yield str(Path(file).parent) + "/" if "." in kind.__module__ else file
+        for file in {member.__code__.co_filename for member in vars(kind).values() if isinstance(member, FunctionType)}:
+            yield f"{Path(file).parent}/" if "." in kind.__module__ else file

@@ -1,7 +1,7 @@
 """From an event in a room to the lanes of the bots that are on there and hear such events."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from functools import partial
 from typing import Any
@@ -9,6 +9,8 @@ from typing import Any
 from tchap_bridges.bot import Bot
 from tchap_bridges.core.bots import EVENT, GUIDE, TARGET
 from tchap_bridges.core.bots.kept import kept
+from tchap_bridges.core.bots.tables import Queries
+from tchap_bridges.core.bots.tables import move as move_tables
 from tchap_bridges.core.inbox import PATIENCE, Arrival, Await
 from tchap_bridges.core.outbox import ORIGIN, Outbox
 from tchap_bridges.core.ports import Database, Snapshot, Tx
@@ -21,9 +23,10 @@ _REFERENCES = ("target", "poll", "reply_to")  # fields that name another message
 class Hearing:
     """Knows which bots are on in which rooms, without asking the store for each event."""
 
-    def __init__(self, bots: Mapping[str, Bot], outbox: Outbox) -> None:
+    def __init__(self, bots: Mapping[str, Bot], outbox: Outbox, queries_of: Callable[[str], Queries]) -> None:
         self._bots = bots
         self._outbox = outbox
+        self._queries_of = queries_of
         self._on: dict[RoomId, set[str]] = defaultdict(set)
 
     async def open(self, db: Database) -> None:
@@ -36,17 +39,34 @@ class Hearing:
         (self._on[room].add if on else self._on[room].discard)(bot)
 
     async def move(self, tx: Tx, old: RoomId, new: RoomId) -> None:
-        """The room is replaced: its bots go on in the new one, with all that they keep, have ordered and are to do."""
+        """The room is replaced: its bots go on in the new one, with all that they keep, have ordered and are to do.
+
+        What is there already of a bot that is on in the new one stays as it is.
+        """
         names = sorted(self._on.get(old, ()))
         for name in names:
+            await tx.run("kv_yield", old=kept(name, old), new=kept(name, new))
             await tx.run("kv_move", old=kept(name, old), new=kept(name, new))
+            await move_tables(tx, name, self._queries_of(name), old, new)
             await self._outbox.carry(tx, old, new, f"{TARGET}{name}")
-        await tx.run("room_bots_move", old=old, new=new)
-        await tx.run("timers_move", old=old, new=new)
-        await tx.run("questions_move", old=old, new=new)
+        for what in ("room_bots", "timers", "questions"):
+            await tx.run(f"{what}_yield", old=old, new=new)
+            await tx.run(f"{what}_move", old=old, new=new)
         for name in names:
             tx.after_commit(partial(self.switched, old, name, on=False))
             tx.after_commit(partial(self.switched, new, name, on=True))
+
+    async def leave(self, tx: Tx, room: RoomId) -> Sequence[str]:
+        """We are no longer in the room: its bots are off, and are called for nothing that is still to come there.
+
+        Returns which they were.
+        """
+        names = sorted(self._on.get(room, ()))
+        for what in ("room_bots", "timers", "questions"):
+            await tx.run(f"{what}_leave", room=room)
+        for name in names:
+            tx.after_commit(partial(self.switched, room, name, on=False))
+        return names
 
     def is_on(self, room: RoomId, bot: str) -> bool:
         return bot == GUIDE or bot in self._on.get(room, ())

@@ -5,11 +5,11 @@ and an address that does not exist takes as long as one that does.
 """
 
 import json
+import math
 import secrets as random
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from enum import Enum, auto
 from functools import partial
 from typing import Any, Final
 
@@ -17,9 +17,9 @@ import structlog
 
 from tchap_bridges.bot import Bot, Webhook
 from tchap_bridges.core import clock
-from tchap_bridges.core.bots.deliveries import Deliveries
+from tchap_bridges.core.bots.deliveries import Deliveries, Outcome
 from tchap_bridges.core.bots.hearing import Hearing
-from tchap_bridges.core.bots.rate import Rate
+from tchap_bridges.core.pace import Bucket
 from tchap_bridges.core.ports import Database, Row, Sealer, Tx
 from tchap_bridges.hooks import Scheme, Secret, identify, kept, lowered, make_secret, verify
 from tchap_bridges.i18n import Phrase
@@ -27,23 +27,11 @@ from tchap_bridges.ids import RoomId, UserId
 
 GRACE: Final = timedelta(days=2)
 """For so long a secret that was replaced still opens."""
+CROWDED: Final = 10
+"""Seconds after which a sender may ask whether fewer of its deliveries wait for the bot."""
 _SECRET, _FORMER = "hook.secret", "hook.former"
 
 log = structlog.get_logger(__name__)
-
-
-class Outcome(Enum):
-    """What a sender is told."""
-
-    TAKEN = auto()
-    """It is on disk, or was already."""
-    FORGED = auto()
-    """Nobody we know; for an address that never was, or is no more, too."""
-    UNREADABLE = auto()
-    """Genuine, and not the JSON that the bot reads."""
-    TOO_MANY = auto()
-    OFF = auto()
-    """Genuine, and the bot is not on in the room."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +67,7 @@ class Refusals:
 
 
 class Hooks:
-    """Takes what is posted, and changes the addresses. ``per_minute``: deliveries of one hook."""
+    """Takes what is posted, and changes the addresses. ``per_minute``: deliveries that one hook takes."""
 
     def __init__(
         self,
@@ -98,7 +86,7 @@ class Hooks:
         self._deliveries = deliveries
         self._per_minute = per_minute
         self._hooks: dict[str, Hook] = {}
-        self._rates: dict[str, Rate] = {}
+        self._rates: dict[str, Bucket] = {}
         self._refusals: dict[str, Refusals] = {}
         self._nobody = Hook(
             id="", room=RoomId(""), bot="", handler="", name="", scheme=Scheme.HMAC, secret=make_secret(Scheme.HMAC)
@@ -138,7 +126,7 @@ class Hooks:
         webhook = self._for(hook)
         if webhook is None:
             return Outcome.OFF
-        if not self._rates[hook.id].admits():
+        if not self._rates[hook.id].take():
             return Outcome.TOO_MANY
         data: Any = None
         if webhook.dedup or not webhook.raw:
@@ -149,12 +137,12 @@ class Hooks:
                     return Outcome.UNREADABLE
         named = lowered(headers)
         identity = identify(named, body, data, webhook.dedup)
-        there = await self._deliveries.keep(hook.id, hook.room, hook.bot, identity, kept(named), body)
-        return Outcome.TAKEN if there else Outcome.FORGED
+        return await self._deliveries.keep(hook.id, hook.room, hook.bot, identity, kept(named), body)
 
     def wait(self, id_: str) -> int:
         """Seconds after which a sender that was told `Outcome.TOO_MANY` is heard again."""
-        return self._rates[id_].wait() if id_ in self._rates else 1
+        rate = self._rates.get(id_)
+        return math.ceil(rate.wait()) or CROWDED if rate is not None else CROWDED
 
     def _for(self, hook: Hook) -> Webhook | None:
         """What the bot wants of it; None when it is off there, or has no such handler any more."""
@@ -239,7 +227,7 @@ class Hooks:
 
     def _know(self, hook: Hook) -> None:
         self._hooks[hook.id] = hook
-        self._rates.setdefault(hook.id, Rate(self._per_minute))
+        self._rates.setdefault(hook.id, Bucket(self._per_minute, self._per_minute))
 
     def _forget(self, id_: str) -> None:
         for known in (self._hooks, self._rates, self._refusals):

@@ -3,7 +3,7 @@
 In memory: after a restart a bot begins anew. Nothing here is counted of what people do: they have a pace of their own.
 """
 
-from collections.abc import Mapping
+from collections import Counter
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
@@ -50,23 +50,31 @@ class Limits:
         self._all: Buckets[str] = Buckets(ALL_SAID_A_MINUTE, ALL_SAID_AT_ONCE)
         self._conduct: dict[tuple[str, RoomId], _Conduct] = {}
 
-    def says(self, bot: str, room: RoomId, said: Mapping[str, int]) -> Speech:
+    def says(self, bot: str, room: RoomId, said: Counter[str]) -> Speech:
         """A call of the room wants to say so many things in each place: all of them are shown, or none."""
-        if not said:
-            return Speech.SHOWN
         conduct = self._conduct.setdefault((bot, room), _Conduct())
-        buckets = {place: self._here.of((bot, place)) for place in said}
-        if all(bucket.is_full for bucket in buckets.values()):
+        if said and all(self._here.of((bot, place)).is_full for place in said):
             conduct.too_much_since = None
-        fits = all(buckets[place].holds(n) for place, n in said.items())
-        if fits and self._all.of(bot).take(sum(said.values())):
-            for place, n in said.items():
-                buckets[place].take(n)
+        if self.fits(bot, said):
             return Speech.SHOWN
         if conduct.too_much_since is None:
             conduct.too_much_since = clock.now()
             return Speech.REFUSED_FIRST
         return Speech.REFUSED_LAST if clock.now() - conduct.too_much_since >= PATIENCE else Speech.REFUSED
+
+    def fits(self, bot: str, said: Counter[str]) -> bool:
+        """Whether it may be said; it is counted then."""
+        buckets = {place: self._here.of((bot, place)) for place in said}
+        if not all(buckets[place].holds(n) for place, n in said.items()) or not self._all.of(bot).take(said.total()):
+            return False
+        for place, n in said.items():
+            buckets[place].take(n)
+        return True
+
+    def wait(self, bot: str, said: Counter[str]) -> float:
+        """Seconds until a call may say so many things in each place; 0 when it may now."""
+        waits = [self._here.of((bot, place)).wait(n) for place, n in said.items()]
+        return max((self._all.of(bot).wait(said.total()), *waits), default=0.0) if said else 0.0
 
     def fails(self, bot: str, room: RoomId) -> bool:
         """Whether that is enough."""

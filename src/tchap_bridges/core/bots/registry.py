@@ -4,7 +4,7 @@ Two bots may have one word: it calls the one that is on in the room, and each is
 it, as in ``!sondages-vote``. Words of the bridge itself are never a bot's.
 """
 
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, ItemsView, Iterator, Mapping, Sequence
 
 from tchap_bridges.bot import Bot, Command
 from tchap_bridges.i18n import Phrase, _
@@ -28,13 +28,17 @@ class Bots(Mapping[str, Bot]):
         self._changed()
 
     def __getitem__(self, name: str) -> Bot:
-        return self._developed.get(name) or self._installed[name]
+        return self._all[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(dict.fromkeys((*self._installed, *self._developed)))
+        return iter(self._all)
 
     def __len__(self) -> int:
-        return len(self._installed.keys() | self._developed.keys())
+        return len(self._all)
+
+    def items(self) -> ItemsView[str, Bot]:
+        """As they are now; another thread looks too."""
+        return self._all.items()
 
     def watch(self, watcher: Watcher) -> None:
         """``watcher`` is told the name of whatever comes, changes or goes from now on."""
@@ -51,7 +55,8 @@ class Bots(Mapping[str, Bot]):
         self._changed(name)
 
     def _changed(self, *names: str) -> None:
-        self.words = words_of(self)
+        self._all = {**self._installed, **self._developed}
+        self.words = words_of(self._all)
         for name in names:
             for watcher in self._watchers:
                 watcher(name)

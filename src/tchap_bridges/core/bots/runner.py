@@ -84,6 +84,7 @@ class Runner:
                 config=settings,
                 language=self._house.language,
                 when=clock.moment(due["at"]),
+                patient=True,
             )
             if "words" in due:
                 return await self._called(cause, [_to(bot, due["handler"], due["words"])])
@@ -139,6 +140,7 @@ class Runner:
             config=load_config(bot, self._house.sealer, config),
             language=self._house.language,
             when=posted.at,
+            patient=True,
         )
         argument = posted if webhook.raw else json.loads(posted.body)
         try:

@@ -149,7 +149,8 @@ def check(bot: type[Bot]) -> None:
 
 def _plan(bot: Bot | type[Bot], declared: Schedule, config: RoomConfig) -> Plan | None:
     if declared.seconds:
-        return Plan(rule=Every(timedelta(seconds=declared.seconds)), catch_up=declared.catch_up)
+        span = timedelta(milliseconds=round(declared.seconds * 1000))
+        return Plan(rule=Every(span), catch_up=declared.catch_up)
     at = declared.at
     setting = at if isinstance(at, str) and at in type(config).model_fields else None
     value = getattr(config, setting) if setting is not None else at

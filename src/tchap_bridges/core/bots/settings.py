@@ -43,7 +43,8 @@ class Settings:
     async def set(self, tx: Tx, room: RoomId, bot: str, config: RoomConfig) -> None:
         """What the room's admin has set, whole; its times are those from now on. Raises `Misconfigured` as `check`."""
         sealed = self._sealer.seal(dump_config(config), place=CONFIG)
-        if await tx.run("room_bot_configure", room=room, bot=bot, config=sealed):
+        await tx.run("room_bot_configure", room=room, bot=bot, config=sealed)
+        if await tx.one("room_bot_config", room=room, bot=bot) is not None:  # it is on
             await self._timers.arrange(tx, room, bot, plans(self._bots[bot], config))
 
     def check(self, bot: str, config: RoomConfig) -> None:

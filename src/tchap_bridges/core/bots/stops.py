@@ -13,6 +13,7 @@ import structlog
 
 from tchap_bridges.core import clock
 from tchap_bridges.core.bots.hearing import Hearing
+from tchap_bridges.core.bots.timers import Timers
 from tchap_bridges.core.outbox import Outbox
 from tchap_bridges.core.ports import Database, Homeserver, Tx
 from tchap_bridges.core.roomfacts import RoomDesk
@@ -73,6 +74,7 @@ class Stops:
         hearing: Hearing,
         rooms: RoomDesk,
         homeserver: Homeserver,
+        timers: Timers,
         words: Translator,
     ) -> None:
         self._db = db
@@ -80,6 +82,7 @@ class Stops:
         self._hearing = hearing
         self._rooms = rooms
         self._homeserver = homeserver
+        self._timers = timers
         self._words = words
 
     async def blocked(self, blame: Blame) -> None:
@@ -99,6 +102,7 @@ class Stops:
         if admin is None:
             return  # it is off already
         await tx.run("room_bot_stop", room=room, bot=bot, why=why.value, at=clock.now())
+        await self._timers.arrange(tx, room, bot, {})
         tx.after_commit(partial(self._hearing.switched, room, bot, on=False))
         who, detail = self._homeserver.bot, f"{bot} {why.value}"
         await tx.run("audit_add", at=clock.now(), who=who, what="bot stopped", room=room, detail=detail, rule=rule)

@@ -22,7 +22,8 @@ from tchap_bridges.errors import NotReady
 from tchap_bridges.ids import RoomId
 from tchap_bridges.logs import harmless
 
-LOOK = 20.0  # seconds between two looks at the clock: it may leap
+LOOK = 20_000
+"""Milliseconds between two looks at the clock: it may leap."""
 LATER = 24 * 3600 * 1000  # milliseconds
 UNDER_WAY = 2**50
 """Added to the time that a schedule is being called for: later than any, so that it is not due meanwhile."""
@@ -40,6 +41,7 @@ class Timers:
         self._outbox = outbox
         self._zone = zone
         self._set = asyncio.Event()
+        self._searched = 0
 
     @property
     def nudge(self) -> Callable[[], None]:
@@ -79,7 +81,7 @@ class Timers:
     async def run(self) -> None:
         while True:
             self._set.clear()
-            wait = LOOK
+            wait = LOOK / 1000
             try:
                 wait = await self._fire()
             except Exception as error:  # noqa: BLE001 - the store is away, or one row broke: the next look comes
@@ -95,11 +97,13 @@ class Timers:
         async with self._db.transaction() as tx:
             for row in await tx.all("timers_due", now=clock.now()):
                 await self._each(tx, row, self._due)
-            for row in await tx.all("timers_stranded", under_way=UNDER_WAY):
-                await self._each(tx, row, self._go_on)
+            if abs(clock.now() - self._searched) >= LOOK:
+                for row in await tx.all("timers_stranded", under_way=UNDER_WAY):
+                    await self._each(tx, row, self._go_on)
+                self._searched = clock.now()
         async with self._db.snapshot() as tx:
             due: int | None = await tx.value("timer_next")
-        return LOOK if due is None else min(LOOK, max(0.0, (due - clock.now()) / 1000))
+        return (LOOK if due is None else min(LOOK, max(0, due - clock.now()))) / 1000
 
     @staticmethod
     async def _each(tx: Tx, row: Row, work: Callable[[Tx, Row], Awaitable[None]]) -> None:
@@ -144,9 +148,10 @@ class Timers:
         await self._next(tx, row, clock.moment(row["due_at"] - UNDER_WAY))
 
     async def _next(self, tx: Tx, row: Row, called: datetime) -> None:
-        at = self._plan(row).next(called, self._zone)
-        await _put(tx, row, clock.milliseconds(at))
-        tx.after_commit(self.nudge)
+        at = clock.milliseconds(self._plan(row).next(called, self._zone))
+        await _put(tx, row, at)
+        if at < clock.now() + LOOK:  # else the next look comes before it
+            tx.after_commit(self.nudge)
 
     def _plan(self, row: Row) -> Plan:
         return Plan.read(self._sealer.open(row["words"], place=WORDS).decode())

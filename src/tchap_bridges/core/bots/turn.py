@@ -14,10 +14,12 @@ from zoneinfo import ZoneInfo
 from tchap_bridges.bot import Member, Posted, RoomConfig, Store
 from tchap_bridges.bridge import Direction
 from tchap_bridges.core import clock, codec, policy
+from tchap_bridges.core.bots import TARGET
 from tchap_bridges.core.bots.deliveries import Deliveries
 from tchap_bridges.core.bots.kept import Effect, Kept, kept, kept_of
 from tchap_bridges.core.bots.questions import Question, Questions
 from tchap_bridges.core.bots.schedules import ordered
+from tchap_bridges.core.bots.tables import Tables
 from tchap_bridges.core.bots.timers import WORDS, Timers
 from tchap_bridges.core.directs import WAITING, Directs
 from tchap_bridges.core.links import Links
@@ -76,7 +78,8 @@ class Cause:
     """What a handler is called for. ``key`` is the same when the call is made again after a crash.
 
     ``place``: the room in which it was said, and is answered; the direct conversation where ``private``. ``asked``:
-    somebody has typed it, the command's ``word`` or an answer, and is told what comes of it.
+    somebody has typed it, the command's ``word`` or an answer, and is told what comes of it. ``patient``: nobody
+    waits for it, and what it says is not lost but said later.
     """
 
     key: str
@@ -84,6 +87,7 @@ class Cause:
     place: RoomId
     private: bool = False
     asked: bool = False
+    patient: bool = False
     word: str = ""
     bot: str
     caller: Author
@@ -105,6 +109,8 @@ class Turn:
         self._aloud: set[int] = set()  # which of them are seen by people
         self.said: Counter[str] = Counter()
         self._kv = Kept(house.db, house.sealer, kept(cause.bot, cause.room), self._add)
+        queries = house.db.queries_of(cause.bot)
+        self._tables = Tables(house.db, cause.bot, cause.room, queries, self._add)
         self._now = clock.local(clock.moment(clock.now()), house.zone)
 
     async def write(self, tx: Tx, *, silent: bool = False) -> None:
@@ -160,6 +166,10 @@ class Turn:
     @property
     def kv(self) -> Store:
         return self._kv
+
+    @property
+    def db(self) -> Tables:
+        return self._tables
 
     def kv_of(self, person: PersonId) -> Store:
         return Kept(self._house.db, self._house.sealer, kept_of(self._cause.bot, person), self._add)
@@ -289,7 +299,7 @@ class Turn:
         )
 
     async def at(self, when: datetime, handler: str, words: str = "", *, key: str) -> None:
-        sealed = self._house.sealer.seal(words.encode(), place=WORDS)
+        sealed, due = self._house.sealer.seal(words.encode(), place=WORDS), clock.milliseconds(when)
 
         async def effect(tx: Tx) -> None:
             await tx.run(
@@ -297,7 +307,7 @@ class Turn:
                 room=self.id,
                 bot=self._cause.bot,
                 key=ordered(key),
-                due_at=clock.milliseconds(when),
+                due_at=due,
                 handler=handler,
                 words=sealed,
             )
@@ -332,6 +342,11 @@ class Turn:
 
     async def related(self, message: MessageId) -> Related:
         return await self._house.homeserver.related(self.id, message)
+
+    @property
+    def _lane(self) -> str:
+        """What it says in rooms leaves by a lane of its own: however much that is, nobody else's words wait for it."""
+        return f"{TARGET}{self._cause.bot}"
 
     def _words(self, text: str | Text) -> Text:
         if isinstance(text, Text):
@@ -384,7 +399,8 @@ class Turn:
             if room == self.id:
                 others = await self._open(tx) if everywhere else await self._where(tx, about)
             for target in (room, *others):
-                await self._house.outbox.show(tx, room, target, message, cause=cause)
+                whom = self._lane if target == room else ""
+                await self._house.outbox.show(tx, room, target, message, cause=cause, whom=whom)
             if then is not None:
                 await then(tx, message)
 
@@ -408,8 +424,9 @@ class Turn:
         return [copy["target"] for copy in copies if await self._house.links.carries(tx, copy["target"])]
 
     async def _about(self, tx: Tx, about: MessageId) -> int | None:
-        """Our row of what is answered."""
-        return await (self._message(tx, about) if about.startswith(HANDLE) else self._others(tx, about))
+        """Our row of what is answered, which nobody may have heard."""
+        ours = about.startswith(HANDLE) or about == self.message
+        return await (self._message(tx, about) if ours else self._others(tx, about))
 
     async def _message(self, tx: Tx, about: MessageId) -> int | None:
         """Our row of a message, by the id under which a bot knows it."""
@@ -435,8 +452,9 @@ class Turn:
         later = await self._house.outbox.message(tx, self.id, "core", action, body, parent=message)
         for target in await self._seen(tx, message) if ours else (self.id,):
             if not target.startswith(WAITING):
-                room = self.id if target.startswith("link:") else RoomId(target)
-                await self._house.outbox.add(tx, room, target, later, action, cause=cause)
+                linked = target.startswith("link:")
+                room, whom = (self.id, "") if linked else (RoomId(target), self._lane)
+                await self._house.outbox.add(tx, room, target, later, action, cause=cause, whom=whom)
 
     async def _others(self, tx: Tx, said: MessageId) -> int:
         """Our row of what somebody else said in the room; one is made when nobody has heard it."""

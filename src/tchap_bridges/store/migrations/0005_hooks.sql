@@ -31,4 +31,5 @@ CREATE TABLE hook_delivery (
     UNIQUE (hook, key)
 );
 CREATE INDEX hook_delivery_n ON hook_delivery (hook, n);
+CREATE INDEX hook_delivery_waiting ON hook_delivery (hook) WHERE state = 0;
 CREATE INDEX hook_delivery_age ON hook_delivery (received_at);

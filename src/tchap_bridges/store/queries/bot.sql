@@ -21,6 +21,21 @@ SELECT config FROM room_bot WHERE room = :room AND bot = :bot AND stopped = ''
 -- name: room_bot_configure
 UPDATE room_bot SET config = :config WHERE room = :room AND bot = :bot
 
+-- name: room_bots_leave
+DELETE FROM room_bot WHERE room = :room
+
+-- name: timers_leave
+DELETE FROM timer WHERE room = :room
+
+-- name: room_bots_yield
+DELETE FROM room_bot WHERE room = :old AND bot IN (SELECT bot FROM room_bot WHERE room = :new)
+
+-- name: timers_yield
+DELETE FROM timer WHERE room = :old AND (bot, key) IN (SELECT bot, key FROM timer WHERE room = :new)
+
+-- name: kv_yield
+DELETE FROM kv WHERE space = :old AND key IN (SELECT key FROM kv WHERE space = :new)
+
 -- name: room_bots_move
 UPDATE room_bot SET room = :new WHERE room = :old
 
@@ -72,7 +87,7 @@ SELECT DISTINCT room, bot FROM timer WHERE key LIKE '@%'
 
 -- Schedules whose call is under way, and that no call will end.
 
--- name: timers_stranded
+-- name: timers_stranded [slow]
 SELECT room, bot, key, due_at, handler, words FROM timer
 WHERE due_at >= :under_way AND NOT EXISTS (
     SELECT 1 FROM lane JOIN outbox ON outbox.lane = lane.id

@@ -55,6 +55,13 @@ DELETE FROM question WHERE bot = :bot AND room = :room
 -- name: questions_forget
 DELETE FROM question WHERE person = :person AND private = 1
 
+-- name: questions_leave
+DELETE FROM question WHERE room = :room
+
+-- name: questions_yield
+DELETE FROM question
+WHERE room = :old AND (bot, person, key) IN (SELECT bot, person, key FROM question WHERE room = :new)
+
 -- name: questions_move
 UPDATE question SET room = :new WHERE room = :old
 

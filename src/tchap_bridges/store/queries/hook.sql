@@ -36,6 +36,11 @@ UPDATE hook SET deliveries = deliveries - 1, repeated = repeated + 1 WHERE id = 
 -- name: delivery_free
 UPDATE hook_delivery SET key = key || ' ' || CAST(n AS TEXT) WHERE hook = :hook AND key = :key AND received_at < :before
 
+-- How many wait for the bot, :most at most.
+
+-- name: deliveries_waiting
+SELECT count(*) FROM (SELECT 1 FROM hook_delivery WHERE hook = :hook AND state = 0 LIMIT :most) AS waiting
+
 -- name: delivery_add
 INSERT INTO hook_delivery (hook, n, key, received_at, size, content) VALUES (:hook, :n, :key, :at, :size, :content)
 ON CONFLICT (hook, key) DO NOTHING RETURNING id
@@ -48,7 +53,7 @@ FROM hook_delivery JOIN hook ON hook.id = hook_delivery.hook WHERE hook_delivery
 SELECT id, n, received_at, content, reason FROM hook_delivery WHERE hook = :hook AND n = :n
 
 -- name: deliveries_last
-SELECT n, received_at, size, state
+SELECT id, n, received_at, size, state
 FROM hook_delivery WHERE hook = :hook ORDER BY n DESC LIMIT :limit
 
 -- name: deliveries_of_bot

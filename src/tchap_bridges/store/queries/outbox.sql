@@ -119,7 +119,7 @@ ON CONFLICT (target, room, whom) DO UPDATE SET last_seq = lane.last_seq + 1
 RETURNING id, last_seq
 
 -- name: lane_rows
-SELECT outbox.lane, outbox.seq, outbox.message FROM outbox JOIN lane ON lane.id = outbox.lane
+SELECT outbox.lane, outbox.seq, outbox.message, lane.whom FROM outbox JOIN lane ON lane.id = outbox.lane
 WHERE lane.room = :room AND lane.target = :target AND outbox.state = 0 AND outbox.action = 'send' ORDER BY outbox.seq
 
 -- name: lane_waiting

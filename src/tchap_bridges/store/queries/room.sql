@@ -9,6 +9,9 @@ SELECT id FROM room WHERE encrypted = 1
 -- name: room_joined
 INSERT INTO room (id, joined) VALUES (:id, :joined) ON CONFLICT (id) DO UPDATE SET joined = :joined
 
+-- name: room_is_left
+SELECT id FROM room WHERE id = :id AND joined = 0
+
 -- name: room_is_joined
 SELECT id FROM room WHERE id = :id AND joined = 1
 
