@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tchap_bridges.bot import Bot, Room, webhook
-from tchap_bridges.core.bots.hook_words import MOST
 from tchap_bridges.core.bots.deliveries import Outcome
+from tchap_bridges.core.bots.hook_words import MOST
 from tchap_bridges.testing.bench import ADMIN, Bench, BenchRoom
 
 

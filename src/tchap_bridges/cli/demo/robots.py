@@ -24,7 +24,7 @@ from tchap_bridges.testing.matrix_client import Client
 from tchap_bridges.testing.process import MissingServerError, ServerFailedError
 from tchap_bridges.testing.world import World
 
-BOTS: Final = ("sondages", "rappels", "enquetes", "alertes")
+BOTS: Final = ("sondages", "rappels", "enquetes", "questions", "alertes", "flux")
 SOON: Final = 'fin="dans 1 minute"'
 PATIENCE: Final = 120.0
 _ALERT: Final = {

@@ -1,4 +1,4 @@
-"""Bots that do what no bot should, and one that does not: installed for `bench bots` and the tests that contain them."""
+"""Bots that do what no bot should, and one that does not: installed for `bench bots` and tests that contain them."""
 
 import asyncio
 import time
