@@ -47,6 +47,7 @@ class Upkeep:
                     emptied = time.monotonic()
                 else:
                     await self._run("upkeep_pieces_empty")  # of what was refused or given up since
+                await self._db.fold()
             except Exception as error:  # noqa: BLE001 - whatever one turn met, the next one comes
                 log.warning("upkeep.later", **harmless(error))
 
