@@ -24,8 +24,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -35,7 +35,7 @@ import structlog
 
 from tchap_bridges.bot import Bot
 from tchap_bridges.core import clock
-from tchap_bridges.core.bots.frames import Found, Grounds, dumped
+from tchap_bridges.core.bots.frames import Found, Grounds, Step, dumped
 from tchap_bridges.core.bots.stops import Blame
 from tchap_bridges.errors import NotReady
 from tchap_bridges.logs import harmless
@@ -92,12 +92,15 @@ class Marks:
     def read(self, grounds: Grounds) -> list[Blame]:
         """Whom the last process has left marks of."""
         found = []
-        with suppress(FileNotFoundError):
-            found.append(_blame(self.blocked.read_text(encoding="utf-8")))
-        with suppress(FileNotFoundError):
-            if (text := self.held.read_text(encoding="utf-8", errors="replace")) and (who := grounds.who(dumped(text))):
+        if text := _text(self.blocked):
+            found.append(_blame(text))
+        if text := _text(self.held):
+            steps = dumped(text)
+            if (who := grounds.who(steps)) is not None:
                 at = int(self.held.stat().st_mtime * 1000)
                 found.append(Blame(bot=who.bot, handler=who.handler, where=who.where, at=at, seconds=HELD))
+            else:  # nobody's: whoever looks for why it ended finds it
+                log.warning("loop.was_held", where=_shown(steps))
         return [blame for blame in found if blame is not None]
 
     def forgive(self) -> None:
@@ -108,6 +111,21 @@ class Marks:
         """So is what the last process has left; not while a watchdog runs."""
         self.forgive()
         self.held.unlink(missing_ok=True)
+
+
+def _shown(steps: Sequence[Step]) -> str:
+    return f"{Path(steps[0].file).name}:{steps[0].line}" if steps else "?"
+
+
+def _text(path: Path) -> str:
+    """What stands in it, '' when there is nothing."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError as error:
+        log.warning("watchdog.mark_unreadable", **harmless(error))
+        return ""
 
 
 def _blame(text: str) -> Blame | None:
@@ -265,7 +283,7 @@ class Watchdog:
                 else:
                     steps = self._grounds.steps(watched.frame)
                     still.note(self._grounds.who(steps), before.until(now))
-                    self._judge(still, f"{Path(steps[0].file).name}:{steps[0].line}" if steps else "?")
+                    self._judge(still, _shown(steps))
             except Exception:  # whatever one look met, the next one comes
                 log.exception("watchdog.look_failed")
             before = now
