@@ -160,7 +160,7 @@ class AlertsBot(Bot):
         if not told_:
             told_.append(plain(say(_("🟢 Aucune alerte en cours."))))
         if not desk.hooks:
-            told_.append(plain(say(_("Rien n'est encore arrivé dans ce salon. {remedy}", remedy=_ADDRESS))))
+            told_.append(plain(say(_("Aucun webhook n'a rien envoyé ici ces temps-ci. {remedy}", remedy=_ADDRESS))))
         if desk.muted is not None and room.now < desk.muted:
             told_.append(plain(say(_("🔕 Silence jusqu'à {when}.", when=_moment(room, desk.muted)))))
         await room.say(bounded(stacked(told_)), about=room.message)
