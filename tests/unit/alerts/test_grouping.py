@@ -258,6 +258,18 @@ def test_what_waits_does_not_grow_for_ever_and_the_rest_is_counted():
     assert text.endswith(f"\n… et {MOST_HELD + 7 - SHOWN} autres")
 
 
+def test_of_what_waits_the_worst_stays():
+    book, policy = Book(), Policy(muted=NOW + timedelta(hours=1))
+    bad = Notice(kind="essai", title="pire", state=State.FIRING, fingerprint="pire", severity=Severity.CRITICAL)
+    book = take(book, [bad], policy, NOW).book
+    for n in range(MOST_HELD + 7):
+        notice = Notice(kind="essai", title=str(n), state=State.FIRING, fingerprint=f"f{n}", severity=Severity.WARNING)
+        book = take(book, [notice], policy, NOW).book
+    assert len(book.held) == MOST_HELD
+    (say,) = wake(book, policy, book.due).actions
+    assert worded(say.shown, FRENCH, PARIS).plain.split("\n")[1].startswith("🔴 pire")
+
+
 def test_words():
     shown = Say(key="1", shown=take(Book(), [full()], Policy(), NOW).actions[0].shown).shown
     assert worded(shown, FRENCH, PARIS) == Text(
