@@ -530,3 +530,11 @@ async def test_the_example_of_a_template_in_the_guides_works(bench: Bench, langu
         "Disque (warning) depuis 09:30 — bleue",
         "Disque (warning) depuis 09:30 — blue",
     }
+
+
+async def test_words_of_a_script_are_said(bench: Bench) -> None:
+    room = await bench.room(AlertsBot)
+    curl = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert await room.hook(AlertsBot, "Sauvegarde finie", headers=curl) == "Sauvegarde finie"
+    assert await room.hook(AlertsBot, {"text": "*Fini* <https://ex.fr|ici>"}) == "Fini ici (https://ex.fr)"
+    assert await room.hook(AlertsBot, {"message": "<b>Fini</b>", "message_format": "html"}) == "Fini"
