@@ -141,14 +141,20 @@ async def _answered(answer: aiohttp.ClientResponse, url: str, version: Version, 
     digest = hashlib.sha256(body).hexdigest()
     if version.url == url and version.digest == digest:
         return Same(moved=moved)
-    etag, modified = (answer.headers.get(name, "")[:1000] for name in ("ETag", "Last-Modified"))
+    etag, modified, content_type = (_header(answer, name) for name in ("ETag", "Last-Modified", "Content-Type"))
     return Got(
         body=body,
         url=url,
-        content_type=answer.headers.get("Content-Type", "")[:200],
+        content_type=content_type,
         version=Version(url=url, etag=etag, modified=modified, digest=digest),
         moved=moved,
     )
+
+
+def _header(answer: aiohttp.ClientResponse, name: str) -> str:
+    """As it was sent, where it can be sent back; else ""."""
+    found = answer.headers.get(name, "")
+    return found if found.isascii() and found.isprintable() and len(found) <= 1000 else ""
 
 
 async def _unpacked(answer: aiohttp.ClientResponse) -> bytes | None:

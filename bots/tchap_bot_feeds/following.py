@@ -13,6 +13,8 @@ from typing import Final
 
 from tchap_bot_feeds.model import Entry, Seen
 
+MOST_EDITS: Final = 5
+"""Of one message: what changes more often changes at every look."""
 MOST_SEEN: Final = 12_000
 """So many are remembered; of those that are no longer there the oldest are forgotten first."""
 
@@ -32,11 +34,16 @@ def compare(seen: Mapping[str, Seen], entries: Sequence[Entry]) -> News:
     changed = {key: entry for key, entry in here.items() if key in seen and seen[key].shape != shape(entry)}
     gone = {key: one._replace(said="") for key, one in seen.items() if key not in here}
     kept = [*gone.items()][max(0, len(gone) + len(here) - MOST_SEEN) :]
-    now = {
-        key: Seen(shape=shape(entry), link=_short(entry.link), said=seen[key].said if key in seen else "")
-        for key, entry in here.items()
-    }
+    now = {key: _now(seen.get(key), entry) for key, entry in here.items()}
     return News(new=_oldest_first(new), changed=changed, seen={**dict(kept), **now})
+
+
+def _now(before: Seen | None, entry: Entry) -> Seen:
+    looks, link = shape(entry), _short(entry.link)
+    if before is None:
+        return Seen(shape=looks, link=link)
+    edits = before.edits + (before.shape != looks)
+    return Seen(shape=looks, link=link, said=before.said if edits <= MOST_EDITS else "", edits=edits)
 
 
 def shape(entry: Entry) -> str:

@@ -67,12 +67,14 @@ class Feed:
 class Seen(NamedTuple):
     """An entry that was there: ``shape`` is a hash of how it looks, ``link`` one of where it leads.
 
-    ``said`` is the message that tells it, "" where none does.
+    ``said`` is the message that tells it, "" where none does, or none that is edited any more; ``edits``: how often it
+    has changed.
     """
 
     shape: str
     link: str
     said: str = ""
+    edits: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,11 +26,16 @@ _FEEDS: Final = frozenset(("application/rss+xml", "application/atom+xml", "appli
 _MOST_FEEDS: Final = 10
 _UNSEEN: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]+")
 """Control characters, and those that turn the direction of what follows."""
+_HALVES: Final = re.compile(
+    rb"&#0*(?:[xX]0*[dD][89a-fA-F][0-9a-fA-F]{2}|55(?:29[6-9]|[3-9]\d\d)|56\d{3}|57[0-2]\d\d|573[0-3]\d|5734[0-3]);"
+)
+"""References to halves of surrogate pairs, which are no characters: feedparser falls over them."""
 
 
 def read(body: bytes, url: str, content_type: str) -> Document:
     """``url`` is what relative links are relative to."""
     headers = {"content-location": url, "content-type": content_type or "application/xml"}
+    body = _HALVES.sub(b"&#xFFFD;", body)
     found = feedparser.parse(
         io.BytesIO(body), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
     )
@@ -48,7 +53,7 @@ def _entry(one: dict[str, Any], url: str) -> Entry:
     title = _line(_text(one.get("title", "")), LONGEST_TITLE)
     summary = _line(_text(_summary(one)), LONGEST_SUMMARY)
     return Entry(
-        id=str(one.get("id", ""))[:_LONGEST_ID],
+        id=str(one.get("id", ""))[:_LONGEST_ID].encode("utf-8", "replace").decode(),
         title=title,
         link=link,
         summary="" if summary == title else summary,

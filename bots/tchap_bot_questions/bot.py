@@ -9,7 +9,7 @@ from tchap_bot_questions import table
 from tchap_bot_questions.alike import alike
 from tchap_bot_questions.keeping import Kept, united, with_vote, without
 from tchap_bot_questions.model import PUBLIC, Question, Session, State
-from tchap_bot_questions.rules import EXAMPLE, check, key, meant, needs_moderator, who
+from tchap_bot_questions.rules import EXAMPLE, check, key, meant, moderates, needs_moderator, who
 from tchap_bot_questions.settings import QuestionsConfig
 from tchap_bot_questions.showing import hint, line, ranking, staged
 from tchap_bridges.bot import Bot, Power, Room, command, on
@@ -21,6 +21,8 @@ from tchap_bridges.ids import MessageId, PersonId
 from tchap_bridges.roomconfig.values import NO, YES
 
 MOST_JUDGES: Final = 10
+MOST_WITHDRAWN: Final = 20
+"""Questions that moderators are asked, or asked no more, in one call."""
 TWICE: Final = timedelta(seconds=5)
 """Within which two moderators mean the same « suivante »."""
 _AND: Final = frozenset(("et", "and"))
@@ -147,7 +149,8 @@ class QuestionsBot(Bot):
         if not question.private:
             notice = _("🕓 N° {n} attend d'être approuvée : ✅ ou ❌ de qui modère.", n=question.number)
             return replace(question, notice=await room.say(notice, about=room.message))
-        asked = [await self._ask_judge(room, PersonId(one), question) for one in await self._judges(room, session)]
+        judges = await self._judges(room, session)
+        asked = [await self._ask_judge(room, session, PersonId(one), question) for one in judges]
         if any(asked):
             text = _("🕓 N° {n}, posée en privé, attend d'être approuvée.", n=question.number)
         else:
@@ -162,16 +165,25 @@ class QuestionsBot(Bot):
         levels = {one.person: one.level for one in await room.members()}
         return [one for one in session.judges if levels.get(PersonId(one), 0) >= Power.MODERATOR]
 
-    async def _ask_judge(self, room: Room[QuestionsConfig], person: PersonId, question: Question) -> bool:
+    async def _ask_judge(
+        self, room: Room[QuestionsConfig], session: Session, person: PersonId, question: Question
+    ) -> bool:
+        words = key(session, question)
         text = _("N° {n} : {text}\nL'approuver ? Répondez oui ou non.", n=question.number, text=question.text)
-        return await room.ask(text, "judged", str(question.number), of=person, private=True, key=key(question))
+        return await room.ask(text, "judged", words, of=person, private=True, key=words)
 
     async def judged(self, room: Room[QuestionsConfig], answer: str, words: str) -> Phrase:
         """A moderator has answered, in their direct conversation."""
         word = fold(answer).strip(" .!")
         if word not in YES | NO:
             raise Misconfigured(_("répondez oui ou non"))
-        return await self._judge(room, words, approved=word in YES)
+        session = await Kept(room.kv).session()
+        question = next((one for one in session.in_state(State.WAITING) if key(session, one) == words), None)
+        if question is None:
+            return _("Elle n'attend plus d'être approuvée.")
+        if not await moderates(room):
+            return _("Vous ne modérez plus ce salon.")
+        return await self._judge(room, str(question.number), approved=word in YES)
 
     @on(Reaction)
     async def reacted(self, room: Room[QuestionsConfig], event: Reaction) -> None:
@@ -196,7 +208,7 @@ class QuestionsBot(Bot):
         said = _("✅ N° {n} : approuvée", n=judged.number) if approved else line(judged, named=False)
         if judged.notice:
             await room.edit(MessageId(judged.notice), said)
-        await room.withdraw(key(question))
+        await room.withdraw(key(session, question))
         await kept.keep(session.with_question(judged))
         return said
 
@@ -207,7 +219,7 @@ class QuestionsBot(Bot):
         others = tuple(one for one in session.judges if one != person)
         if not wanted:
             for question in session.in_state(State.WAITING):
-                await room.withdraw(key(question), of=person)
+                await room.withdraw(key(session, question), of=person)
             await kept.keep(replace(session, judges=others))
             return _("✓ Vous ne recevrez plus les questions à approuver.")
         if len(others) >= MOST_JUDGES:
@@ -219,8 +231,8 @@ class QuestionsBot(Bot):
                 remedy=_("Ouvrez vous-même une conversation avec moi, puis écrivez de nouveau : !qr moderer"),
             )
         waiting = [one for one in session.in_state(State.WAITING) if one.private]
-        for question in waiting[:20]:
-            await self._ask_judge(room, person, question)
+        for question in waiting[:MOST_WITHDRAWN]:
+            await self._ask_judge(room, session, person, question)
         await kept.keep(replace(session, judges=(*others, person)))
         return _("✓ Vous recevrez en privé les questions à approuver.")
 
@@ -238,9 +250,13 @@ class QuestionsBot(Bot):
 
     @on(Deletion)
     async def withdrawn(self, room: Room[QuestionsConfig], event: Deletion) -> None:
-        """A reaction is taken back, by whoever may."""
+        """A reaction is taken back, or the words that asked, by whoever may."""
         kept = Kept(room.kv)
         session = await kept.session()
+        question = session.shown_by(event.target)
+        if question is not None and event.target == question.asked and question.state is not State.REMOVED:
+            await self._withdraw(room, kept, session, question)
+            return
         for number, votes in (await kept.votes(session)).items():
             question = session.get(number)
             if question is not None and any(event.target in theirs for theirs in votes.values()):
@@ -306,13 +322,15 @@ class QuestionsBot(Bot):
         question = meant(session, number)
         if question.private or question.who != who(room):
             await needs_moderator(room)
+        return await self._withdraw(room, kept, session, question)
+
+    async def _withdraw(self, room: Room[QuestionsConfig], kept: Kept, session: Session, question: Question) -> Phrase:
         gone = replace(question, state=State.REMOVED, text="", name="", into=0)
-        session = await self._become(room, session, gone)
         if question.notice and question.state is State.WAITING:
             await room.edit(MessageId(question.notice), line(gone, named=False))
-        await room.withdraw(key(question))
+        await room.withdraw(key(session, question))
         await kept.keep_votes(session, question, {})
-        await kept.keep(session)
+        await kept.keep(await self._become(room, session, gone))
         return line(gone, named=False)
 
     # The session
@@ -330,8 +348,8 @@ class QuestionsBot(Bot):
         await needs_moderator(room)
         kept = Kept(room.kv)
         session = await kept.session()
-        for question in session.in_state(State.WAITING)[:20]:
-            await room.withdraw(key(question))
+        for question in session.in_state(State.WAITING)[:MOST_WITHDRAWN]:
+            await room.withdraw(key(session, question))
         await kept.keep(Session(era=session.era + 1, judges=session.judges))
         await room.at(room.now, "sweep", key="sweep")
         return _("✓ Toutes les questions sont oubliées ; on peut en poser.")

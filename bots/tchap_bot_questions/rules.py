@@ -56,5 +56,6 @@ async def needs_moderator(room: Room[QuestionsConfig]) -> None:
         raise Misconfigured(_("seule une personne qui modère le salon peut le faire"))
 
 
-def key(question: Question) -> str:
-    return f"judge {question.number}"
+def key(session: Session, question: Question) -> str:
+    """By which moderators are asked of it; the same number in a later session is another question."""
+    return f"judge {session.era} {question.number}"

@@ -69,7 +69,7 @@ async def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
     path = os.pathsep.join(filter(None, (str(distribution(folder / "site")), known)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", path)
-        changes = {"bots": {"flux-local": {}}}
+        changes: dict[str, object] = {"bots": {"flux-local": {}}}
         async with await World.start(folder / "world", template=template, changes=changes) as found:
             yield found
 

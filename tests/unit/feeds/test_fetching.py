@@ -279,3 +279,19 @@ def test_addresses(url: str, asked: str) -> None:
 def test_addresses_that_are_none(url: str) -> None:
     with pytest.raises(Misconfigured):
         checked(url)
+
+
+async def test_headers_of_no_known_letters_are_left_aside() -> None:
+    """aiohttp gives bytes that are no UTF-8 as halves of surrogates, which nothing can keep."""
+
+    async def says(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        head = b'HTTP/1.1 200 OK\r\nETag: "\xff"\r\nLast-Modified: \xe9t\xe9\r\nContent-Type: text/xml;\xff\r\n'
+        writer.write(head + b"Content-Length: %d\r\n\r\n" % len(rss()) + rss())
+        writer.close()
+
+    async with await asyncio.start_server(says, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        found = await got(f"http://127.0.0.1:{port}/")
+    assert isinstance(found, Got)
+    assert (found.version.etag, found.version.modified, found.content_type) == ("", "", "")

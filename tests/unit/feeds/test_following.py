@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tchap_bot_feeds.following import MOST_SEEN, compare
+from tchap_bot_feeds.following import MOST_EDITS, MOST_SEEN, compare
 from tchap_bot_feeds.model import Entry, Seen
 
 Memory = dict[str, Seen]
@@ -133,3 +133,14 @@ def test_what_was_announced_is_never_announced_again_while_it_is_there(first: li
     memory = compare({}, first).seen
     both = compare(memory, [*second, *first])
     assert not compare(both.seen, [*second, *first]).new
+
+
+def test_what_changes_without_end_is_edited_a_few_times() -> None:
+    """« il y a 5 minutes », at every fetch."""
+    _, _, memory = follow({}, entry("1"))
+    edits = 0
+    for n in range(30):
+        news = compare(memory, [entry("1", f"il y a {n} minutes")])
+        edits += len([key for key in news.changed if news.seen[key].said])
+        memory = dict(news.seen)
+    assert edits == MOST_EDITS

@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from tchap_bot_questions import QuestionsBot
+from tchap_bot_questions.bot import MOST_WITHDRAWN
 from tchap_bot_questions.keeping import MOST_AT_ONCE
 from tchap_bridges.core.bots.runner import Runner
 from tchap_bridges.store.sealing import Sealer
@@ -375,11 +376,36 @@ async def test_who_moderates_no_more_reads_and_approves_no_more(bench: Bench) ->
     await room.say(ANA, "!qr privé")
     await bench.direct(ANA).say(ANA, CANTEEN)
     room.as_power(MOD, 0)
-    assert "seule une personne qui modère" in await bench.direct(MOD).say(MOD, "oui")
+    assert "Vous ne modérez plus" in await bench.direct(MOD).say(MOD, "oui")
     await room.say(BOB, "!qr privé")
     await bench.direct(BOB).say(BOB, LEAVE)
     assert LEAVE not in "\n".join(bench.direct(MOD).said)
     assert not [one for one in room.said if one.startswith("❓")]
+
+
+async def test_an_answer_to_a_session_that_is_over_judges_nothing(bench: Bench) -> None:
+    room = await opened(bench, moderated=True, per_person=50)
+    await room.say(MOD, "!qr moderer")
+    for n in range(MOST_WITHDRAWN + 2):
+        await bench.clock.forward(minutes=1)
+        await room.say(ANA, "!qr privé")
+        await bench.direct(ANA).say(ANA, f"Sujet {'abcdefghijklmnopqrstuvwxyz'[n]}, la question ?")
+    await room.say(MOD, "!qr vider")
+    for n in range(MOST_WITHDRAWN + 2):
+        await bench.clock.forward(minutes=1)
+        await room.say(BOB, f"!qr Autre {'abcdefghijklmnopqrstuvwxyz'[n]}, la question ?")
+    await bench.direct(MOD).say(MOD, "oui")
+    assert not [one for one in room.said if one.startswith("❓")]
+
+
+async def test_who_removes_their_own_words_removes_the_question(bench: Bench, room: BenchRoom) -> None:
+    typed = await room.happens(ANA, "m.room.message", {"msgtype": "m.text", "body": f"!qr {CANTEEN}"})
+    await room.react(BOB, shown(room, 1), "👍")
+    await room.redact(ANA, typed)
+    assert shown(room, 1).text == "✖ N° 1 : retirée"
+    assert CANTEEN not in "\n".join(room.said)
+    assert "n'attend de réponse" in (await ranking(room))[0]
+    assert "pas de question n° 1" in await room.say(MOD, "!qr suivante 1")
 
 
 # Exported, emptied
