@@ -29,11 +29,10 @@ _MOST_DELIVERIES: Final = 200
 _MOST_REMINDERS: Final = 10
 
 
-def take(book: Book, notices: Sequence[Notice], policy: Policy, now: datetime) -> Step:
-    """The notices of one delivery. A delivery that was taken before changes nothing."""
+def take(book: Book, notices: Sequence[Notice], policy: Policy, now: datetime, *, delivery: str = "") -> Step:
+    """The notices of one delivery; "" for none in particular. One that was taken before changes nothing."""
     turn = _Turn(book, policy, now)
     turn.flush()
-    delivery = next((one.delivery for one in notices if one.delivery), "")
     if not turn.seen(delivery):
         for notice in notices:
             turn.take(notice)
