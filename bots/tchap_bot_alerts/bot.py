@@ -18,7 +18,7 @@ from tchap_bot_alerts.wording import ongoing as going_on
 from tchap_bot_alerts.words import bounded, preformatted, stacked
 from tchap_bot_alerts.words import words as plain
 from tchap_bot_alerts.writing import Style, read_aside, told, write_aside
-from tchap_bridges.bot import Bot, Posted, Power, Room, command, on, webhook
+from tchap_bridges.bot import Bot, Posted, Power, Room, command, daily, on, webhook
 from tchap_bridges.dates import Moment, said, understand
 from tchap_bridges.dates.meaning import meant, settled
 from tchap_bridges.errors import Misconfigured
@@ -26,6 +26,8 @@ from tchap_bridges.events import Deletion, Reaction
 from tchap_bridges.i18n import Phrase, Translator, _, ngettext
 
 LONGEST_SILENCE: Final = timedelta(days=7)
+MOST_TIDIED: Final = 20
+"""Hooks a day; those that were silent for longest come first."""
 MOST_TRIED: Final = 20
 """Deliveries back that can be tried."""
 _UNREADABLE: Final = "!unreadable"
@@ -83,6 +85,22 @@ class AlertsBot(Bot):
         """Those who are told directly may be told again; ``words`` is the hook."""
         kept = Kept(room.id, room.kv)
         await Telling(room, kept, await kept.desk(), await kept.hook(words)).alarm()
+
+    @daily(at="4:40")
+    async def tidy(self, room: Room[AlertsConfig]) -> None:
+        """What nobody has spoken of for a month is kept no longer, also of a hook that is no more."""
+        kept = Kept(room.id, room.kv)
+        desk = before = await kept.desk()
+        policy = room.config.policy(room.zone, desk.muted, crowded=False)
+        for name in before.hooks[:MOST_TIDIED]:
+            hook = await kept.hook(name)
+            book = grouping.tidied(hook.book, policy, room.now)
+            if not book.entries and (hook.wall.at is None or room.now - hook.wall.at >= grouping.FORGOTTEN):
+                desk = await kept.forget(desk, name)
+            elif book != hook.book and not hook.moved:
+                await kept.set_hook(replace(hook, book=book))
+        if desk != before:
+            await kept.set_desk(desk)
 
     @on(Reaction)
     async def reacted(self, room: Room[AlertsConfig], event: Reaction) -> None:
@@ -146,6 +164,24 @@ class AlertsBot(Bot):
         if desk.muted is not None and room.now < desk.muted:
             told_.append(plain(say(_("🔕 Silence jusqu'à {when}.", when=_moment(room, desk.muted)))))
         await room.say(bounded(stacked(told_)), about=room.message)
+
+    @command("alertes terminer", english=["alerts close"])
+    async def close(self, room: Room[AlertsConfig], words: str) -> Phrase:
+        """Dit terminé ce dont la fin ne vient pas : en réponse au message, ou d'un webhook : !alertes terminer prom"""
+        kept = Kept(room.id, room.kv)
+        desk = await kept.desk()
+        found = await kept.of_message(desk, room.answered) if room.answered is not None else None
+        if found is None and words not in desk.hooks:
+            raise Misconfigured(
+                _("je ne vois pas ce qui est terminé"),
+                remedy=_("Répondez au message d'une alerte, ou nommez un webhook : !alertes terminer prom"),
+            )
+        hook, keys = (found[0], [found[1]]) if found is not None else (await kept.hook(words), None)
+        before = _going(hook.book)
+        telling = Telling(room, kept, desk, hook)
+        await telling.tell(lambda book, policy: grouping.close(book, keys, policy, room.now), urgent=True)
+        n = before - _going(telling.book)
+        return ngettext("✓ {n} alerte est dite terminée.", "✓ {n} alertes sont dites terminées.", n)
 
     @command("alertes silence", english=["alerts mute"], who=Power.MODERATOR)
     async def silence(self, room: Room[AlertsConfig], words: str) -> Phrase:
@@ -251,6 +287,10 @@ class AlertsBot(Bot):
         desk, hook = await kept.desk(), await kept.hook(name)
         if name in desk.hooks:
             await Telling(room, kept, desk, hook).tell(step_of)
+
+
+def _going(book: Book) -> int:
+    return sum(one.ongoing for one in book.entries.values())
 
 
 def _style(room: Room[AlertsConfig]) -> Style:

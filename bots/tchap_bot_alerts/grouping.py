@@ -47,6 +47,11 @@ def wake(book: Book, policy: Policy, now: datetime) -> Step:
     return turn.step()
 
 
+def tidied(book: Book, policy: Policy, now: datetime) -> Book:
+    """Without what is forgotten by now; nothing is said."""
+    return _Turn(book, policy, now).step().book
+
+
 def gather(book: Book, policy: Policy, now: datetime) -> Step:
     """The messages are out of reach, in a room that was replaced: what goes on is said anew, in one."""
     turn = _Turn(book, policy, now)
@@ -58,6 +63,13 @@ def acknowledge(book: Book, key: str, who: str, policy: Policy, now: datetime, *
     """Somebody sees to what a message, or a reminder of it, tells: it is not said again until it is over."""
     turn = _Turn(book, policy, now)
     turn.assign(key, Taken(who, name or who, now))
+    return turn.step()
+
+
+def close(book: Book, keys: Sequence[str] | None, policy: Policy, now: datetime) -> Step:
+    """People say that what these messages tell, None for all of them, is over."""
+    turn = _Turn(book, policy, now)
+    turn.close(keys)
     return turn.step()
 
 
@@ -129,6 +141,15 @@ class _Turn:
                 if (entry := self._entries[one]).ongoing and entry.taken is None:
                     self._entries[one] = replace(entry, taken=taken)
                     self._edited[main] = None
+
+    def close(self, keys: Sequence[str] | None) -> None:
+        wanted = [*self._messages] if keys is None else [main for key in keys for main in self._named(key)]
+        held = self._held if keys is None else []
+        for one in [*(one for key in wanted for one in self._ids(key)), *held]:
+            if (entry := self._entries[one]).ongoing:
+                self._entries[one] = replace(entry, over=self._now)
+                if (key := self._where(one)) is not None:
+                    self._edited[key] = None
 
     def unassign(self, key: str, who: str) -> None:
         for main in self._named(key):
@@ -243,15 +264,17 @@ class _Turn:
         """
         for key, message in self._messages.items():
             near = key in self._said or self._now - message.at < self._policy.window
-            if group and message.group == group and near and (key in self._said or self._as_bad(message, severity)):
+            if group and message.group == group and near and self._takes(key, severity):
                 return key
         late = [key for key, message in self._messages.items() if self._now - message.at < STORM]
-        return late[-1] if late and (self._policy.crowded or len(late) >= MOST_AT_ONCE) else None
+        if not self._policy.crowded and len(late) < MOST_AT_ONCE:
+            return None
+        return next((key for key in reversed(late) if self._takes(key, severity)), None)
 
-    def _as_bad(self, message: Message, severity: Severity) -> bool:
-        if severity is not Severity.CRITICAL:
+    def _takes(self, key: str, severity: Severity) -> bool:
+        if severity is not Severity.CRITICAL or key in self._said:
             return True
-        return any(self._entries[one].notice.severity is severity for one in message.entries)
+        return any(self._entries[one].notice.severity is severity for one in self._ids(key))
 
     def _remind(self) -> Say | None:
         """One message for all that has to be said again; whoever sees to it sees to all of that."""

@@ -45,10 +45,12 @@ class Seer:
 class Wall:
     """What stands of one hook, by the keys of its book; in which room: a room that replaces it has none of it.
 
-    ``alarmed``: when people were last told directly. ``alarming``: what they are to be told next, by ids of entries.
+    ``at``: when it last changed. ``alarmed``: when people were last told directly. ``alarming``: what they are to be
+    told next, by ids of entries.
     """
 
     room: RoomId
+    at: datetime | None = None
     messages: Mapping[str, Standing] = field(default_factory=dict)
     seers: tuple[Seer, ...] = ()
     alarmed: datetime | None = None
@@ -148,6 +150,11 @@ class Kept:
         others = [one for one in desk.hooks if one != name]
         gone = others[: 1 - MOST_HOOKS]
         for one in gone:
-            await self._kv.delete(f"book {one}")
-            await self._kv.delete(f"wall {one}")
+            desk = await self.forget(desk, one)
         return replace(desk, hooks=(*others[len(gone) :], name))
+
+    async def forget(self, desk: Desk, name: str) -> Desk:
+        """The desk without this hook, of which nothing is kept."""
+        await self._kv.delete(f"book {name}")
+        await self._kv.delete(f"wall {name}")
+        return replace(desk, hooks=tuple(one for one in desk.hooks if one != name))

@@ -16,7 +16,7 @@ from tchap_bot_alerts.notice import Severity
 from tchap_bot_alerts.policy import Policy
 from tchap_bot_alerts.settings import AlertsConfig
 from tchap_bot_alerts.wording import reminder, worded
-from tchap_bot_alerts.words import row, stacked
+from tchap_bot_alerts.words import bold, bounded, row, stacked
 from tchap_bot_alerts.writing import Style, write_aside
 from tchap_bridges.bot import Member, Room
 from tchap_bridges.events import Text, mention
@@ -37,7 +37,11 @@ class Telling:
         self._room, self._kept, self._desk, self._hook = room, kept, desk, hook
         self._messages = dict(hook.wall.messages)
         self._spoken = [one for one in desk.spoken if room.now - one < MINUTE]
-        self._left: datetime | None = None
+
+    @property
+    def book(self) -> Book:
+        """What is known by now."""
+        return self._hook.book
 
     async def tell(self, step_of: Callable[[Book, Policy], Step], *, urgent: bool = False) -> None:
         """Do what a step asks for, and keep what is then so. ``urgent``: somebody waits to see it."""
@@ -60,12 +64,18 @@ class Telling:
 
     async def refresh(self) -> None:
         """Show what was left to be shown."""
+        if self._hook.moved:
+            await self.tell(lambda book, _policy: Step(book))
+            return
         stale = [key for key, one in self._messages.items() if one.stale and key in self._hook.book.messages]
         await self._show((), self._timely(stale))
         await self._keep()
 
     async def alarm(self) -> None:
         """Tell people what they were to be told later, unless somebody sees to it."""
+        if self._hook.moved:
+            await self.tell(lambda book, _policy: Step(book))
+            return
         entries = self._hook.book.entries
         waiting = [one for one in self._hook.wall.alarming if one in entries and entries[one].taken is None]
         self._hook = replace(self._hook, wall=replace(self._hook.wall, alarming=()))
@@ -74,19 +84,24 @@ class Telling:
 
     def _timely(self, keys: Sequence[str], *, urgent: bool = False) -> list[str]:
         """Those that are edited now; the others are marked, and seen to later."""
-        now, chosen = self._room.now, list[str]()
-        free = MOST_A_MINUTE - len(self._spoken)
+        chosen = list[str]()
+        free = MOST_EDITS if urgent else min(MOST_EDITS, MOST_A_MINUTE - len(self._spoken))
         for key in keys:
             standing = self._messages[key]
-            due = standing.at + PACE
-            if len(chosen) < MOST_EDITS and (urgent or (due <= now and len(chosen) < free)):
+            if len(chosen) < free and (urgent or self._room.now >= standing.at + PACE):
                 chosen.append(key)
-                continue
-            self._messages[key] = replace(standing, stale=True)
-            later = self._spoken[0] + MINUTE if len(chosen) >= free and self._spoken else due
-            later = max(later, now + timedelta(seconds=1))
-            self._left = later if self._left is None else min(self._left, later)
+            else:
+                self._messages[key] = replace(standing, stale=True)
         return chosen
+
+    def _next(self) -> datetime | None:
+        """When what is marked can be seen to; None when nothing is."""
+        due = min((one.at + PACE for one in self._messages.values() if one.stale), default=None)
+        if due is None:
+            return None
+        if len(self._spoken) >= MOST_A_MINUTE:
+            due = max(due, self._spoken[-MOST_A_MINUTE] + MINUTE)
+        return max(due, self._room.now + timedelta(seconds=1))
 
     async def _show(self, says: Sequence[Say], edits: Sequence[str]) -> None:
         keys = [*(one.key for one in says if not one.reminds), *edits]
@@ -130,18 +145,20 @@ class Telling:
             return
         self._hook = replace(self._hook, wall=replace(wall, alarmed=now))
         entries = tuple(self._hook.book.entries[one] for one in ids)
-        text = worded(Shown(entries=entries), Translator(self._room.language), self._room.zone)
+        told = worded(Shown(entries=entries), Translator(self._room.language), self._room.zone)
+        text = bounded(stacked((bold(f"🔔 {name}"), told)))
         here = {one.person for one in await self._room.members()}
         gone = {one for one in self._desk.told if one not in here or not await self._room.tell(one, text)}
         self._desk = replace(self._desk, told=tuple(one for one in self._desk.told if one not in gone))
 
     async def _keep(self) -> None:
         name = self._hook.name
-        if self._left is not None:
-            await self._room.at(self._left, "refresh", name, key=f"refresh {name}")
+        if (later := self._next()) is not None:
+            await self._room.at(later, "refresh", name, key=f"refresh {name}")
         desk = replace(self._desk, spoken=tuple(self._spoken[-MOST_A_MINUTE:]))
         await self._kept.set_desk(await self._kept.heard_of(desk, name))
-        await self._kept.set_hook(replace(self._hook, wall=replace(self._hook.wall, messages=self._messages)))
+        wall = replace(self._hook.wall, at=self._room.now, messages=self._messages)
+        await self._kept.set_hook(replace(self._hook, wall=wall))
 
 
 def _shown(book: Book, key: str) -> Shown:

@@ -11,8 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 from tchap_bot_alerts.notice import Refused, Severity
 from tchap_bridges.i18n import _
 
-LARGEST: Final = 4 * 1024 * 1024
-"""Bytes of a body that is read."""
+LARGEST: Final = 1 << 20
+"""Bytes of a body that is read; JSON is read at one go, and holds the whole process meanwhile."""
 LINE: Final = 200
 BLOCK: Final = 2000
 MOST: Final = 20

@@ -24,7 +24,7 @@ _TAGS: Final = {
     "pre", "s", "strong", "table", "tbody", "td", "th", "thead", "tr", "u", "ul",
 }  # fmt: skip
 _MARKDOWN: Final = MarkdownIt("commonmark", {"html": False, "maxNesting": 20}).enable(["table", "strikethrough"])
-_MARKDOWN.render("")
+_MARKDOWN.render("*a*")
 """Its rules are compiled by the first use, which no two threads may do at once."""
 
 

@@ -87,11 +87,11 @@ class PollsBot(Bot):
 
     @on(Deletion)
     async def withdrawn(self, room: Room[PollsConfig], event: Deletion) -> None:
-        """A vote is taken back; or the question, by whoever may remove it."""
+        """A vote is taken back; or the question, by whoever may remove it from the room."""
         poll = await Polls(room.kv).get(event.target)
         if poll is None:
             await Polls(room.kv).withdrawn(event.target)
-        else:
+        elif not room.network:
             await ending.drop(room, poll)
 
     # Reminding

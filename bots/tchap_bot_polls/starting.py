@@ -101,6 +101,8 @@ def _vote(poll: Kept) -> Phrase:
     match poll.rules.kind:
         case Kind.RANKED:
             return _("Pour voter, dites l'ordre que vous préférez, le meilleur d'abord, par exemple : !vote 2 1 3")
+        case Kind.DATE if not poll.native:
+            return _("Pour voter, dites les numéros, « ? » pour si besoin, « ! » pour non : !vote 1 2? 3!")
         case Kind.DATE:
             return _("On peut aussi voter par les numéros, « ? » pour si besoin, « ! » pour non : !vote 1 2? 3!")
         case Kind.SEVERAL | Kind.SINGLE:

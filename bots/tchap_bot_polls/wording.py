@@ -204,6 +204,8 @@ def warnings(words: Words, result: Result) -> list[str]:
         return []
     if result.voted == 1:
         return [words.gettext("⚠ Une seule personne a voté : ce résultat est son vote.")]
+    if result.voted == 2:
+        return [words.gettext("⚠ Deux personnes ont voté : chacune sait ce que l'autre a choisi.")]
     if result.rules.kind is not Kind.RANKED and any(one.votes == result.voted for one in result.counts):
         return [words.gettext("⚠ Tous ont choisi la même réponse : ce résultat dit ce que chacun a voté.")]
     return []

@@ -29,7 +29,10 @@ EXAMPLE: Final = _(
 )
 QUESTION: Final = _("Exemple : Y mangez-vous ? Oui / Non — ou : Note de 1 à 5 — ou : Commentaire libre :")
 
-_SETTING: Final = re.compile(r"(?:^|\s)(\w+)=(\"[^\"]*\"|“[^”]*”|«[^»]*»|\S*)")
+_SETTING: Final = re.compile(
+    r"(?:^|\s)(\w+)\s?=\s?(\"[^\"]*\"|“[^”]*”|«[^»]*»|[^=]*?(?=\s+\w+\s?=|\s*$))"  # without quotes, to the next one
+)
+_ANONYMOUS: Final = re.compile(r"\b(?:anonymes?|anonymous)\b", re.IGNORECASE)
 _NUMBER: Final = re.compile(r"\s*(?:q(?:uestion)?\s*)?\d{1,2}\s*(\*?)\s*(?:[.)](?!\d)|\s:\s)\s*", re.IGNORECASE)
 _BULLET: Final = re.compile(r"\s*(?:[-*•–]\s+|[○◯]\s*|\(\s?\)\s*)(?!\[)")
 _BOX: Final = re.compile(r"\s*(?:[-*•–]\s+)?(?:\[\s?\]|[☐□])\s*")
@@ -126,9 +129,12 @@ def titled(line: str) -> Asked:
     if not title or _NUMBER.match(title):
         raise Misconfigured(_("il manque le titre, sur la première ligne"), remedy=EXAMPLE)
     closes = settings.pop("fin", settings.pop("until", ""))
-    anonymous = settings.pop("anonyme", settings.pop("anonymous", "non")).lower()
+    unsaid = "?" if _ANONYMOUS.search(title) else "non"
+    anonymous = settings.pop("anonyme", settings.pop("anonymous", unsaid)).lower()
     if anonymous not in _YES | _NO:
-        raise Misconfigured(_("anonyme=oui ou anonyme=non"), where=anonymous[:40])
+        raise Misconfigured(
+            _("l'enquête est-elle anonyme ?"), remedy=_("Écrivez anonyme=oui ou anonyme=non après le titre.")
+        )
     if settings:
         raise Misconfigured(
             _("« {word} » n'est pas un réglage d'une enquête", word=next(iter(settings))[:40]),

@@ -237,7 +237,8 @@ class SurveysBot(Bot):
     async def due(self, room: Room[SurveysConfig], words: str) -> None:
         """It ends."""
         survey = await Surveys(room.kv).get(int(words))
-        if survey is not None and survey.state is State.OPEN:
+        put_off = survey is not None and survey.closes is not None and room.when < survey.closes
+        if survey is not None and survey.state is State.OPEN and not put_off:
             await self._end(room, survey)
 
     async def handed_over(self, room: Room[SurveysConfig], words: str) -> None:

@@ -174,14 +174,22 @@ class Surveys:
         await self._kv.delete(f"pool {number}")
 
     async def clear_unsent(self, number: int) -> bool:
-        """Delete what was begun and never sent. Returns whether there is more of it: call again."""
-        parts = await self.parts(number)
-        return await self._delete([f"part {number} {part.person}" for part in parts if part.sent is None])
+        """Delete what was begun, or changed, and never sent. Returns whether there is more of it: call again."""
+        left = [part for part in await self.parts(number) if part.walk.answers != part.sent]
+        for part in left[:AT_ONCE]:
+            if part.sent is None:
+                await self._kv.delete(f"part {number} {part.person}")
+            else:
+                await self.keep_part(number, replace(part, walk=Walk(answers=part.sent, at=len(part.sent))))
+        return len(left) > AT_ONCE
 
     async def clear(self, survey: Survey) -> bool:
         """Delete all of a survey; as `clear_unsent`."""
         number = survey.number
-        if await self._delete([f"part {number} {part.person}" for part in await self.parts(number)]):
+        parts = await self.parts(number)
+        for part in parts[:AT_ONCE]:
+            await self._kv.delete(f"part {number} {part.person}")
+        if len(parts) > AT_ONCE:
             return True
         for key in ("survey", "tally", "roll", "pool"):
             await self._kv.delete(f"{key} {number}")
@@ -189,11 +197,6 @@ class Surveys:
         kept = [one for one in await self.numbers() if one != number]
         await (self._kv.set("index", _INDEX.dump_json(kept).decode()) if kept else self._kv.delete("index"))
         return False
-
-    async def _delete(self, keys: list[str]) -> bool:
-        for key in keys[:AT_ONCE]:
-            await self._kv.delete(key)
-        return len(keys) > AT_ONCE
 
     async def _tell(self, number: int, tally: Tally) -> None:
         await self._kv.set(f"tally {number}", _TALLY.dump_json(tally).decode())

@@ -19,7 +19,7 @@ made again.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as _field
 from datetime import date, datetime, time
@@ -509,13 +509,11 @@ class Bot:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         own = [vars(member) for member in vars(cls).values() if callable(member) and hasattr(member, "__dict__")]
-        cls.commands = (*cls.commands, *(each["__command__"] for each in own if "__command__" in each))
+        cls.commands = _newest(cls.commands, (each["__command__"] for each in own if "__command__" in each))
+        cls.listeners = _newest(cls.listeners, (each["__listener__"] for each in own if "__listener__" in each))
+        cls.schedules = _newest(cls.schedules, (each["__schedule__"] for each in own if "__schedule__" in each))
+        cls.webhooks = _newest(cls.webhooks, (each["__webhook__"] for each in own if "__webhook__" in each))
         _no_doubles(cls)
-        cls.listeners = (*cls.listeners, *(each["__listener__"] for each in own if "__listener__" in each))
-        schedules = {one.handler: one for one in cls.schedules}  # a method that is overridden has its newest one
-        schedules.update({one.handler: one for each in own if (one := each.get("__schedule__")) is not None})
-        cls.schedules = tuple(schedules.values())
-        cls.webhooks = (*cls.webhooks, *(each["__webhook__"] for each in own if "__webhook__" in each))
 
     @classmethod
     def hears(cls, kind: type[Event]) -> bool:
@@ -526,6 +524,19 @@ class Bot:
     def about(cls) -> Phrase:
         """What it is for: the first line of its docstring."""
         return _first_line(cls.__doc__)
+
+
+class _Marked(Protocol):
+    @property
+    def handler(self) -> str: ...
+
+
+MarkedT = TypeVar("MarkedT", bound=_Marked)
+
+
+def _newest(inherited: tuple[MarkedT, ...], own: Iterable[MarkedT]) -> tuple[MarkedT, ...]:
+    """A method that is overridden, and marked again, is what its newest mark says."""
+    return tuple({one.handler: one for one in (*inherited, *own)}.values())
 
 
 def _no_doubles(bot: type[Bot]) -> None:

@@ -66,6 +66,8 @@ class Development:
                 await self.look()
             except OSError as error:
                 log.warning("development.folder_unreadable", folder=str(self._folder), error=type(error).__name__)
+            except Exception:  # the bridge goes on whatever is written there
+                log.exception("development.look_failed")
 
     async def look(self) -> None:
         """Bring the bots up to date. Raises OSError when the folder cannot be read."""
@@ -104,15 +106,9 @@ class Development:
 
     def _may(self, path: Path, made: Mapping[str, Bot]) -> None:
         others = self._others(path)
-        for name, bot in made.items():
-            schedules.check(type(bot))
-            if NAME.fullmatch(name) is None or name == GUIDE:
-                raise Misconfigured(_("{file} : un robot ne peut pas s'appeler « {name} »", file=path.name, name=name))
-            if name in others:
-                reason = _(
-                    "{file} : « {name} » est déjà dans {other}", file=path.name, name=name, other=others[name].name
-                )
-                raise Misconfigured(reason)
+        for name in made.keys() & others.keys():
+            reason = _("{file} : « {name} » est déjà dans {other}", file=path.name, name=name, other=others[name].name)
+            raise Misconfigured(reason)
 
     def _others(self, path: Path) -> Mapping[str, Path]:
         """In which other file that is there a bot is, by its name."""
@@ -147,7 +143,7 @@ def load(path: Path, code: bytes) -> Mapping[str, Bot]:
     try:
         exec(compile(code, path, "exec", dont_inherit=True), module.__dict__)  # noqa: S102 - that is what it is for
         return _made(module)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # in a thread of its own: nobody else's end is meant
         if before is not None:
             sys.modules[name] = before
         else:
@@ -165,6 +161,8 @@ def _made(module: ModuleType) -> Mapping[str, Bot]:
     if len(made) < len(bots):
         raise Misconfigured(_("deux robots ont le même nom"))
     for bot in bots:
+        if NAME.fullmatch(str(bot.name)) is None or bot.name == GUIDE:
+            raise Misconfigured(_("un robot ne peut pas s'appeler « {name} »", name=bot.name))
         bot.Config()  # every setting has a default
         schedules.check(type(bot))
     return made

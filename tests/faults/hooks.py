@@ -20,7 +20,7 @@ import aiohttp
 from .ground import Ground, Place
 from .oracle import Ledger, Token, Verdict
 from .scenario import Scale
-from .storms import Progress, all_of, shown_in_rooms
+from .storms import Progress, all_of, at_least, shown_in_rooms
 from .traffic import shares
 
 BOT = Path(__file__).with_name("marks")
@@ -125,13 +125,14 @@ async def kills(ground: Ground, scale: Scale) -> Verdict:
         where = [hook.place for hook in hooks]
         senders = [Sender(hook, f"s{n}", ledger, tally) for hook in hooks for n in range(SENDERS)]
         parts = zip(senders, shares(number, len(senders)), strict=True)
-        go = asyncio.Event()
+        go, progress = asyncio.Event(), shown_in_rooms(where)
         async with asyncio.TaskGroup() as group:
-            pacing = group.create_task(_pace(tally, shown_in_rooms(where), go))
+            pacing = group.create_task(_pace(tally, progress, go))
             sending = group.create_task(all_of([sender.deliver(part, go) for sender, part in parts]))
             await _strike(ground, tally, number * 6 // 10)
             await sending
             pacing.cancel()
+        await at_least(progress, tally.taken)  # to read all of many rooms takes longer than to fill them
         verdict = await ground.judge(ledger, where, ground.seen_in_rooms)
         shown = await ground.seen_in_rooms(where)
         leaked = {one.token for each in shown.values() for one in each} & tally.refused

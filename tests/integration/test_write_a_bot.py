@@ -28,6 +28,8 @@ SHOWN = "tests/vectors/bot_guide/"
 PAGES = ("docs/en/write-a-bot.md", "docs/fr/ecrire-un-robot.md")
 _BLOCK = re.compile(r"(?:^<!-- (?P<file>\S+) -->\n)?^```(?P<kind>\w+)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
 
+_SOURCES = re.compile(r"/(?:path/of|chemin/de)/tchap-bridges")
+
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
@@ -51,11 +53,9 @@ class Stranger:
         self.config = {section: values for section, values in config.items() if section != "development"}
         self.environment = {
             **os.environ,
-            "PATH": os.pathsep.join([str(_scripts(folder)), str(Path(sys.executable).parent), os.environ["PATH"]]),
-            # What is installed here is what a package index would give.
-            "PYTHONPATH": os.pathsep.join(
-                [*(str(ROOT / part) for part in ("src", "bridges", "bots")), *site.getsitepackages()]
-            ),
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+            # What is installed here is what a package index would give; our own code is what they install.
+            "PYTHONPATH": os.pathsep.join(site.getsitepackages()),
             "PYTHONDONTWRITEBYTECODE": "1",
             "PIP_NO_INDEX": "1",
             "PIP_NO_BUILD_ISOLATION": "0",
@@ -67,11 +67,12 @@ class Stranger:
         return str(self.folder / ".venv" / "bin" / "python")
 
     async def does(self, block: Block) -> None:
+        if block.file:
+            path = self.folder / block.file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(block.text, "utf-8")
+            return
         match block.kind:
-            case "python" | "toml":
-                path = self.folder / block.file
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(block.text, "utf-8")
             case "sh":
                 await asyncio.to_thread(self.runs, block.text)
                 await asyncio.sleep(SEEN)
@@ -80,11 +81,12 @@ class Stranger:
             case "text":
                 await self.talks(block.text)
             case kind:
-                raise AssertionError(f"nobody knows what to do with a block of {kind}")
+                raise AssertionError(f"a block of {kind} under no name of a file is nothing that one can do")
 
     def runs(self, script: str) -> None:
         """In a shell that has all that was said to the one before it."""
         saved = self.folder.with_name("environment")
+        script = _SOURCES.sub(str(ROOT), script)
         whole = f". {saved}\nset -e\n{script}\nset +e\nexport -p > {saved}\necho cd $PWD >> {saved}\n"
         saved.touch()
         done = subprocess.run(
@@ -135,15 +137,6 @@ class Stranger:
 def _answers(content: Mapping[str, Any]) -> str | None:
     found: str | None = content.get("m.relates_to", {}).get("m.in_reply_to", {}).get("event_id")
     return found
-
-
-def _scripts(folder: Path) -> Path:
-    """``tchap-bridges`` as pip would have put it into their environment, had it not been there."""
-    scripts = folder.with_name("bin")
-    scripts.mkdir()
-    (scripts / "tchap-bridges").write_text('#!/bin/sh\nexec python -m tchap_bridges.cli "$@"\n')
-    (scripts / "tchap-bridges").chmod(0o755)
-    return scripts
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

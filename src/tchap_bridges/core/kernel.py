@@ -159,6 +159,7 @@ class Kernel:
             bots=self.bots,
             hearing=self.hearing,
             deliveries=deliveries,
+            meter=meter,
             per_minute=options.hook_rate,
         )
         self.rooms = RoomDesk(outbox, sealer, self.links, self.directs, forget_voice=self._forget_voice)

@@ -38,6 +38,10 @@ class Database(Protocol):
 
     def transaction(self) -> AbstractAsyncContextManager[Tx]: ...
     def snapshot(self) -> AbstractAsyncContextManager[Snapshot]: ...
+    async def fold(self) -> None:
+        """Leave nothing of what was erased, or written over, in a log beside the database, as far as that is ours."""
+        ...
+
     def queries_of(self, bot: str) -> Mapping[str, Collection[str]]:
         """The queries of a bot's own, and their parameters; they are called ``"bot:<bot> <query>"``."""
         ...
@@ -54,9 +58,9 @@ class Meter(Protocol):
     """Counts what the operator watches."""
 
     def count(self, what: str, where: str, n: int = 1) -> None:
-        """``what``: in, out, retry, dead, link (made to a file), fetch (of one).
+        """``what``: in, out, retry, dead, link (made to a file), fetch (of one), refused (posted to a webhook).
 
-        ``where``: a connection, or ``matrix``.
+        ``where``: a connection, ``matrix`` or ``webhook``.
         """
         ...
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from tchap_bridges.core import clock
+from tchap_bridges.core.bots.deliveries import KNOWN
 from tchap_bridges.core.bots.deliveries import MOST as MOST_POSTED
 from tchap_bridges.core.inbox import Inbox
 from tchap_bridges.core.ports import Database
@@ -46,6 +47,7 @@ class Upkeep:
                     emptied = time.monotonic()
                 else:
                     await self._run("upkeep_pieces_empty")  # of what was refused or given up since
+                await self._db.fold()
             except Exception as error:  # noqa: BLE001 - whatever one turn met, the next one comes
                 log.warning("upkeep.later", **harmless(error))
 
@@ -66,7 +68,7 @@ class Upkeep:
             "outbox": await self._run("upkeep_outbox_forget", before=before),
             "posted": await self._run("upkeep_deliveries_empty", before=before, late=late, most=MOST_POSTED),
         }
-        await self._run("upkeep_deliveries_forget", before=before - POSTED_DAYS * DAY)
+        await self._run("upkeep_deliveries_forget", before=before - POSTED_DAYS * DAY, most=KNOWN)
         await self._run("upkeep_pieces_empty")
         await self._run("upkeep_inbox_forget", before=before - SEEN_DAYS * DAY)
         if any(removed.values()):

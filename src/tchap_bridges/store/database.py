@@ -229,6 +229,10 @@ class Database:
         """Which of the two databases this is."""
         return self._engine.dialect
 
+    async def fold(self) -> None:
+        """Leave nothing of what was erased, or written over, in a log beside the database, as far as that is ours."""
+        await self._engine.fold()
+
     async def close(self) -> None:
         """Close every connection. Transactions must have ended."""
         await self._engine.close()

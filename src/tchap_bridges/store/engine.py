@@ -46,6 +46,9 @@ class Engine(Protocol):
     def migrating(self) -> AbstractAsyncContextManager[Session]:
         """A read-write transaction without time limits, alone among every process that starts on this database."""
 
+    async def fold(self) -> None:
+        """As of `Database.fold`."""
+
     async def close(self) -> None:
         """Close every connection; nothing may be in progress."""
 

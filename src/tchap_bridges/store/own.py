@@ -78,7 +78,7 @@ def check_apart(bots: Sequence[str]) -> None:
 
 def _check(bot: str, where: str, statement: str, may: frozenset[str]) -> None:
     words = _WORD.findall(sql.bare(statement))
-    made = words[0].upper() not in {"CREATE", "ALTER", "DROP"} or words[1].upper() in _MADE
+    made = words[0].upper() not in {"CREATE", "ALTER", "DROP"} or {word.upper() for word in words[1:2]} <= _MADE
     if words[0].upper() not in may or not made:
         raise MigrationRefused(
             _("robot {bot}, {where} : « {word} » n'est pas permis ici", bot=bot, where=where, word=" ".join(words[:2]))
@@ -144,7 +144,7 @@ def _name(words: Sequence[str], at: int) -> Iterator[str]:
     if at < len(words) and words[at].isidentifier():
         following = words[at + 1] if at + 1 < len(words) else ""
         if following == ".":
-            yield f"{words[at]}.{words[at + 2]}"
+            yield "".join(words[at : at + 3])
         elif following != "(" or words[at - 1].upper() in {"TABLE", "INTO", "REFERENCES", "ON", "EXISTS"}:
             yield words[at]
 

@@ -80,6 +80,9 @@ class PostgresEngine:
             )
         return cls(pool)
 
+    async def fold(self) -> None:
+        """Nothing: the server sees to its log and its dead rows itself."""
+
     async def close(self) -> None:
         """Close every connection, once those in use are back."""
         with translated():

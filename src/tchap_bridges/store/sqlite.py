@@ -85,6 +85,12 @@ class SQLiteEngine:
             self._closed = True
             self._worker.shutdown(wait=False)
 
+    async def fold(self) -> None:
+        """Bring the log into the file and empty it. Where somebody reads an older state, the next time does."""
+        async with self._alone():
+            connection = await self._writing_connection()
+            await self._in_worker(lambda: connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone())
+
     @asynccontextmanager
     async def writing(self) -> AsyncIterator["SQLiteSession"]:
         """A transaction that holds the write lock from its start: it never fails half-way for want of it."""

@@ -14,7 +14,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._events = Counter(
             "tchap_bridges_events",
-            "Things that came in (in, again) or left (out, retry, dead), links to files (link) and their use (fetch)",
+            "What came in (in, again, refused) or left (out, retry, dead), links to files (link) and their use (fetch)",
             ["what", "where"],
             registry=self.registry,
         )

@@ -260,7 +260,7 @@ async def test_a_secret_vote_and_its_papers(place: Place) -> None:
         await client.wait_for_text(direct, "✓ Votre vote est compté")
     await place.types(place.camille, "!clore")
     result = (await place.camille.wait_for_text(place.room, "✓ Bob — 2 voix"))["content"]["body"]
-    assert "⚠ Tous ont choisi la même réponse" in result
+    assert "⚠ Deux personnes ont voté" in result
     minutes = await place.camille.wait_for(place.room, lambda e: e["content"].get("body") == "pv.md")
     text = (await place.camille.download(minutes["content"]["url"])).decode()
     assert "# Procès-verbal de vote" in text

@@ -197,3 +197,23 @@ async def test_a_missing_folder_is_named(sqlite_place) -> None:
 async def test_a_wrong_url_is_explained(url: str) -> None:
     with pytest.raises(StoreError, match="sqlite:////"):
         await Database.open(url)
+
+
+async def test_what_was_written_over_is_in_no_log_any_more(sqlite_db: Database, sqlite_place) -> None:
+    folder = path_of(sqlite_place).parent
+
+    def on_disk() -> bytes:
+        return b"".join(file.read_bytes() for file in folder.glob("store.db*"))
+
+    await add(sqlite_db, "before", b"first words")
+    async with sqlite_db.snapshot() as view:
+        await view.all("names")
+        await add(sqlite_db, "later", b"second words")
+        await sqlite_db.fold()  # somebody reads: nothing is lost, nobody waits
+    async with sqlite_db.transaction() as tx:
+        await tx.run("clear")
+    assert b"first words" in on_disk()
+    await sqlite_db.fold()
+    assert b"words" not in on_disk()
+    await add(sqlite_db, "after")
+    assert await names(sqlite_db) == ["after"]

@@ -3,6 +3,8 @@
 import copy
 import json
 import re
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -181,3 +183,13 @@ def filled(shape: Any, text: str) -> Any:
 def test_ten_megabytes_are_refused():
     found = read({}, b'{"text": "' + b"a" * 10_000_000 + b'"}', FRENCH)
     assert found == Refused(f"Le corps fait 10000012 octets, {LARGEST} au plus.")
+
+
+def test_what_threads_share_is_compiled_before_they_do():
+    """markdown-it compiles its rules at the first use, and a second thread would see half of them."""
+    code = (
+        "from tchap_bot_alerts.words import _MARKDOWN as md\n"
+        "rulers = (md.core.ruler, md.block.ruler, md.inline.ruler, md.inline.ruler2)\n"
+        "assert all(one.__cache__ for one in rulers)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -212,7 +212,7 @@ def storm(n: int, *, seconds: float) -> list[Say | Edit]:
         now = NOW + timedelta(seconds=each * seconds)
         notice = Notice(kind="essai", title=str(each), state=State.FIRING, fingerprint=f"f{each}")
         step = take(book, [notice], Policy(), now)
-        book = loaded(dumped(step.book))
+        book = step.book
         done += [one for one in step.actions if not isinstance(one, Wait)]
     return done
 

@@ -1,5 +1,6 @@
 """``check`` as a command: the table, its remedies, its exit code, and what it sees on this machine."""
 
+import json
 import re
 import sqlite3
 from collections.abc import Callable
@@ -130,6 +131,36 @@ def test_a_plugin_that_breaks_is_a_finding(
     monkeypatch.setattr("tchap_bridge_echo.EchoBridge.check", boom)
     assert run(config) == 1
     assert "ZeroDivisionError : oups" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("homeserver_is_well")
+def test_a_bot_that_has_blocked_the_last_process(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (config.parent / "data").mkdir()
+    mark = {"bot": "echo", "handler": "EchoBot.echo", "where": "bot.py:12", "at": 1, "seconds": 61.0}
+    (config.parent / "data" / "bridge.db.blocked").write_text(json.dumps(mark))
+    assert run(config) == 0
+    said = capsys.readouterr().out
+    assert "robot echo" in said
+    assert "il a bloqué tout le pont (bot.py:12) ; au prochain lancement il sera arrêté partout" in said
+    (config.parent / "data" / "bridge.db.blocked").write_text("{")
+    assert run(config) == 0, "a mark that cannot be read keeps nobody from looking"
+
+
+@pytest.mark.usefixtures("homeserver_is_well")
+def test_a_bot_that_a_running_bridge_has_stopped(
+    config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def told(_settings: object, page: str) -> dict[str, object]:
+        return {
+            "live": True,
+            "bots_stopped": [{"bot": "echo", "why": "flooded", "rooms": 2}] if page == "/health" else [],
+        }
+
+    monkeypatch.setattr("tchap_bridges.cli.check._told", told)
+    assert run(config) == 0
+    said = capsys.readouterr().out
+    assert "arrêté dans 2 salons : il parlait sans cesse" in said
+    assert "!bot activer echo" in said
 
 
 @pytest.mark.usefixtures("homeserver_is_well")

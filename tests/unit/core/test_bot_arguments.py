@@ -10,9 +10,13 @@ import pytest_asyncio
 from tchap_bridges.bot import Bot, Member, Room, command
 from tchap_bridges.dates import Moment
 from tchap_bridges.i18n import _
-from tchap_bridges.testing.bench import Bench
+from tchap_bridges.testing.bench import START, Bench
 
 ANA = "@ana:exemple.fr"
+_ANAS = (
+    "✗ plusieurs personnes de ce salon s'appellent « Ana LE GOFF [Finances] ». "
+    "Dites de qui il s'agit : @ana.l:exemple.fr, @ana.s:exemple.fr"
+)
 _HOMONYMS = (
     "✗ plusieurs personnes de ce salon s'appellent « Zoé ». Dites de qui il s'agit : @ed1:exemple.fr, @ed2:exemple.fr"
 )
@@ -131,6 +135,13 @@ async def test_what_may_mean_two_days_asks(bench: Bench, typed: str) -> None:
     assert "4 décembre" in said
 
 
+async def test_today_is_a_day_until_it_ends() -> None:
+    async with Bench(Reader, at=START.replace(hour=23, minute=59, second=30)) as bench:
+        room = await bench.room(Reader)
+        assert await room.say(ANA, "!jour aujourd'hui x") == "23/11/2026 'x'"
+        assert await room.say(ANA, "!jour demain x") == "24/11/2026 'x'"
+
+
 async def test_a_past_day_is_refused_and_never_moved(bench: Bench) -> None:
     assert (await (await bench.room(Reader)).say(ANA, "!jour hier x")).startswith("✗")
 
@@ -143,6 +154,10 @@ async def test_people_are_known_by_name_and_by_id(bench: Bench) -> None:
         ("@ed1:exemple.fr", "Zoé"),
         ("@ed2:exemple.fr", "Zoe\u0301"),
         ("@vide:exemple.fr", ""),
+        ("@ana.l:exemple.fr", "Ana LE GOFF [Finances]"),
+        ("@ana.s:exemple.fr", "Ana LE GOFF [Santé]"),
+        ("@luc:exemple.fr", "Luc MARTIN [Santé]"),
+        ("@faux:exemple.fr", "@chef:exemple.fr"),
     ):
         room.called(user, name)
     for typed, said in (
@@ -159,6 +174,14 @@ async def test_people_are_known_by_name_and_by_id(bench: Bench) -> None:
             _HOMONYMS,
         ),
         ("@ed2:exemple.fr bravo", "@ed2:exemple.fr 'bravo'"),
+        ("Luc Martin bravo", "@luc:exemple.fr 'bravo'"),
+        ("Luc Martin [Santé] bravo", "@luc:exemple.fr 'bravo'"),
+        ("Ana Le Goff [Santé] bravo", "@ana.s:exemple.fr 'bravo'"),
+        ("Ana Le Goff bravo", _ANAS),
+        (
+            "@chef:exemple.fr bravo",
+            "✗ « @chef:exemple.fr » n'est pas quelqu'un de ce salon (who). Écrivez : !merci who [why]",
+        ),
     ):
         assert await room.say(ANA, f"!merci {typed}") == said, typed
 

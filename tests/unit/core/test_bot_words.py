@@ -91,7 +91,7 @@ class Below(Bot):
         """Ajoute."""
         return f"ajouté {words}"
 
-    @command("file vider", "file tout vider")
+    @command("file vider", "file tout vider", "file évacuer")
     async def clear(self, room: Room) -> str:
         """Vide."""
         return "vidée"
@@ -179,6 +179,9 @@ async def test_help_shows_what_is_on_and_names_what_is_off(bench: Bench) -> None
         ("!carnet ?", "✗ non."),
         ("!file ajouter  a  b", "ajouté a  b"),
         ("!file tout vider", "vidée"),
+        ("!file Evacuer", "vidée"),
+        ("!file ÉVACUER", "vidée"),
+        ("!file e\u0301vacuer", "vidée"),
         (
             "!file",
             "✗ « !file » n'est pas une commande. Possibles : !file ajouter, !file vider.",
@@ -286,3 +289,18 @@ def test_one_word_calls_one_handler() -> None:
 
             @command("b", english=["a"])
             async def two(self, room: Room) -> None: ...
+
+
+def test_a_method_that_is_overridden_has_its_newest_words() -> None:
+    class Other(Polls):
+        """Autrement."""
+
+        name = "autre"
+
+        @command("scrutin")
+        async def vote(self, room: Room, words: str) -> str:
+            """Vote."""
+            return words
+
+    assert [one.words for one in Other.commands] == [("scrutin",)]
+    assert [one.words for one in Polls.commands] == [("vote", "ballot")]

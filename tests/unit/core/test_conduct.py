@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,9 +16,12 @@ import pytest
 from tchap_bridges.bot import Bot, Room, command, on, webhook
 from tchap_bridges.core import pace
 from tchap_bridges.core.bots import conduct, leash, limits, runner
+from tchap_bridges.errors import NotReady
 from tchap_bridges.events import Message, Reaction
 from tchap_bridges.ids import RoomId
 from tchap_bridges.testing.bench import ADMIN, Bench, BenchRoom
+
+from .stage import stage
 
 
 class Rowdy(Bot):
@@ -366,3 +370,48 @@ async def test_what_was_posted_is_owed_and_waits_until_the_bot_may_speak() -> No
         await waiting
         assert room.said[100:] == [f"2.{n}" for n in range(50)]
         assert await _audit(bench) == []
+
+
+async def test_what_one_says_waits_for_nothing_that_another_says_in_the_same_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with Bench(Rowdy, Good) as bench:
+        room = await bench.room(Rowdy, Good)
+        send = type(bench.kernel.homeserver.rooms).send
+
+        async def slow(*arguments: Any) -> Any:
+            await asyncio.sleep(0.03)
+            return await send(*arguments)
+
+        monkeypatch.setattr(type(bench.kernel.homeserver.rooms), "send", slow)
+        await _post(bench, room, ["!parle 40"])
+        await _until(room, "bla 0")
+        await _post(bench, room, ["!sage vite"])
+        await _until(room, "sage vite")
+        assert "bla 39" not in room.said
+        await _until(room, "bla 39")
+        assert [one for one in room.said if one.startswith("bla")] == [f"bla {n}" for n in range(40)]
+
+
+async def test_an_answer_waits_for_what_it_answers_in_another_s_lane(tmp_path: Path) -> None:
+    """Somebody of a network writes, and a bot answers them: their words are on their way into the room still."""
+
+    class Answers(Bot):
+        """Répond."""
+
+        name = "repond"
+
+        @on(Message)
+        async def hear(self, room: Room, event: Message) -> str:
+            return "en effet"
+
+    async with stage(tmp_path, bots={"repond": Answers()}) as s:
+        await s.say("!bot activer repond")
+        await s.shown.until(1)
+        s.shown.log.clear()
+        s.shown.failures.append(NotReady("plus tard", retry_after=0.6))
+        await s.net.say("il pleut")
+        await s.shown.until(2)
+        assert s.shown.texts == ["il pleut", "en effet"]
+        first, second = s.shown.log
+        assert second.reply_to == s.shown.seen[first.key][0]

@@ -153,6 +153,9 @@ async def test_a_moderator_of_their_own_right_alone(words: str, who: str) -> Non
         if who == "everybody":
             room.users_default = 100
         assert "✗" in await room.say("@m:exemple.fr", f"!bot webhook{words}")
+        async with bench.db.snapshot() as tx:
+            last = (await tx.all("audit_list", after=0, limit=99))[-1]
+        assert (last["who"], last["room"]) == ("@m:exemple.fr", room.id)
         assert bench.kernel.hooks.of(room.id) == before
 
 

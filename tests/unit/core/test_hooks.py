@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,9 @@ from tchap_bridges.errors import Misconfigured
 from tchap_bridges.hooks import Scheme
 from tchap_bridges.i18n import _
 from tchap_bridges.ids import UserId
+from tchap_bridges.store.sealing import Sealer
 from tchap_bridges.testing.bench import ADMIN, Bench, BenchRoom
+from tchap_bridges.web.metrics import Metrics
 
 
 class Duty(Bot):
@@ -174,7 +177,7 @@ async def test_a_bot_that_is_off_is_told_to_those_who_hold_the_secret_alone() ->
         assert await bench.kernel.hooks.accept(hook.id, "", {}, b"{}") is Outcome.FORGED
 
 
-@pytest.mark.parametrize("body", [b"", b"\xff", b"non", b"[" * 100_000, b"1" * 10_000])
+@pytest.mark.parametrize("body", [b"", b"\xff", b"non", b"[" * 100_000, b"1" * 10_000, b'{"agent": "\\ud800"}'])
 async def test_what_is_no_json_is_refused_where_json_is_wanted(body: bytes) -> None:
     async with Bench(Duty, Raw) as bench:
         room = await bench.room(Duty, Raw)
@@ -273,7 +276,38 @@ async def test_a_hook_follows_its_room() -> None:
         assert (old.said, new.said) == ([], ["Ana (09:30)"])
 
 
-async def test_hooks_are_there_after_a_restart(tmp_path: Any) -> None:
+async def test_what_waits_when_the_room_is_replaced_is_said_in_the_new_one() -> None:
+    async with Bench(Duty) as bench:
+        old, new = await bench.room(Duty), await bench.room()
+        hook = await made(bench, old)
+        bench.kernel.lanes.close("bot:astreinte")
+        body = b'{"id": 1, "agent": "Ana"}'
+        assert await bench.kernel.hooks.accept(hook.id, "", signed(hook.secret, body), body) is Outcome.TAKEN
+        async with bench.db.transaction() as tx:
+            await bench.kernel.hearing.move(tx, old.id, new.id)
+            await bench.kernel.hooks.move(tx, old.id, new.id)
+        bench.kernel.lanes.open("bot:astreinte")
+        await bench.settle()
+        assert (old.said, new.said) == ([], ["Ana (09:30)"])
+
+
+async def test_a_hook_that_cannot_be_read_keeps_no_other_from_working(tmp_path: Path) -> None:
+    async with Bench(Duty, folder=tmp_path) as bench:
+        room = await bench.room(Duty)
+        hook = await made(bench, room)
+        async with bench.db.transaction() as tx:
+            row = {"room": room.id, "bot": "astreinte", "handler": "planning", "by": ADMIN, "at": 1}
+            await tx.run("hook_add", id="a", name="a", scheme="hmac-sha256", secret=b"sealed by another key", **row)
+            sealed = Sealer([bytes(range(32))]).seal(b"s", place="hook.secret")
+            await tx.run("hook_add", id="b", name="b", scheme="to come", secret=sealed, **row)
+    async with Bench(Duty, folder=tmp_path) as bench:
+        room = bench.rejoin(room)
+        assert set(bench.kernel.hooks.of(room.id)) == {"essai"}
+        assert await post(bench, hook, {"id": 1, "agent": "Ana"}) is Outcome.TAKEN
+        assert await bench.kernel.hooks.accept("a", "", {}, b"{}") is Outcome.FORGED
+
+
+async def test_hooks_are_there_after_a_restart(tmp_path: Path) -> None:
     async with Bench(Duty, folder=tmp_path) as bench:
         room = await bench.room(Duty)
         hook = await made(bench, room)
@@ -305,3 +339,17 @@ async def test_no_two_of_a_room_have_one_name() -> None:
 def test_a_scheme_that_there_is_not_is_refused_when_the_bot_is_written() -> None:
     with pytest.raises(TypeError, match="hmac-sha256"):
         webhook(verify="magie")
+
+
+async def test_the_operator_sees_what_is_taken_and_what_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Bench(Duty) as bench:
+        hook = await made(bench, await bench.room(Duty))
+        metrics = Metrics()
+        monkeypatch.setattr(bench.kernel.hooks, "_meter", metrics)
+        for n in range(3):
+            await post(bench, hook, {"id": n, "agent": "Ana"})
+        await bench.kernel.hooks.accept(hook.id, "", {}, b"{}")
+        await bench.kernel.hooks.accept("inconnu", "", {}, b"{}")
+        page = metrics.page({}).decode()
+        assert 'tchap_bridges_events_total{what="in",where="webhook"} 3.0' in page
+        assert 'tchap_bridges_events_total{what="refused",where="webhook"} 2.0' in page

@@ -40,6 +40,8 @@ def _commands(bot: type[Bot]) -> Mapping[str, int]:
         f"!bot aide {bot.name}": -1,
         f"!bot activer {bot.name}": 50,
         f"!bot regler {bot.name}": 50,
+        "!bot webhook": 50,
+        f"!bot webhook creer {bot.name}": 50,
         f"!bot regler {bot.name} cle=valeur": 50,
         f"!bot desactiver {bot.name}": 50,
     }
@@ -151,6 +153,29 @@ async def test_a_word_that_is_corrected_into_a_command_is_none() -> None:
         await room.happens(ADMIN, "m.room.message", {"msgtype": "m.notice", "body": "!decret oui"})
         await room.happens(ADMIN, "m.room.message", {**new, "org.tchap_bridges.origin": "x"})
         assert room.said == []
+
+
+async def test_what_somebody_decides_in_their_direct_conversation_is_decided_there_alone() -> None:
+    """There they have a level; in the room that it came of they have none."""
+
+    class Calls(Decrees):
+        """Appelle."""
+
+        @command("appelle")
+        async def call(self, room: Room, words: str) -> None:
+            """Appelle."""
+            await room.tell(PersonId("@membre:exemple.fr"), "Bonjour")
+
+    async with Bench(Calls) as bench:
+        room = await bench.room(Calls)
+        room.as_power("@membre:exemple.fr", 0)
+        await room.say(ADMIN, "!appelle")
+        direct = bench.direct("@membre:exemple.fr")
+        assert "pas actif" in await direct.say("@membre:exemple.fr", "!decret oui")
+        await direct.say("@membre:exemple.fr", "!bot desactiver decrets")
+        await direct.say("@membre:exemple.fr", "!bot regler decrets")
+        assert await room.say(ADMIN, "!decret oui") == "oui, décrète Admin"
+        assert "au moins modérateur" in await room.say("@membre:exemple.fr", "!decret oui")
 
 
 async def test_where_a_bot_is_off_its_commands_do_nothing_whoever_gives_them() -> None:

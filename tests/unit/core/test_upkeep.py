@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tchap_bridges.core import clock
+from tchap_bridges.core import clock, upkeep
 from tchap_bridges.core.upkeep import DAY, Upkeep
 from tchap_bridges.store.database import Database
 from tchap_bridges.testing.postgres import PostgresServer, start_postgres
@@ -222,7 +222,9 @@ async def test_what_is_refused_leaves_nothing(store: Store) -> None:
     assert not await store.kept(held)
 
 
-async def test_what_was_posted_goes_with_its_time_and_when_much_has_come_since(store: Store) -> None:
+async def test_what_was_posted_goes_with_its_time_and_when_much_has_come_since(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for n, days, state in (
         (5, 1, 1),  # a hundred have come since
         (6, 1, 0),  # and the bot has not had it yet
@@ -237,3 +239,6 @@ async def test_what_was_posted_goes_with_its_time_and_when_much_has_come_since(s
     assert await store.deliveries() == {5: False, 6: True, 11: True, 12: False, 13: True}
     await store.empty()
     assert await store.deliveries() == {5: False, 6: True, 11: True, 12: False, 13: True}
+    monkeypatch.setattr(upkeep, "KNOWN", 110 - 11)
+    await store.empty()
+    assert await store.deliveries() == {6: True, 11: True, 12: False, 13: True}

@@ -144,6 +144,7 @@ async def test_more_than_ten_dates_are_a_numbered_text(room: BenchRoom) -> None:
     said = plain(await room.say(ANA, f"!date Réunion ? {days}"))
     assert not room.polls
     assert "11. vendredi 11 décembre 2026 à 9 h 00" in said
+    assert "Pour voter, dites les numéros" in said
     await room.say(BOB, "!vote 11")
     assert "✓ vendredi 11 décembre 2026 à 9 h 00 — 1 oui" in plain(await room.say(ANA, "!clore"))
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tchap_bridges.store.errors import MigrationRefused, QueryMisused
@@ -45,6 +45,7 @@ MAY_ASK = (
     "SELECT room FROM bot_notes_note WHERE room IS DISTINCT FROM body",
     "DELETE FROM bot_notes_note WHERE room = :room",
 )
+WORDS = ("CREATE", "ALTER", "DROP", "TABLE", "UNIQUE", "INDEX", "ON", "FROM", "WITH", "AS", "(", ")", ",", ".", "a")
 MAY_NOT_ASK = (
     ("SELECT * FROM message", "message"),
     ("SELECT * FROM bot_notes_note, kv", "kv"),
@@ -137,6 +138,17 @@ def test_no_bot_s_names_are_another_s() -> None:
     for rivals in (["notes", "notes-x"], ["a-b", "a_b"], ["gardé", "gardè"]):
         with pytest.raises(MigrationRefused):
             check_apart(rivals)
+
+
+@given(st.lists(st.sampled_from(WORDS), min_size=1))
+@example(["CREATE"])
+@example(["WITH", "FROM", "a", "."])
+def test_no_statement_breaks_the_reader(tmp_path_factory: pytest.TempPathFactory, words: list[str]) -> None:
+    folder = package(tmp_path_factory.mktemp("own"), " ".join(words))
+    try:
+        read("notes", folder, "sqlite")
+    except MigrationRefused:
+        return
 
 
 @given(st.text(min_size=1, max_size=20))

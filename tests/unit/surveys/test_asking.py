@@ -72,6 +72,13 @@ def test_the_first_line_has_the_title_and_the_settings() -> None:
     assert asking.read("Cantine anonyme=non\nUn mot", FRENCH).anonymous is False
 
 
+def test_settings_need_no_quotes() -> None:
+    asked = asking.read("Cantine fin=vendredi 27 novembre 17h anonyme=oui\nUn mot", FRENCH)
+    assert (asked.title, asked.anonymous, asked.closes) == ("Cantine", True, "vendredi 27 novembre 17h")
+    asked = asking.read("Cantine fin = « vendredi 17h »\nUn mot", FRENCH)
+    assert (asked.title, asked.closes) == ("Cantine", "vendredi 17h")
+
+
 def test_yes_and_no_are_said_in_the_language_of_whoever_asks() -> None:
     asked = asking.read("Lunch\nDo you come (yes/no)?", Translator("en"))
     assert asked.questions[0].options == ("Yes", "No")

@@ -7,8 +7,10 @@ import pytest
 import pytest_asyncio
 
 from tchap_bot_surveys import SurveysBot
-from tchap_bot_surveys.keeping import AT_ONCE
+from tchap_bot_surveys.keeping import AT_ONCE, Surveys
 from tchap_bridges.core.bots.kept import Kept
+from tchap_bridges.ids import PersonId
+from tchap_bridges.store.sealing import Sealer
 from tchap_bridges.testing.bench import ADMIN, Bench, BenchRoom
 
 ANA, BOB, CHLOE, DENIS = (f"@{name}:exemple.fr" for name in ("ana", "bob", "chloe", "denis"))
@@ -28,6 +30,10 @@ async def opened(bench: Bench, words: str = CANTEEN) -> BenchRoom:
     await room.say(ANA, words)
     await room.say(ANA, "oui")
     return room
+
+
+def _nothing(effect: object) -> None:
+    raise AssertionError("a test reads only")
 
 
 async def answers(bench: Bench, room: BenchRoom, person: str, *words: str) -> str:
@@ -240,6 +246,31 @@ async def test_the_end_is_put_off_and_what_is_said_before_it_counts(bench: Bench
     await bench.clock.forward(days=4)
     assert "est close : 1 réponse" in "\n".join(room.said)
     assert len([one for one in room.said if "est close" in one]) == 1
+
+
+async def test_an_end_that_was_put_off_in_the_last_moment_is_none(bench: Bench) -> None:
+    """Its call may be on its way already."""
+    room = await opened(bench, CANTEEN.replace("Cantine", 'Cantine fin="vendredi 17h"'))
+    words = Sealer([bytes(range(32))]).seal(b"1", place="timer.words")
+    stale = {"bot": "enquetes", "key": "stale", "due_at": bench.clock.milliseconds(), "handler": "due", "words": words}
+    async with bench.db.transaction() as tx:
+        await tx.run("timer_set", room=room.id, **stale)
+    await bench.clock.forward(minutes=1)
+    assert "est close" not in room.said[-1]
+    await bench.clock.forward(days=7)
+    assert "est close" in room.said[-1]
+
+
+async def test_changes_that_were_not_sent_are_forgotten_at_the_end(bench: Bench) -> None:
+    room = await opened(bench)
+    await answers(bench, room, BOB, "oui", "4", "bien", "envoyer")
+    await answers(bench, room, BOB, "3", "secret")
+    await room.say(ANA, "!enquete clore")
+    part = await Surveys(Kept(bench.db, Sealer([bytes(range(32))]), f"bot:enquetes {room.id}", _nothing)).part(
+        1, PersonId(BOB)
+    )
+    assert part is not None
+    assert part.sent == part.walk.answers == (("1",), ("4",), ("bien",))
 
 
 async def test_results_before_the_end_are_for_the_owner_alone(bench: Bench) -> None:

@@ -82,6 +82,7 @@ class Album:
                 lines += ["En conversation directe :", "", "```text", said, "```", ""]
             for paper in chapter.papers:
                 lines += self._put(paper, pictures)
+        (docs / "fr").mkdir(exist_ok=True)
         (docs / "fr" / "seance-robots.md").write_text("\n".join(lines), encoding="utf-8")
 
     @staticmethod

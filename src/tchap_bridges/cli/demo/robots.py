@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.rule import Rule
 from rich.text import Text
+from selectolax.lexbor import LexborHTMLParser
 
 from tchap_bridges.cli.demo.album import Album
 from tchap_bridges.cli.demo.crowd import NAMES, START, Crowd
@@ -25,6 +26,14 @@ from tchap_bridges.testing.process import MissingServerError, ServerFailedError
 from tchap_bridges.testing.world import World
 
 BOTS: Final = ("sondages", "rappels", "enquetes", "questions", "alertes", "flux")
+SETTINGS: Final = {
+    "sondages": "named=oui",
+    "enquetes": "keep_days=15",
+    "questions": "per_person=3",
+    "alertes": 'window="5 min"',
+    "flux": 'interval="1 h"',
+}
+"""What Camille types of each that can be set."""
 SOON: Final = 'fin="dans 1 minute"'
 PATIENCE: Final = 120.0
 _ALERT: Final = {
@@ -146,19 +155,32 @@ class Robots:
             await self._type(f"!bot activer {bot}", f"{bot} est actif")
 
     async def _set(self) -> None:
-        await self._album.chapter("Régler, par une commande puis par le formulaire")
-        await self._type("!bot regler sondages named=non", "C'est réglé")
-        await self._type("!bot regler sondages", "Je vous écris en privé")
-        direct = await self._direct()
-        said = await self._camille.wait_for_text(direct, "formulaire", timeout=PATIENCE)
-        link = re.search(r"http://\S+", _said(said))
-        self._stage.check("le pont donne en privé un lien vers un formulaire", link)
-        assert link is not None
-        await self._album.page("Le formulaire, tel que le navigateur le montre", "formulaire.png", link[0])
-        filled = {"everybody": "oui", "named": "oui"}
-        async with aiohttp.ClientSession() as http, http.post(link[0], data=filled) as sent:
-            self._stage.check("le formulaire est enregistré", sent.status == 200)
-        await self._stage.step("le salon sait qui a réglé", self._in_room("a changé les réglages"))
+        """Each bot by a command, and by the page behind the link that is given in private."""
+        await self._album.chapter("Régler, par une commande et par le formulaire")
+        for bot, setting in SETTINGS.items():
+            await self._type(f"!bot regler {bot} {setting}", "C'est réglé")
+            await self._type(f"!bot regler {bot}", "Je vous écris en privé")
+            direct = await self._direct()
+            said = await self._stage.step("un lien vers un formulaire, en privé", self._link(direct, bot))
+            await self._fill(bot, re.findall(r"http://\S+/reglages/\S+", _said(said))[0])
+        await self._camille.send_text(direct, "annuler")
+
+    async def _link(self, direct: str, bot: str) -> dict[str, Any]:
+        about = f"du robot {bot},"
+        return await self._camille.wait_for(
+            direct, lambda e: about in _said(e) and "/reglages/" in _said(e), timeout=PATIENCE
+        )
+
+    async def _fill(self, bot: str, link: str) -> None:
+        """Send the page as it is shown: a browser is not needed for that, but for its picture."""
+        if bot == "alertes":
+            await self._album.page("Le formulaire des alertes, tel que le navigateur le montre", "formulaire.png", link)
+        async with aiohttp.ClientSession() as http:
+            async with http.get(link) as page:
+                filled = _inputs(await page.text())
+            async with http.post(link, data=filled) as sent:
+                self._stage.check(f"le formulaire de {bot} ({len(filled)} champs) est enregistré", sent.status == 200)
+        await self._in_room(f"a changé les réglages du robot {bot}")
 
     async def _ask_and_vote(self) -> None:
         """All of them end within two minutes, by themselves."""
@@ -257,8 +279,17 @@ class Robots:
         await person.send_text(direct, answer)
 
     async def _questions(self) -> None:
-        await self._album.chapter("Des questions à l'orateur")
+        await self._album.chapter("Des questions, classées par les 👍, et une posée en privé")
         await self._type("!qr Quand ouvre la nouvelle cantine ?", "cantine")
+        second = await self._type("!qr Le télétravail change-t-il ?", "télétravail")
+        await self._stage.step("vingt 👍", self._crowd.react(second["event_id"], "👍", "👍", "👀"))
+        shy = self._crowd.people[1]
+        await shy.send_text(self._room, "!qr privé")
+        direct = await self._crowd.direct(shy)
+        await self._answer(shy, direct, "question", "Y aura-t-il des suppressions de poste ?")
+        await self._stage.step("une question sans nom paraît dans le salon", self._in_room("suppressions de poste"))
+        await self._type("!qr suivante", "télétravail")
+        await self._type("!qr liste", "cantine")
 
     async def _alert(self) -> None:
         await self._album.chapter("Une alerte, de son début à sa fin")
@@ -268,20 +299,40 @@ class Robots:
         address = re.search(r"http://\S+/hook/\S+", _said(said))
         self._stage.check("l'adresse est donnée en privé", address)
         assert address is not None
-        for status, words in (("firing", "srv-fichiers-2"), ("resolved", "srv-fichiers-2")):
+        for status, icon in (("firing", "🔴 Le disque"), ("resolved", "🟢 Le disque")):
             body = json.loads(json.dumps(_ALERT).replace('"firing"', f'"{status}"'))
             async with aiohttp.ClientSession() as http, http.post(address[0], json=body) as answer:
                 self._stage.check(f"Alertmanager envoie « {status} » : 202", answer.status == 202)
-            await self._in_room(words)
+            await self._stage.step(f"… « {icon} », en un seul message", self._in_room(icon))
+            if status == "firing":
+                alert = await self._in_room(icon)
+                await self._camille.react(self._room, alert["event_id"], "✅")
+                await self._stage.step("Camille met ✅ : elle s'en occupe", self._in_room("Camille Martin s'en occupe"))
 
     async def _remind(self) -> None:
         await self._album.chapter("Un rappel")
         await self._type("!rappel dans 1 minute relire le procès-verbal", "Rappel n°")
-        await self._stage.step("il vient à l'heure", self._in_room("⏰ relire le procès-verbal"))
+        await self._stage.step("il vient à l'heure", self._in_room("⏰ Camille Martin : relire"))
 
 
 def _is_last(person: Client, room: str, event: dict[str, Any]) -> bool:
     return bool(person.seen(room)) and person.seen(room)[-1]["event_id"] == event["event_id"]
+
+
+def _inputs(page: str) -> list[tuple[str, str]]:
+    """What a browser would send of a form that nobody has touched."""
+    found: list[tuple[str, str]] = []
+    for node in LexborHTMLParser(page).css("form input, form textarea, form select"):
+        a = node.attributes
+        name, kind = a.get("name") or "", a.get("type")
+        if node.tag == "textarea":
+            found.append((name, node.text()))
+        elif node.tag == "select":
+            chosen = node.css_first("option[selected]") or node.css_first("option")
+            found.append((name, (chosen.attributes.get("value") or "") if chosen is not None else ""))
+        elif name and (kind not in {"checkbox", "radio"} or "checked" in a):
+            found.append((name, a.get("value") or ""))
+    return found
 
 
 def _said(event: dict[str, Any]) -> str:

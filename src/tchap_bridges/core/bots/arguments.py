@@ -19,8 +19,10 @@ from tchap_bridges.parameters import Parameter
 
 Read = tuple[Any, str] | None
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,15}")
-_LATE: Final = time(23, 59)
-"""The hour of a day that is said without one: today is a day until it ends."""
+_NOON: Final = time(12)
+"""The hour of a day that is said without one."""
+_ORGANISATION: Final = re.compile(r"\s*\[[^\[\]]*\]$")
+"""What follows a name of Tchap; nobody types it."""
 _SHOWN: Final = 50
 
 
@@ -76,29 +78,32 @@ async def _moment(words: str, room: Room) -> Read:
 
 
 async def _date(words: str, room: Room) -> Read:
-    found = split(words, room.now, room.zone, hour=_LATE)
+    today = room.now.replace(hour=0, minute=0, second=0, microsecond=0)  # which is a day until it ends
+    found = split(words, today, room.zone, hour=_NOON)
     if found is None:
         return None
-    moment = settled(found[0], words, room.now, room.zone, room.language)
+    moment = settled(found[0], words, today, room.zone, room.language)
     if moment.hour_said:
         raise Misconfigured(_("« {words} » : dites un jour, sans heure", words=moment.words))
     return moment.at.astimezone(room.zone).date(), found[1]
 
 
 async def _member(words: str, room: Room) -> Read:
-    """Somebody of the room, by the longest name that the words begin with, or by their id."""
+    """Somebody of the room, by their id, or by the longest name that the words begin with; no name passes for an id."""
     said = [_folded(word).rstrip(",:;") for word in words.split()]
     bare = [said[0].removeprefix("@"), *said[1:]]
     fitting: dict[int, list[Member]] = {}
-    for one in await room.members():
-        name = _folded(one.name).split()
-        if said[0] == _folded(one.person):
-            fitting.setdefault(len(words), []).append(one)
-        elif name and name in (said[: len(name)], bare[: len(name)]):
-            fitting.setdefault(len(name), []).append(one)
-    if not fitting:
+    members = await room.members()
+    if said[0].startswith("@") and ":" in said[0]:
+        found = next((one for one in members if said[0] == _folded(one.person)), None)
+        return (found, "".join(words.split(maxsplit=1)[1:])) if found is not None else None
+    for one in members:
+        names = (_folded(name).split() for name in (one.name, _ORGANISATION.sub("", one.name)))
+        length = max(len(name) if name in (said[: len(name)], bare[: len(name)]) else 0 for name in names)
+        fitting.setdefault(length, []).append(one)
+    longest = max(fitting, default=0)
+    if not longest:
         return None
-    longest = max(fitting)
     if len(fitting[longest]) > 1:
         ways = ", ".join(one.person for one in fitting[longest][:5])
         raise Misconfigured(
@@ -106,8 +111,7 @@ async def _member(words: str, room: Room) -> Read:
             remedy=_("Dites de qui il s'agit : {ways}", ways=ways),
         )
     (one,) = fitting[longest]
-    taken = 1 if longest == len(words) and said[0] == _folded(one.person) else longest
-    return one, "".join(words.split(maxsplit=taken)[taken:])
+    return one, "".join(words.split(maxsplit=longest)[longest:])
 
 
 def _folded(text: str) -> str:

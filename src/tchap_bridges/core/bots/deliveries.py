@@ -18,6 +18,8 @@ from tchap_bridges.ids import RoomId
 
 MOST: Final = 100
 """So many contents of each hook are kept, and none for longer than all contents are (`core/upkeep.py`)."""
+KNOWN: Final = 50_000
+"""So many of each hook are known when they come again."""
 WAITING: Final = 60
 """So many of one hook may wait for the bot, which does nothing else in the room until it has had them."""
 _CONTENT, _REASON = "hook_delivery.content", "hook_delivery.reason"

@@ -4,34 +4,30 @@ An address and its secret are said in the moderator's direct conversation alone;
 """
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Container, Mapping, Sequence
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from tchap_bridges.bot import Bot, Webhook
 from tchap_bridges.core import clock, policy
-from tchap_bridges.core.bots.deliveries import Deliveries, State
+from tchap_bridges.core.bots.deliveries import Deliveries
 from tchap_bridges.core.bots.hearing import Hearing
+from tchap_bridges.core.bots.hook_asked import Answer, Asked
+from tchap_bridges.core.bots.hook_looks import HookLooks
 from tchap_bridges.core.bots.hooks import Hook, Hooks
-from tchap_bridges.core.commands import Apply, Call, audit
+from tchap_bridges.core.commands import Apply, Call
 from tchap_bridges.core.directs import Directs
 from tchap_bridges.core.outbox import Outbox
-from tchap_bridges.core.ports import Database, Homeserver, Row, Tx
+from tchap_bridges.core.ports import Database, Homeserver, Tx
 from tchap_bridges.core.words import unaccented
-from tchap_bridges.dates import Moment, said
 from tchap_bridges.dates.meaning import meant
-from tchap_bridges.errors import Misconfigured
+from tchap_bridges.errors import Misconfigured, NotAllowed
 from tchap_bridges.events import Text
 from tchap_bridges.hooks import Scheme
 from tchap_bridges.i18n import Phrase, _
-from tchap_bridges.ids import RoomId
 
 MOST: Final = 20
 """Hooks of one room."""
-SHOWN: Final = 10  # deliveries in a list
-READ: Final = 8_000  # characters of one that are shown
 NEVER: Final = frozenset(("jamais", "never"))
 _NAME: Final = re.compile(r"(?!\d+$)[\w-]{1,40}")
 _CHOSEN: Final = frozenset(Scheme) - {Scheme.SENTRY}
@@ -50,38 +46,6 @@ _SET_UP: Final[Mapping[Scheme, Phrase]] = {
     ),
     Scheme.SENTRY: _("Sentry : intégration interne, « Webhook URL »."),
 }
-_BECAME: Final[Mapping[State, Phrase]] = {
-    State.WAITING: _("en attente"),
-    State.DONE: _("traité"),
-    State.REFUSED: _("refusé par le robot"),
-    State.UNWANTED: _("robot arrêté"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A command of somebody who may: by which ``rule``, in the room of this ``name``. ``words`` follow the verb."""
-
-    call: Call
-    rule: str
-    name: str
-
-    @property
-    def room(self) -> RoomId:
-        return self.call.room
-
-    @property
-    def words(self) -> Sequence[str]:
-        return self.call.arguments[2:]
-
-    def t(self, text: str) -> str:
-        return self.call.translator(text)
-
-    async def audit(self, tx: Tx, what: str, detail: str) -> None:
-        await audit(tx, self.call, what, detail, self.rule)
-
-
-Answer = Callable[[_Asked], Awaitable[Apply]]
 
 
 class HookWords:
@@ -101,24 +65,23 @@ class HookWords:
         public_url: str | None,
         zone: ZoneInfo,
     ) -> None:
-        self._db = db
         self._homeserver = homeserver
         self._hearing = hearing
         self._hooks = hooks
-        self._deliveries = deliveries
         self._directs = directs
         self._outbox = outbox
         self._bots = bots
         self._url = public_url
         self._zone = zone
+        looks = HookLooks(db, hooks, deliveries)
         self._verbs: Mapping[str, Answer] = {
-            "": self._list,
+            "": looks.list,
             **dict.fromkeys(("creer", "create"), self._create),
             **dict.fromkeys(("tourner", "rotate"), self._rotate),
             **dict.fromkeys(("supprimer", "delete", "remove"), self._remove),
             **dict.fromkeys(("expire", "expires"), self._expire),
-            **dict.fromkeys(("voir", "show"), self._show),
-            **dict.fromkeys(("rejouer", "replay"), self._replay),
+            **dict.fromkeys(("voir", "show"), looks.show),
+            **dict.fromkeys(("rejouer", "replay"), looks.replay),
         }
 
     async def answer(self, call: Call) -> Apply:
@@ -132,19 +95,29 @@ class HookWords:
         facts = await self._homeserver.facts(call.room)
         decision = policy.may_command(facts, call.user)
         if not decision.allowed:
-            raise Misconfigured(decision.reason)
-        return await self._verbs[verb](_Asked(call, decision.rule, facts.name or call.room))
+            raise NotAllowed(decision.reason, rule=decision.rule)
+        return await self._verbs[verb](
+            Asked(
+                call=call,
+                rule=decision.rule,
+                name=facts.name or call.room,
+                known=self._hooks.of(call.room),
+                example=self._any,
+                zone=self._zone,
+                whisper=self._whisper,
+            )
+        )
 
     # Making and changing
 
-    async def _create(self, asked: _Asked) -> Apply:
+    async def _create(self, asked: Asked) -> Apply:
         bot, webhook, name, scheme = self._wanted(asked)
         if self._url is None:
             raise Misconfigured(
                 _("ce pont n'a pas d'adresse publique, personne ne pourrait y envoyer"),
                 remedy=_("Demandez à l'exploitant de régler la section web."),
             )
-        if len(self._hooks.of(asked.room)) >= MOST:
+        if len(asked.known) >= MOST:
             raise Misconfigured(
                 _("ce salon a déjà {n} webhooks", n=MOST), remedy=_("Supprimez-en : !bot webhook supprimer …")
             )
@@ -157,14 +130,14 @@ class HookWords:
                     remedy=_("Donnez-lui un autre nom : !bot webhook creer {bot} autre", bot=bot.name),
                 )
             await asked.audit(tx, "hook made", f"{name} {bot.name} {scheme}")
-            await self._in_private(tx, asked, self._address(asked, hook))
+            await asked.in_private(tx, self._address(asked, hook))
             return asked.t(
                 _("✓ Webhook « {name} » créé pour {bot}. Son adresse vous est dite en privé.", name=name, bot=bot.name)
             )
 
         return apply
 
-    def _wanted(self, asked: _Asked) -> tuple[Bot, Webhook, str, Scheme]:
+    def _wanted(self, asked: Asked) -> tuple[Bot, Webhook, str, Scheme]:
         """Of ``creer BOT [nom] [type] [ce que le robot en fait]``, in any order after the bot."""
         first, *rest = (*(word.lower() for word in asked.words),) or ("",)
         if first not in self._able:
@@ -173,7 +146,7 @@ class HookWords:
                 remedy=_(
                     "Robots qui ont des webhooks : {bots}. Exemple : !bot webhook creer {bot} github",
                     bots=", ".join(self._able) or "—",
-                    bot=self._any,
+                    bot=asked.example,
                 ),
             )
         if not self._hearing.is_on(asked.room, first):
@@ -202,35 +175,30 @@ class HookWords:
                 _("« {words} » n'est ni un nom ni un type", words=" ".join(names)[:100]),
                 remedy=_("Un nom est un seul mot. Types : {types}.", types=", ".join(sorted(_CHOSEN))),
             )
-        return bot, webhook, names[0] if names else self._free(asked.room, first), scheme
+        return bot, webhook, names[0] if names else _free(asked.known, first), scheme
 
-    def _free(self, room: RoomId, bot: str) -> str:
-        """A name that no hook of the room has."""
-        taken = self._hooks.of(room)
-        return next(name for name in (bot, *(f"{bot}-{n}" for n in range(2, MOST + 2))) if name not in taken)
-
-    async def _rotate(self, asked: _Asked) -> Apply:
-        hook = self._alone(asked)
+    async def _rotate(self, asked: Asked) -> Apply:
+        hook = asked.alone()
 
         async def apply(tx: Tx) -> str:
             fresh = await self._hooks.rotate(tx, hook)
             await asked.audit(tx, "hook rotated", hook.name)
-            await self._in_private(tx, asked, self._address(asked, fresh))
+            await asked.in_private(tx, self._address(asked, fresh))
             assert fresh.former_until is not None
             return asked.t(
                 _(
                     "✓ Le nouveau secret de « {name} » vous est dit en privé ; l'ancien vaut encore jusqu'au {until}.",
                     name=hook.name,
-                    until=self._when(fresh.former_until),
+                    until=asked.when(fresh.former_until),
                 )
             )
 
         return apply
 
-    async def _remove(self, asked: _Asked) -> Apply:
+    async def _remove(self, asked: Asked) -> Apply:
         if not asked.words:
-            raise self._which(asked)
-        hook = self._alone(asked)
+            raise asked.which()
+        hook = asked.alone()
 
         async def apply(tx: Tx) -> str:
             await self._hooks.remove(tx, hook)
@@ -239,8 +207,8 @@ class HookWords:
 
         return apply
 
-    async def _expire(self, asked: _Asked) -> Apply:
-        hook, words = self._meant(asked)
+    async def _expire(self, asked: Asked) -> Apply:
+        hook, words = asked.meant()
         if not words:
             raise Misconfigured(
                 _("quand doit-il expirer ?"), remedy=_("Exemple : !bot webhook expire {name} 31 mars", name=hook.name)
@@ -253,106 +221,11 @@ class HookWords:
             await asked.audit(tx, "hook expires", f"{hook.name} {at.isoformat() if at else 'never'}")
             if at is None:
                 return asked.t(_("✓ Le webhook « {name} » n'expire pas.", name=hook.name))
-            return asked.t(_("✓ Le webhook « {name} » expire {when}.", name=hook.name, when=self._when(at)))
+            return asked.t(_("✓ Le webhook « {name} » expire {when}.", name=hook.name, when=asked.when(at)))
 
         return apply
 
-    # Looking, and once more
-
-    async def _list(self, asked: _Asked) -> Apply:
-        async with self._db.snapshot() as tx:
-            rows = await tx.all("hooks_of", room=asked.room)
-        example = _("Pour en créer un : !bot webhook creer {bot}", bot=self._any)
-        lines = [self._line(asked, row) for row in rows] or [asked.t(_("Aucun webhook dans ce salon."))]
-        return _said("\n".join((*lines, asked.t(example))))
-
-    def _line(self, asked: _Asked, row: Row) -> str:
-        refused = self._hooks.refusals(row["id"])
-        parts = [_("envois : {n}, répétés : {again}", n=row["deliveries"], again=row["repeated"])]
-        if row["last_at"] is not None:
-            parts.append(_("le dernier {when}", when=self._when(clock.moment(row["last_at"]))))
-        if refused.at is not None:
-            parts.append(
-                _(
-                    "refusés depuis le démarrage : {n}, le dernier {when} ({reason})",
-                    n=refused.count,
-                    when=self._when(refused.at),
-                    reason=refused.reason or "",
-                )
-            )
-        if row["expires_at"] is not None:
-            at = clock.moment(row["expires_at"])
-            over = at <= clock.moment(clock.now())
-            parts.append(_("expiré {when}", when=self._when(at)) if over else _("expire {when}", when=self._when(at)))
-        return " ; ".join((f"{row['name']} → {row['bot']} ({row['scheme']})", *map(asked.t, parts)))
-
-    async def _show(self, asked: _Asked) -> Apply:
-        """The last deliveries; of one, by its number, what was in it."""
-        hook, words = self._meant(asked)
-        if words:
-            return await self._content(asked, hook, words)
-        async with self._db.snapshot() as tx:
-            rows = await tx.all("deliveries_last", hook=hook.id, limit=SHOWN)
-        if not rows:
-            return _said(asked.t(_("Rien n'est encore arrivé par « {name} ».", name=hook.name)))
-        lines = [
-            _(
-                "{n}. {when}, {size} octets : {state}",
-                n=row["n"],
-                when=self._when(clock.moment(row["received_at"])),
-                size=row["size"],
-                state=_BECAME[State(row["state"])],
-            )
-            for row in rows
-        ]
-        more = _("Le contenu d'un envoi, en privé : !bot webhook voir {name} {n}", name=hook.name, n=rows[0]["n"])
-        return _said("\n".join(map(asked.t, (*lines, more))))
-
-    async def _content(self, asked: _Asked, hook: Hook, words: Sequence[str]) -> Apply:
-        row = await self._delivery(hook, words)
-        posted = self._deliveries.posted({**row, "name": hook.name})
-        body = posted.body.decode(errors="replace")
-        more = len(body) - READ
-        parts = (
-            asked.t(_("Envoi n° {n} de « {name} », {when}", n=row["n"], name=hook.name, when=self._when(posted.at))),
-            self._deliveries.reason(row),
-            "\n".join(f"{name}: {value}" for name, value in sorted(posted.headers.items())),
-            body[:READ] + (asked.t(_("… ({n} caractères de plus)", n=more)) if more > 0 else ""),
-        )
-
-        async def apply(tx: Tx) -> str:
-            await asked.audit(tx, "hook looked into", f"{hook.name} {row['n']}")
-            await self._in_private(tx, asked, "\n\n".join(filter(None, parts)))
-            return asked.t(_("✓ Je vous écris en privé ce qu'il y avait."))
-
-        return apply
-
-    async def _replay(self, asked: _Asked) -> Apply:
-        hook, words = self._meant(asked)
-        row = await self._delivery(hook, words)
-
-        async def apply(tx: Tx) -> str:
-            await self._deliveries.again(tx, asked.room, hook.bot, row["id"], cause=f"replay {asked.call.key}")
-            await asked.audit(tx, "hook replayed", f"{hook.name} {row['n']}")
-            return asked.t(_("✓ Envoi n° {n} rendu au robot {bot}.", n=row["n"], bot=hook.bot))
-
-        return apply
-
-    async def _delivery(self, hook: Hook, words: Sequence[str]) -> Row:
-        """The one of this number. Raises `Misconfigured` when its content is kept no more."""
-        number = words[0].removeprefix("#") if len(words) == 1 else ""
-        row = None
-        if re.fullmatch(r"[0-9]{1,15}", number):
-            async with self._db.snapshot() as tx:
-                row = await tx.one("delivery_find", hook=hook.id, n=int(number))
-        if row is None or row["content"] is None:
-            raise Misconfigured(
-                _("il n'y a pas d'envoi « {n} », ou il n'est plus gardé", n=" ".join(words)[:50]),
-                remedy=_("Voyez : !bot webhook voir {name}", name=hook.name),
-            )
-        return row
-
-    # Which is meant, and the way to whom asks
+    # Which bots there are, and the way to whoever asks
 
     @property
     def _able(self) -> Sequence[str]:
@@ -363,30 +236,7 @@ class HookWords:
     def _any(self) -> str:
         return next(iter(self._able), "alertes")
 
-    def _meant(self, asked: _Asked) -> tuple[Hook, Sequence[str]]:
-        """The hook that is named, or else the only one; and the words after it."""
-        known, words = self._hooks.of(asked.room), asked.words
-        if words and words[0].lower() in known:
-            return known[words[0].lower()], words[1:]
-        if len(known) != 1:
-            raise self._which(asked)
-        return next(iter(known.values())), words
-
-    def _alone(self, asked: _Asked) -> Hook:
-        """The same, with no word after it."""
-        hook, words = self._meant(asked)
-        if words:
-            raise self._which(asked)
-        return hook
-
-    def _which(self, asked: _Asked) -> Misconfigured:
-        names = ", ".join(sorted(self._hooks.of(asked.room)))
-        none = _("Ce salon n'en a pas. Pour en créer un : !bot webhook creer {bot}", bot=self._any)
-        return Misconfigured(
-            _("quel webhook ?"), remedy=_("Ceux de ce salon : {names}.", names=names) if names else none
-        )
-
-    def _address(self, asked: _Asked, hook: Hook) -> str:
+    def _address(self, asked: Asked, hook: Hook) -> str:
         open_ = hook.scheme is Scheme.PATH
         address = f"{self._url}/hook/{hook.id}" + (f"/{hook.secret}" if open_ else "")
         lines = [
@@ -403,20 +253,14 @@ class HookWords:
         ]
         return "\n".join(map(asked.t, lines))
 
-    async def _in_private(self, tx: Tx, asked: _Asked, text: str) -> None:
+    async def _whisper(self, tx: Tx, call: Call, text: str) -> None:
         """Whoever asks for it wants the conversation."""
-        await self._directs.ask_again(tx, asked.call.user)
-        place = await self._directs.wanted(tx, asked.call.user)
+        await self._directs.ask_again(tx, call.user)
+        place = await self._directs.wanted(tx, call.user)
         assert place is not None
-        await self._outbox.notice(tx, place, Text(plain=text), cause=f"{asked.call.key} private")
-
-    def _when(self, at: datetime) -> Phrase:
-        return said(Moment(at=at, words=""), clock.moment(clock.now()), self._zone)
+        await self._outbox.notice(tx, place, Text(plain=text), cause=f"{call.key} private")
 
 
-def _said(text: str) -> Apply:
-    async def apply(tx: Tx) -> str:
-        del tx
-        return text
-
-    return apply
+def _free(taken: Container[str], bot: str) -> str:
+    """A name that no hook of the room has."""
+    return next(name for name in (bot, *(f"{bot}-{n}" for n in range(2, MOST + 2))) if name not in taken)

@@ -20,7 +20,7 @@ from tchap_bridges.core import clock
 from tchap_bridges.core.bots.deliveries import Deliveries, Outcome
 from tchap_bridges.core.bots.hearing import Hearing
 from tchap_bridges.core.pace import Bucket
-from tchap_bridges.core.ports import Database, Row, Sealer, Tx
+from tchap_bridges.core.ports import Database, Meter, Row, Sealer, Tx
 from tchap_bridges.hooks import Scheme, Secret, identify, kept, lowered, make_secret, verify
 from tchap_bridges.i18n import Phrase
 from tchap_bridges.ids import RoomId, UserId
@@ -77,6 +77,7 @@ class Hooks:
         bots: Mapping[str, Bot],
         hearing: Hearing,
         deliveries: Deliveries,
+        meter: Meter,
         per_minute: int,
     ) -> None:
         self._db = db
@@ -84,6 +85,7 @@ class Hooks:
         self._bots = bots
         self._hearing = hearing
         self._deliveries = deliveries
+        self._meter = meter
         self._per_minute = per_minute
         self._hooks: dict[str, Hook] = {}
         self._rates: dict[str, Bucket] = {}
@@ -95,7 +97,10 @@ class Hooks:
     async def open(self) -> None:
         async with self._db.snapshot() as tx:
             for row in await tx.all("hooks_everywhere"):
-                self._know(self._hook(row))
+                try:
+                    self._know(self._hook(row))
+                except Exception:  # its senders are refused; all others must be heard
+                    log.exception("hook.unreadable", room=row["room"], hook=row["name"])
 
     def _hook(self, row: Row) -> Hook:
         former = row["former"]
@@ -116,6 +121,11 @@ class Hooks:
 
     async def accept(self, id_: str, path: str, headers: Mapping[str, str], body: bytes) -> Outcome:
         """``path``: what follows the id in the address; ``headers`` as they came. Raises `NotReady`: try again."""
+        outcome = await self._accept(id_, path, headers, body)
+        self._meter.count("in" if outcome is Outcome.TAKEN else "refused", "webhook")
+        return outcome
+
+    async def _accept(self, id_: str, path: str, headers: Mapping[str, str], body: bytes) -> Outcome:
         hook = self._hooks.get(id_, self._nobody)
         verdict = verify(hook.scheme, headers, body, hook.secrets(), clock.moment(clock.now()), path=path)
         if hook is self._nobody:
@@ -131,7 +141,7 @@ class Hooks:
         data: Any = None
         if webhook.dedup or not webhook.raw:
             try:
-                data = json.loads(body)
+                data = _read(body)
             except (ValueError, RecursionError):
                 if not webhook.raw:
                     return Outcome.UNREADABLE
@@ -232,3 +242,11 @@ class Hooks:
     def _forget(self, id_: str) -> None:
         for known in (self._hooks, self._rates, self._refusals):
             known.pop(id_, None)
+
+
+def _read(body: bytes) -> Any:
+    """The JSON. Raises ValueError for none, and for texts that nobody can write down: halves of surrogate pairs."""
+    data = json.loads(body)
+    if b"\\u" in body:
+        json.dumps(data, ensure_ascii=False).encode()
+    return data

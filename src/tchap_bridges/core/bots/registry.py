@@ -5,11 +5,14 @@ it, as in ``!sondages-vote``. Words of the bridge itself are never a bot's.
 """
 
 from collections.abc import Callable, Container, ItemsView, Iterator, Mapping, Sequence
+from typing import Final
 
 from tchap_bridges.bot import Bot, Command
+from tchap_bridges.core.words import unaccented
 from tchap_bridges.i18n import Phrase, _
 
 Watcher = Callable[[str], None]
+_COMMAND: Final = 200  # characters in which the words of a command stand
 
 
 class Bots(Mapping[str, Bot]):
@@ -99,15 +102,18 @@ def heads(bot: Bot) -> Sequence[str]:
 
 
 def called(name: str, bot: Bot, word: str, rest: str) -> tuple[Command, str, str] | None:
-    """The command that ``!word rest`` calls, which of its words that is, and what follows: the longest that fits."""
+    """The command that ``!word rest`` calls, which of its words that is, and what follows: the longest that fits.
+
+    Accents of the words below a command's first one need not be typed.
+    """
     head = own_head(name, bot, word)
-    said = rest.split()
+    said = [unaccented(one) for one in rest[:_COMMAND].split()]
     best: tuple[Command, str, str] | None = None
     for command in bot.commands:
         for words in command.words:
             first, *more = words.split()
-            fits = first == head and [one.lower() for one in said[: len(more)]] == more
-            if fits and (best is None or len(words) > len(best[1])):
+            fits = first == head and said[: len(more)] == [unaccented(one) for one in more]
+            if fits and (best is None or len(more) > best[1].count(" ")):
                 best = command, words, "".join(rest.split(maxsplit=len(more))[len(more) :]) if more else rest
     return best
 

@@ -179,6 +179,7 @@ class Runner:
             key=row["key"],
             room=room,
             place=RoomId(message["room"]),
+            origin=message["origin"],
             bot=name,
             caller=caller,
             message=MessageId(about) if about is not None else None,

@@ -230,9 +230,11 @@ class Switch:
         return apply
 
     async def _call(self, call: Call) -> Apply:
-        names = self._bots.words[call.word]
         async with self._db.snapshot() as tx:
             on = {row["bot"] for row in await tx.all("room_bots", room=call.room) if row["stopped"] == ""}
+        names = self._bots.words.get(call.word, ())
+        if not names:  # the bot that had it was developed, and went
+            raise Misconfigured(_("« {typed} » n'est pas une commande", typed=f"!{call.word}"))
         name = _the_one(names, [name for name in names if name in on], call.word)
         command = self._command(name, call)
         decision = policy.may_command(await self._homeserver.facts(call.room), call.user, needed=int(command.who))

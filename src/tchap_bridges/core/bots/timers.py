@@ -8,7 +8,6 @@ The times of a schedule only ever go forward from the one that was called for, w
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -75,8 +74,12 @@ class Timers:
     async def called(self, tx: Tx, room: RoomId, bot: str, handler: str, at: int) -> None:
         """The call for this time of a schedule has ended: the next comes, unless it was switched off or set anew."""
         row = await tx.one("timer_get", room=room, bot=bot, key=key_of(handler))
-        if row is not None and row["due_at"] == UNDER_WAY + at:
-            await self._next(tx, row, clock.moment(at))
+        if row is None or row["due_at"] != UNDER_WAY + at:
+            return
+        due = clock.milliseconds(self._plan(row).next(clock.moment(at), self._zone))
+        await _put(tx, row, due)
+        if due < clock.now() + LOOK:  # else the next look comes before it
+            tx.after_commit(self.nudge)
 
     async def run(self) -> None:
         while True:
@@ -94,16 +97,24 @@ class Timers:
 
     async def _fire(self) -> float:
         """Seconds until the next look."""
+        if abs(clock.now() - self._searched) >= LOOK:
+            await self._search()
+            self._searched = clock.now()
         async with self._db.transaction() as tx:
             for row in await tx.all("timers_due", now=clock.now()):
                 await self._each(tx, row, self._due)
-            if abs(clock.now() - self._searched) >= LOOK:
-                for row in await tx.all("timers_stranded", under_way=UNDER_WAY):
-                    await self._each(tx, row, self._go_on)
-                self._searched = clock.now()
         async with self._db.snapshot() as tx:
             due: int | None = await tx.value("timer_next")
         return (LOOK if due is None else min(LOOK, max(0, due - clock.now()))) / 1000
+
+    async def _search(self) -> None:
+        """Calls under way that have become dead letters: their schedules do not die with them."""
+        async with self._db.snapshot() as tx:
+            stranded = await tx.all("timers_stranded", under_way=UNDER_WAY)
+        for row in stranded:
+            log.warning("timers.stranded", bot=row["bot"], room=row["room"])
+            async with self._db.transaction() as tx:
+                await self._each(tx, row, self._go_on)
 
     @staticmethod
     async def _each(tx: Tx, row: Row, work: Callable[[Tx, Row], Awaitable[None]]) -> None:
@@ -143,15 +154,7 @@ class Timers:
         await self._outbox.add(tx, room, f"{TARGET}{row['bot']}", call, TIMER, cause=f"timer {call}")
 
     async def _go_on(self, tx: Tx, row: Row) -> None:
-        """The call that was under way has become a dead letter: the schedule does not die with it."""
-        log.warning("timers.stranded", bot=row["bot"], room=row["room"])
-        await self._next(tx, row, clock.moment(row["due_at"] - UNDER_WAY))
-
-    async def _next(self, tx: Tx, row: Row, called: datetime) -> None:
-        at = clock.milliseconds(self._plan(row).next(called, self._zone))
-        await _put(tx, row, at)
-        if at < clock.now() + LOOK:  # else the next look comes before it
-            tx.after_commit(self.nudge)
+        await self.called(tx, RoomId(row["room"]), row["bot"], row["handler"], row["due_at"] - UNDER_WAY)
 
     def _plan(self, row: Row) -> Plan:
         return Plan.read(self._sealer.open(row["words"], place=WORDS).decode())

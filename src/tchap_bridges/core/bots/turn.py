@@ -77,14 +77,16 @@ class House:
 class Cause:
     """What a handler is called for. ``key`` is the same when the call is made again after a crash.
 
-    ``place``: the room in which it was said, and is answered; the direct conversation where ``private``. ``asked``:
-    somebody has typed it, the command's ``word`` or an answer, and is told what comes of it. ``patient``: nobody
-    waits for it, and what it says is not lost but said later.
+    ``place``: the room in which it was said, and is answered; the direct conversation where ``private``. ``origin``:
+    the target, a room or a link, where ``message`` was said. ``asked``: somebody has typed it, the command's ``word``
+    or an answer, and is told what comes of it. ``patient``: nobody waits for it, and what it says is not lost but said
+    later.
     """
 
     key: str
     room: RoomId
     place: RoomId
+    origin: str = ""
     private: bool = False
     asked: bool = False
     patient: bool = False
@@ -433,8 +435,8 @@ class Turn:
         if about.startswith(HANDLE):
             found: int | None = await tx.value("said_message", handle=about)
             return found
-        place = self._cause.place if about == self.message else self.id
-        copy = await tx.one("copy_find", target=place, remote=about)
+        target = self._cause.origin if about == self.message else self.id
+        copy = await tx.one("copy_find", target=target, remote=about)
         return copy["message"] if copy is not None else None
 
     def _follow(self, said: MessageId, action: str, event: Event) -> None:

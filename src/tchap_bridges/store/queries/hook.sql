@@ -76,7 +76,9 @@ WHERE content IS NOT NULL
        )) OR received_at < :late)
 
 -- name: upkeep_deliveries_forget [slow]
-DELETE FROM hook_delivery WHERE content IS NULL AND received_at < :before
+DELETE FROM hook_delivery
+WHERE content IS NULL
+  AND (received_at < :before OR n <= (SELECT hook.deliveries FROM hook WHERE hook.id = hook_delivery.hook) - :most)
 
 -- name: reseal_hook_secret [slow]
 SELECT id, secret AS sealed FROM hook WHERE id > :id AND substr(secret, 1, 5) <> :mark ORDER BY id LIMIT :limit
