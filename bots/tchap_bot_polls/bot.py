@@ -5,7 +5,7 @@ from tchap_bot_polls.keeping import Closed, Kept, Polls
 from tchap_bot_polls.model import Kind
 from tchap_bridges.bot import Bot, Member, Power, Room, RoomConfig, command, field, on
 from tchap_bridges.dates.meaning import meant
-from tchap_bridges.errors import Misconfigured
+from tchap_bridges.errors import Misconfigured, NotAllowed
 from tchap_bridges.events import Deletion, Message, PollEnded, PollVote, Reaction
 from tchap_bridges.i18n import Phrase, Translator, _
 from tchap_bridges.ids import PersonId
@@ -193,13 +193,13 @@ async def _may_ask(room: Room[PollsConfig]) -> None:
         return
     caller = await _caller(room)
     if caller is None or caller.level < Power.MODERATOR:
-        raise Misconfigured(_("dans ce salon, seule une personne qui modère lance des sondages"))
+        raise NotAllowed(_("dans ce salon, seule une personne qui modère lance des sondages"))
 
 
 async def _may_run(room: Room, owner: str, refusal: Phrase) -> None:
     caller = await _caller(room)
     if PersonId(owner) != room.caller.person and (caller is None or caller.level < Power.MODERATOR):
-        raise Misconfigured(refusal)
+        raise NotAllowed(refusal)
 
 
 async def _caller(room: Room) -> Member | None:

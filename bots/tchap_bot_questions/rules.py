@@ -6,7 +6,7 @@ from tchap_bot_questions.alike import same
 from tchap_bot_questions.model import Question, Session, State
 from tchap_bot_questions.settings import QuestionsConfig
 from tchap_bridges.bot import Power, Room
-from tchap_bridges.errors import Misconfigured
+from tchap_bridges.errors import Misconfigured, NotAllowed
 from tchap_bridges.i18n import _
 
 MOST: Final = 300
@@ -53,7 +53,7 @@ async def moderates(room: Room[QuestionsConfig]) -> bool:
 
 async def needs_moderator(room: Room[QuestionsConfig]) -> None:
     if not await moderates(room):
-        raise Misconfigured(_("seule une personne qui modère le salon peut le faire"))
+        raise NotAllowed(_("seule une personne qui modère le salon peut le faire"))
 
 
 def key(session: Session, question: Question) -> str:

@@ -19,7 +19,7 @@ from tchap_bridges.dates import (
     split_recurrence,
 )
 from tchap_bridges.dates.meaning import settled
-from tchap_bridges.errors import Misconfigured
+from tchap_bridges.errors import Misconfigured, NotAllowed
 from tchap_bridges.i18n import Phrase, _
 
 MOST: Final = 100
@@ -84,7 +84,7 @@ class RemindersBot(Bot):
         kept = _KEPT.validate_json(said_)
         level = next((one.level for one in await room.members() if one.person == room.caller.person), 0)
         if kept.by != room.caller.person and level < Power.MODERATOR:
-            raise Misconfigured(_("seule la personne qui l'a demandé, ou qui modère le salon, peut l'annuler"))
+            raise NotAllowed(_("seule la personne qui l'a demandé, ou qui modère le salon, peut l'annuler"))
         await room.kv.delete(f"reminder {number}")
         await room.forget(str(number))
         return _("✓ Rappel n° {n} annulé.", n=number)

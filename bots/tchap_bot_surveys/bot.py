@@ -12,7 +12,7 @@ from tchap_bot_surveys.model import State, Survey
 from tchap_bridges.bot import Bot, Power, Room, RoomConfig, command, daily, field, on
 from tchap_bridges.dates import Moment, said
 from tchap_bridges.dates.meaning import meant
-from tchap_bridges.errors import Misconfigured
+from tchap_bridges.errors import Misconfigured, NotAllowed
 from tchap_bridges.events import Reaction, Text, mention
 from tchap_bridges.i18n import Phrase, Translator, _
 from tchap_bridges.ids import PersonId
@@ -49,7 +49,7 @@ class SurveysBot(Bot):
     async def make(self, room: Room[SurveysConfig], words: str) -> None:
         """Fait une enquête, une question par ligne ; sans rien après, le robot demande le titre et les questions"""
         if not room.config.everybody and await _level(room) < Power.MODERATOR:
-            raise Misconfigured(_("dans ce salon, seule une personne qui modère fait des enquêtes"))
+            raise NotAllowed(_("dans ce salon, seule une personne qui modère fait des enquêtes"))
         lines = [line for line in words.splitlines() if line.strip()]
         if len(lines) > 1:
             await self._draft(room, words)
