@@ -6,7 +6,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY src src
 COPY bridges bridges
 COPY bots bots
-RUN python -m venv /opt/tchap-bridges && /opt/tchap-bridges/bin/pip install --no-cache-dir '.[email,irc,slack,sondages]'
+RUN python -m venv /opt/tchap-bridges && /opt/tchap-bridges/bin/pip install --no-cache-dir '.[email,irc,slack,sondages,enquetes,flux]'
 
 FROM python:3.12-slim
 RUN useradd --system --uid 990 --home-dir /data --shell /usr/sbin/nologin tchap-bridges \

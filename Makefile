@@ -13,7 +13,7 @@ help: ## tell what can be done
 	@echo '  ARGS="…" is handed on, as in: make demo ARGS=--once'
 
 demo: synapse ## see a list, an IRC channel and a Slack channel live in one room: real servers, real conversations
-	@scripts/setup email irc slack sondages
+	@scripts/setup email irc slack sondages enquetes flux
 	@scripts/setup-servers --try ngircd
 	@.venv/bin/tchap-bridges demo $(ARGS)
 

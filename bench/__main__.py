@@ -92,7 +92,9 @@ async def measure(parts: Sequence[str], extent: Extent, folder: Path, say: Conso
     if "hooks" in parts:
         say.print("webhooks, bare and ours in turns …")
         async with beside_bare.stage(folder / "hooks") as on_bare:
-            await beside_bare.measure(on_bare, figures, rounds=rounds, pairs=extent.posts, senders=16, each=extent.one)
+            await beside_bare.measure(
+                on_bare, figures, rounds=rounds, pairs=extent.posts, senders=16, each=extent.one // 2
+            )
     if "bots" in parts:
         say.print("a bot alone, and beside bots that misbehave …")
         async with beside_bots.stage(folder / "bots", template=TEMPLATE) as on_bots:

@@ -20,7 +20,7 @@ from tchap_bridges.testing.ports import free_port
 from tchap_bridges.testing.process import Process, listens
 
 BOT = Path("tests/faults/marks")  # says what is posted to it
-HOOKS = 8
+HOOKS = 64  # a bot says so much in one room, and no more waits for it
 REST = 0.05  # seconds before each, in which the bridge says what came last
 _numbers = itertools.count(1)
 

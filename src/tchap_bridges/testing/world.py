@@ -30,6 +30,7 @@ from tchap_bridges.testing.synapse import Synapse
 
 MAIL_DOMAIN = "pont.tchap.localhost"
 LIST_DOMAIN = "listes.tchap.localhost"
+BOTS = ("echo", "sondages", "rappels", "enquetes", "questions", "alertes", "flux")
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +236,7 @@ def configuration(
                 "allowed_domains": [LIST_DOMAIN],
             }
         },
-        "bots": {"echo": {}, "sondages": {}, "rappels": {}},
+        "bots": {name: {} for name in BOTS},
     }
 
 

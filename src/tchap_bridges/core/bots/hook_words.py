@@ -30,9 +30,6 @@ MOST: Final = 20
 """Hooks of one room."""
 NEVER: Final = frozenset(("jamais", "never"))
 _NAME: Final = re.compile(r"(?!\d+$)[\w-]{1,40}")
-_CHOSEN: Final = frozenset(Scheme) - {Scheme.SENTRY}
-"""Sentry gives the secret itself, and cannot be given one."""
-
 _SET_UP: Final[Mapping[Scheme, Phrase]] = {
     Scheme.PATH: _("L'adresse contient le secret : elle suffit."),
     Scheme.HMAC: _("L'émetteur signe : en-tête « X-Hub-Signature-256: sha256= », puis HMAC-SHA256 du corps, en hexa."),
@@ -44,8 +41,8 @@ _SET_UP: Final[Mapping[Scheme, Phrase]] = {
     Scheme.GRAFANA: _(
         "Grafana : point de contact Webhook, « URL », puis « HMAC Signature » ou « Authorization Bearer »."
     ),
-    Scheme.SENTRY: _("Sentry : intégration interne, « Webhook URL »."),
 }
+"""Not Sentry, which gives the secret itself, and cannot be given one."""
 
 
 class HookWords:
@@ -165,7 +162,7 @@ class HookWords:
             else:
                 names.append(word)
         scheme = scheme or Scheme(webhook.verify)
-        if scheme not in _CHOSEN:
+        if scheme not in _SET_UP:
             raise Misconfigured(
                 _("{type} choisit le secret lui-même", type=scheme),
                 remedy=_("Prenez le type path : le secret est alors dans l'adresse."),
@@ -173,7 +170,7 @@ class HookWords:
         if len(names) > 1 or not all(_NAME.fullmatch(one) for one in names):
             raise Misconfigured(
                 _("« {words} » n'est ni un nom ni un type", words=" ".join(names)[:100]),
-                remedy=_("Un nom est un seul mot. Types : {types}.", types=", ".join(sorted(_CHOSEN))),
+                remedy=_("Un nom est un seul mot. Types : {types}.", types=", ".join(sorted(_SET_UP))),
             )
         return bot, webhook, names[0] if names else _free(asked.known, first), scheme
 
