@@ -71,18 +71,19 @@ class QuestionsBot(Bot):
     # Asking
 
     @on(Message)
-    async def said(self, room: Room[QuestionsConfig], event: Message) -> Phrase | None:
-        """On a linked network there are no commands: what begins like one asks."""
+    async def said(self, room: Room[QuestionsConfig], event: Message) -> None:
+        """On a linked network there are no commands: what begins like one is heard here, and answered there."""
         word, _space, words = event.text.plain.strip().partition(" ")
-        if not room.network or word.lower() not in {"!qr", "!qa"} or not words.strip():
-            return None
+        if not room.network or word.lower() not in {"!qr", "!qa"}:
+            return
+        t = Translator(room.language)
         try:
-            return await self._asked(room, words)
-        except Misconfigured as error:  # a command is told why it is refused; this is none
-            t = Translator(room.language)
+            answer = await self.questions(room, words)
+        except Misconfigured as error:
             said = [_("✗ {name} : {reason}", name=room.caller.name, reason=error.reason), error.remedy]
-            await room.say("\n".join(t(one) for one in said if one), about=room.message, everywhere=True)
-            return None
+            answer = "\n".join(t(one) for one in said if one)
+        if answer:
+            await room.say(answer, about=room.message, everywhere=True)
 
     async def alone(self, room: Room[QuestionsConfig], answer: str, words: str) -> str:
         """What somebody asks in their direct conversation."""
@@ -98,6 +99,8 @@ class QuestionsBot(Bot):
         return hint(near, question) if near is not None and question.state is State.SHOWN else None
 
     async def _ask_alone(self, room: Room[QuestionsConfig]) -> Phrase:
+        if room.network:
+            raise Misconfigured(_("cela ne se fait que depuis le salon"))
         if not (await Kept(room.kv).session()).open:
             raise Misconfigured(_("les questions sont closes"))
         text = _(
