@@ -50,7 +50,11 @@ class AlertsBot(Bot):
         kept = Kept(room.id, room.kv)
         desk, hook = await kept.desk(), await kept.hook(posted.hook)
         notices = await self._read(room, posted, hook.book)
-        await Telling(room, kept, desk, hook).tell(lambda book, policy: grouping.take(book, notices, policy, room.now))
+        # Numbers begin anew when a webhook of this name is made anew.
+        delivery = f"{posted.number} {posted.at.isoformat()}"
+        await Telling(room, kept, desk, hook).tell(
+            lambda book, policy: grouping.take(book, notices, policy, room.now, delivery=delivery)
+        )
 
     @staticmethod
     async def _read(room: Room[AlertsConfig], posted: Posted, book: Book) -> list[Notice]:
@@ -69,8 +73,7 @@ class AlertsBot(Bot):
             broken = book.entries.get(_UNREADABLE)
             readable = [replace(trouble, state=State.RESOLVED)] if broken is not None and broken.ongoing else []
             notices = [*readable, *found]
-        delivery = f"{posted.number} {posted.at.isoformat()}"
-        return [replace(one, delivery=delivery, at=one.at or posted.at) for one in notices]
+        return [replace(one, at=one.at or posted.at) for one in notices]
 
     async def wake(self, room: Room[AlertsConfig], words: str) -> None:
         """What waited may be said; ``words`` is the hook."""
@@ -160,7 +163,7 @@ class AlertsBot(Bot):
         if not told_:
             told_.append(plain(say(_("🟢 Aucune alerte en cours."))))
         if not desk.hooks:
-            told_.append(plain(say(_("Rien n'est encore arrivé dans ce salon. {remedy}", remedy=_ADDRESS))))
+            told_.append(plain(say(_("Aucun webhook n'a rien envoyé ici ces temps-ci. {remedy}", remedy=_ADDRESS))))
         if desk.muted is not None and room.now < desk.muted:
             told_.append(plain(say(_("🔕 Silence jusqu'à {when}.", when=_moment(room, desk.muted)))))
         await room.say(bounded(stacked(told_)), about=room.message)

@@ -19,7 +19,7 @@ from tchap_bot_alerts.policy import Policy
 MOST: Final = 500
 """Troubles and news that are kept; the oldest messages go, and are then edited no more."""
 MOST_HELD: Final = 200
-"""What waits; of more, the oldest are only counted."""
+"""What waits; of more, those that matter least, the oldest of them, are only counted."""
 STORM: Final = timedelta(minutes=1)
 MOST_AT_ONCE: Final = 10
 """Messages that are said within a storm; what comes then is added to the last of them."""
@@ -29,11 +29,10 @@ _MOST_DELIVERIES: Final = 200
 _MOST_REMINDERS: Final = 10
 
 
-def take(book: Book, notices: Sequence[Notice], policy: Policy, now: datetime) -> Step:
-    """The notices of one delivery. A delivery that was taken before changes nothing."""
+def take(book: Book, notices: Sequence[Notice], policy: Policy, now: datetime, *, delivery: str = "") -> Step:
+    """The notices of one delivery; "" for none in particular. One that was taken before changes nothing."""
     turn = _Turn(book, policy, now)
     turn.flush()
-    delivery = next((one.delivery for one in notices if one.delivery), "")
     if not turn.seen(delivery):
         for notice in notices:
             turn.take(notice)
@@ -236,8 +235,14 @@ class _Turn:
         self._held.append(one)
         self._due = until if self._due is None else min(self._due, until)
         if len(self._held) > MOST_HELD:
-            del self._entries[self._held.pop(0)]
+            least = min(self._held, key=lambda one: self._weight(self._entries[one]))
+            self._held.remove(least)
+            del self._entries[least]
             self._dropped += 1
+
+    @staticmethod
+    def _weight(entry: Entry) -> tuple[bool, int]:
+        return entry.ongoing, entry.notice.severity.rank
 
     def _put(self, group: str, one: str) -> None:
         """Into the message that it belongs to, or into a new one."""

@@ -56,8 +56,7 @@ class Notice:
 
     ``kind``: sender and event, ``github.push``. ``title``: one line, "" when the sender gave only words. ``text``: safe
     HTML of the Matrix subset. ``url``: http(s), or "". ``fingerprint``: the same for every notice of one trouble, ""
-    for news. ``group``: the same for what belongs together. ``delivery``: the sender's id of the delivery, the same
-    when it is sent again, "" when it gives none. ``at``: when it began, or when it was over; None when nobody says.
+    for news. ``group``: the same for what belongs together. ``at``: when it began, or was over; None when nobody says.
     """
 
     kind: str
@@ -69,7 +68,6 @@ class Notice:
     fingerprint: str = ""
     group: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
-    delivery: str = ""
     at: datetime | None = None
 
     @property

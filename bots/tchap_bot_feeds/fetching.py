@@ -14,6 +14,7 @@ from urllib.parse import urljoin, urlsplit
 import aiohttp
 from yarl import URL
 
+from tchap_bot_feeds.lookups import Lookups
 from tchap_bot_feeds.model import LONGEST_URL, Version
 from tchap_bridges.errors import Misconfigured
 from tchap_bridges.i18n import Phrase, _
@@ -84,7 +85,7 @@ def checked(url: str) -> str:
 
 async def fetch(url: str, version: Version, *, sockets: Sockets = public_socket) -> Fetched:
     """``version``: what we have already. Never raises for what the other side does."""
-    connector = aiohttp.TCPConnector(socket_factory=sockets, force_close=True, ttl_dns_cache=0)
+    connector = aiohttp.TCPConnector(socket_factory=sockets, resolver=Lookups(), force_close=True, use_dns_cache=False)
     try:
         async with (
             asyncio.timeout(SECONDS),

@@ -5,7 +5,7 @@ from typing import Final
 
 from tchap_bridges.bot import Bot, CatchUp, Room, Schedule, command
 
-SPAN: Final = 2500
+SPAN: Final = 4000
 """Milliseconds between two ticks in a room: shorter than `every` allows to anybody else, and never too much said."""
 
 

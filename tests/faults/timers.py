@@ -17,7 +17,7 @@ from .clockwork import SPAN
 from .ground import DRAIN, Bridge, Ground, Place
 from .oracle import Ledger, Sighting, Verdict, tokens
 from .scenario import Scale
-from .storms import all_of, at_least, shown_in_rooms
+from .storms import Progress, all_of, at_least, shown_in_rooms
 from .traffic import say, shares
 
 FAULTS = ("die-timer-calling", "die-timers-fired", "die-bot-called", "die-bot-done")
@@ -27,6 +27,7 @@ _PARIS = ZoneInfo("Europe/Paris")
 _TICK = re.compile(r"tic (\d+)")
 _FAR = 6000  # milliseconds: so late at most an order is for
 _PACE = (0.5, 2.5)  # seconds between two orders in a room
+_AHEAD = 40  # orders that may wait for their time in all rooms together
 _SOON = timedelta(seconds=15)
 
 
@@ -38,7 +39,8 @@ async def kills_while_firing(ground: Ground, scale: Scale) -> Verdict:
         reminders = await _remind(ledger, places)
         parts = shares(scale.count, len(places))
         async with asyncio.TaskGroup() as group:
-            orders = [_order(ledger, place, part) for place, part in zip(places, parts, strict=True)]
+            progress = shown_in_rooms(places)
+            orders = [_order(ledger, place, part, progress) for place, part in zip(places, parts, strict=True)]
             group.create_task(all_of(orders))
             group.create_task(_kill(ground, places, scale, reminders))
         await asyncio.sleep(max(_FAR / 1000, (reminders - datetime.now(UTC)).total_seconds()))
@@ -75,8 +77,11 @@ async def _remind(ledger: Ledger, places: Sequence[Place]) -> datetime:
     return at
 
 
-async def _order(ledger: Ledger, place: Place, number: int) -> None:
-    """Orders of one agent, in the order of their tokens, and for times that follow one another closely."""
+async def _order(ledger: Ledger, place: Place, number: int, progress: Progress) -> None:
+    """Orders of one agent, in the order of their tokens, and for times that follow one another closely.
+
+    No faster than the homeserver shows them: what is measured is the bridge.
+    """
     loop, due = asyncio.get_running_loop(), 0.0
     for _n in range(number):
         token = ledger.new(place.name, "ordre")
@@ -84,6 +89,7 @@ async def _order(ledger: Ledger, place: Place, number: int) -> None:
         await say(place.agents[0], place, f"!sonne {int((due - loop.time()) * 1000)} {token}")
         ledger.acknowledge(token)
         await asyncio.sleep(random.uniform(*_PACE))
+        await at_least(progress, len(ledger.acknowledged) - _AHEAD)
 
 
 async def _kill(ground: Ground, places: Sequence[Place], scale: Scale, reminders: datetime) -> None:

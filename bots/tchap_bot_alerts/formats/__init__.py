@@ -61,16 +61,6 @@ _HEADERS: Final = {
     "x-gitlab-event": Format.GITLAB,
     "sentry-hook-resource": Format.SENTRY,
 }
-_DELIVERIES: Final = (
-    "idempotency-key",
-    "webhook-id",
-    "x-forgejo-delivery",
-    "x-gitea-delivery",
-    "x-github-delivery",
-    "x-gitlab-event-uuid",
-    "request-id",
-)
-"""Headers that are the same when a delivery is sent again, the surest first."""
 
 
 def read(
@@ -85,15 +75,15 @@ def read(
     if kind == "application/x-www-form-urlencoded" and (form := from_form(text)):
         text, kind = form, "application/json"
     if sender is Format.PLAIN or (sender is None and kind == "text/plain"):
-        return _finished(plain.read(text), headers)
+        return _finished(plain.read(text))
     value = parsed(text)
     if isinstance(value, Refused):
         # Whoever does not claim to send JSON, nor begins like it, sends words.
         words = sender is None and not kind.endswith("json") and not text.lstrip().startswith(("{", "["))
-        return _finished(plain.read(text), headers) if words else value
+        return _finished(plain.read(text)) if words else value
     if not isinstance(value, Mapping):
-        return _finished(unknown.read(value, headers, say), headers)
-    return _finished(_READERS[sender or sniffed(headers, value)](value, headers, say), headers)
+        return _finished(unknown.read(value, headers, say))
+    return _finished(_READERS[sender or sniffed(headers, value)](value, headers, say))
 
 
 def sniffed(headers: Mapping[str, str], value: Json) -> Format:
@@ -116,6 +106,5 @@ def _listed(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)
 
 
-def _finished(notices: list[Notice], headers: Mapping[str, str]) -> tuple[Notice, ...]:
-    delivery = next((line(headers[name]) for name in _DELIVERIES if line(headers.get(name))), "")
-    return tuple(replace(one, text=bounded(one.text), delivery=delivery) for one in notices)
+def _finished(notices: list[Notice]) -> tuple[Notice, ...]:
+    return tuple(replace(one, text=bounded(one.text)) for one in notices)

@@ -21,6 +21,7 @@ from tchap_bridges.logs import harmless
 TURN = 20  # rows a worker sends before the next lane has its turn
 SWEEP = 20.0  # seconds between looks at the store for rows that somebody else made due again
 POISON = 30.0  # seconds before a lane whose row broke us is tried again
+LONGEST = 6 * 3600 * 1000  # milliseconds: nothing is told to wait for so long, but by a clock that was wrong
 STOP = 10.0  # seconds that sends in flight are given at a graceful stop
 
 log = structlog.get_logger(__name__)
@@ -232,7 +233,7 @@ class Lanes:
         eager, lane.eager = lane.eager, False
         for row in rows:
             early: float = row["due_at"] - clock.now()
-            stepped_back = row["created_at"] > clock.now()
+            stepped_back = row["created_at"] > clock.now() or early > LONGEST
             if early > 0 and not stepped_back and not (eager and row["attempts"]):
                 return early / 1000
             if self._stopping.is_set() or not lane.pool.gate.is_set():

@@ -214,7 +214,7 @@ async def test_what_goes_on_is_listed_with_who_sees_to_it(bench: Bench) -> None:
     )
     assert "prom: 2 ongoing alerts" in await room.say(BOB, "!alerts")
     await bench.clock.forward(days=31)
-    assert await room.say(BOB, "!alertes liste") == "🟢 Aucune alerte en cours."
+    assert (await room.say(BOB, "!alertes liste")).startswith("🟢 Aucune alerte en cours.")
 
 
 async def test_silence(bench: Bench) -> None:
@@ -530,3 +530,11 @@ async def test_the_example_of_a_template_in_the_guides_works(bench: Bench, langu
         "Disque (warning) depuis 09:30 — bleue",
         "Disque (warning) depuis 09:30 — blue",
     }
+
+
+async def test_words_of_a_script_are_said(bench: Bench) -> None:
+    room = await bench.room(AlertsBot)
+    curl = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert await room.hook(AlertsBot, "Sauvegarde finie", headers=curl) == "Sauvegarde finie"
+    assert await room.hook(AlertsBot, {"text": "*Fini* <https://ex.fr|ici>"}) == "Fini ici (https://ex.fr)"
+    assert await room.hook(AlertsBot, {"message": "<b>Fini</b>", "message_format": "html"}) == "Fini"

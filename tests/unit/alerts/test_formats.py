@@ -38,7 +38,6 @@ def shown(notice: Notice) -> dict[str, Any]:
         "fingerprint": notice.fingerprint,
         "group": notice.group,
         "labels": dict(notice.labels),
-        "delivery": notice.delivery,
         "at": notice.at.isoformat() if notice.at else "",
     }
     return {name: value for name, value in found.items() if value}

@@ -49,7 +49,6 @@ def notice_of(said: dict[str, Any]) -> Notice:
         fingerprint="" if kind == "news" else told["id"],
         group=told.get("group", ""),
         severity=Severity(told.get("severity", "none")),
-        delivery=told.get("delivery", ""),
         at=datetime.fromisoformat(told["since"]) if "since" in told else None,
     )
 
@@ -62,7 +61,8 @@ def stepped(book: Book, said: dict[str, Any], policy: Policy) -> Step:
         return acknowledge(book, **said["ack"], policy=policy, now=now)
     if "release" in said:
         return release(book, **said["release"], policy=policy, now=now)
-    return take(book, [notice_of(one) for one in said.get("all", [said])], policy, now)
+    notices = [notice_of(one) for one in said.get("all", [said])]
+    return take(book, notices, policy, now, delivery=said.get("delivery", ""))
 
 
 def written(action: Say | Edit | Wait) -> str:
@@ -99,7 +99,6 @@ NOTICES = st.builds(
     fingerprint=st.sampled_from(["a", "b", "c"]),
     group=st.sampled_from(["", "g", "h"]),
     severity=st.sampled_from(Severity),
-    delivery=st.sampled_from(["", "", "d1", "d2", "d3"]),
     at=st.none() | st.integers(-100_000, 300_000).map(seconds_on),
 )
 POLICIES = st.builds(
@@ -111,9 +110,11 @@ POLICIES = st.builds(
     repeat=st.none() | st.sampled_from([timedelta(0), timedelta(minutes=30)]),
     unannounced=st.booleans(),
     zone=st.just(PARIS),
+    muted=st.none() | st.integers(0, 200_000).map(seconds_on),
+    crowded=st.booleans(),
 )
 MOVES = st.one_of(
-    st.lists(NOTICES, max_size=3),
+    st.tuples(st.sampled_from(["", "", "d1", "d2", "d3"]), st.lists(NOTICES, max_size=3)),
     st.just("wake"),
     st.tuples(st.sampled_from(["ack", "release"]), st.integers(1, 9).map(str), st.sampled_from(["Zoé", "Max"])),
 )
@@ -131,8 +132,8 @@ def test_nothing_is_lost_and_nothing_is_said_twice(policy, moves):
                 step = wake(book, policy, now)
             case (str() as kind, key, who):
                 step = (acknowledge if kind == "ack" else release)(book, key, who, policy, now)
-            case notices:
-                step = take(book, notices, policy, now)
+            case (str() as delivery, notices):
+                step = take(book, notices, policy, now, delivery=delivery)
         book = step.book
         assert loaded(dumped(book)) == book
 
@@ -154,7 +155,11 @@ def test_nothing_is_lost_and_nothing_is_said_twice(policy, moves):
 
         if policy.silent(now) is not None and new:
             loud = {entry.notice.fingerprint for one in new for entry in one.shown.entries}
-            bad = {one.fingerprint for one in move if policy.through and one.severity.rank >= policy.through.rank}
+            heard = [
+                *(move[1] if isinstance(move[1], list) else ()),
+                *(before.entries[one].notice for one in before.held),
+            ]
+            bad = {one.fingerprint for one in heard if policy.through and one.severity.rank >= policy.through.rank}
             assert loud <= bad
     while book.held:
         step = wake(book, policy, book.due)
@@ -186,8 +191,8 @@ def test_what_waits_waits_for_a_time_that_comes_and_is_loud(quiet, digest, now):
 def test_books_do_not_grow_for_ever():
     book, policy = Book(), Policy(window=timedelta(hours=1))
     for n in range(2 * MOST):
-        notice = Notice(kind="essai", title=str(n), state=State.FIRING, fingerprint=f"f{n}", delivery=f"d{n}")
-        book = take(book, [notice], policy, NOW).book
+        notice = Notice(kind="essai", title=str(n), state=State.FIRING, fingerprint=f"f{n}")
+        book = take(book, [notice], policy, NOW, delivery=f"d{n}").book
     assert len(book.entries) == MOST
     assert f"f{2 * MOST - 1}" in book.entries
     assert len(book.deliveries) <= MOST
@@ -256,6 +261,18 @@ def test_what_waits_does_not_grow_for_ever_and_the_rest_is_counted():
     text = worded(say.shown, FRENCH, PARIS).plain
     assert text.startswith(f"{MOST_HELD + 7} nouvelles\n• 7\n")
     assert text.endswith(f"\n… et {MOST_HELD + 7 - SHOWN} autres")
+
+
+def test_of_what_waits_the_worst_stays():
+    book, policy = Book(), Policy(muted=NOW + timedelta(hours=1))
+    bad = Notice(kind="essai", title="pire", state=State.FIRING, fingerprint="pire", severity=Severity.CRITICAL)
+    book = take(book, [bad], policy, NOW).book
+    for n in range(MOST_HELD + 7):
+        notice = Notice(kind="essai", title=str(n), state=State.FIRING, fingerprint=f"f{n}", severity=Severity.WARNING)
+        book = take(book, [notice], policy, NOW).book
+    assert len(book.held) == MOST_HELD
+    (say,) = wake(book, policy, book.due).actions
+    assert worded(say.shown, FRENCH, PARIS).plain.split("\n")[1].startswith("🔴 pire")
 
 
 def test_words():

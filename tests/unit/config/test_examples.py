@@ -52,7 +52,7 @@ def uncommented(text: str, name: str) -> str:
 def test_filled_in_they_load(folder: Path) -> None:
     settings = load(folder / "config.yaml")
     assert list(settings.bridges) == ["email"]
-    assert list(settings.bots) == ["sondages", "rappels", "echo"]
+    assert list(settings.bots) == ["sondages", "rappels", "enquetes", "questions", "alertes", "flux", "echo"]
     assert settings.registration.owns(settings.bot)
 
 

@@ -1,5 +1,6 @@
 """Schedules on the bench: each time is called for once, whatever the clock, settings and program do meanwhile."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime, time, timedelta
 from pathlib import Path
@@ -348,6 +349,38 @@ async def test_a_bot_that_is_not_ready_is_called_again_for_the_same_time() -> No
         await bench.clock.to("09:00")
         await bench.clock.forward(days=1)
         assert room.said == ["24/11 09:00", "25/11 09:00"]
+
+
+async def test_a_clock_that_was_wrong_for_a_while_keeps_no_call_waiting() -> None:
+    calls = 0
+
+    class Shy(Bot):
+        """N'est prêt qu'à la troisième fois."""
+
+        name = "timide"
+
+        @daily(at="9h")
+        async def tell(self, room: Room) -> str:
+            nonlocal calls
+            calls += 1
+            if calls < 3:
+                raise NotReady("on purpose", retry_after=0.05)
+            return f"{room.when:%d/%m %H:%M}"
+
+    async def until(number: int, now: datetime) -> None:
+        bench.clock.at = now
+        bench.kernel.timers.nudge()
+        async with asyncio.timeout(5):
+            while calls < number:
+                await asyncio.sleep(0.01)
+
+    async with Bench(Shy) as bench:
+        room = await bench.room(Shy)
+        await until(1, paris(2026, 11, 24, 9))
+        await until(2, paris(2026, 11, 28, 9))
+        await until(3, paris(2026, 11, 24, 9, 5))
+        await bench.settle()
+        assert room.said == ["24/11 09:00"]
 
 
 async def _said_after(folder: Path, bot: type[Bot], room: BenchRoom, when: datetime) -> list[str]:

@@ -16,6 +16,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tchap_bridges.bot import Bot, Room, command
+from tchap_bridges.core.bots import watchdog
 from tchap_bridges.core.bots.frames import Grounds
 from tchap_bridges.core.bots.stops import Blame
 from tchap_bridges.core.bots.watchdog import EXIT, Marks, Patience, Watchdog
@@ -23,7 +24,7 @@ from tchap_bridges.errors import NotReady
 from tchap_bridges.store.database import Database
 from tchap_bridges.testing.bench import ADMIN, Bench
 
-QUICK = Patience(named=0.6, longest=2.5, end=60.0, held=60.0)
+QUICK = Patience(slow=0.3, named=0.6, longest=2.0, end=60.0, held=60.0)
 
 
 class Blocker(Bot):
@@ -107,10 +108,10 @@ async def test_one_that_blocks_too_long_is_named_and_switched_off_when_the_loop_
             blame = await kept.until_stopped()
         assert (blame.bot, blame.handler) == ("bloque", "Blocker.block")
         assert re.fullmatch(r"test_watchdog\.py:\d+", blame.where)
-        assert 2.5 <= blame.seconds <= 3.5
+        assert 2.0 <= blame.seconds <= 3.6
         named = [one for one in logs if one["event"] == "bot.blocks_the_loop"]
         assert len(named) == 1, "it is named once, and while it blocks"
-        assert named[0]["seconds"] < 1.5
+        assert named[0]["seconds"] < 2.0
         await asyncio.sleep(0.1)
         assert kept.found() == [], "written down, so the mark is gone"
 
@@ -124,6 +125,31 @@ async def test_a_short_block_is_named_and_forgiven_and_many_are_not(tmp_path: Pa
             await kept.blocks("1.2")
             await asyncio.sleep(0.4)
         assert (await kept.until_stopped()).bot == "bloque"
+
+
+async def test_blocks_too_short_to_be_named_add_up(tmp_path: Path) -> None:
+    async with watched(tmp_path, Patience(slow=0.3, named=60.0, longest=1.5)) as kept:
+        for _ in range(6):
+            await kept.blocks("0.8")
+            await asyncio.sleep(0.3)
+        assert (await kept.until_stopped()).bot == "bloque"
+
+
+@pytest.mark.parametrize(
+    ("passed", "worked", "queued", "own"),
+    [
+        (0.25, 0.0, 0.0, 0.25),  # it waits for something, and the loop with it
+        (0.25, 0.25, 0.0, 0.25),  # it computes
+        (0.25, 0.05, 0.2, 0.05),  # others have the processor
+        (0.25, 0.0, 0.3, 0.0),
+        (30.0, 0.0, 0.0, 0.0),  # the machine slept, or the process was stopped
+        (30.0, 29.5, 0.0, 29.5),  # it let no other thread run
+        (30.0, 40.0, 0.0, 30.0),
+    ],
+)
+def test_what_counts_is_the_thread_s_own_doing(passed: float, worked: float, queued: float, own: float) -> None:
+    before, after = watchdog._Times(10.0, 1.0, 2.0), watchdog._Times(10.0 + passed, 1.0 + worked, 2.0 + queued)
+    assert before.until(after) == pytest.approx(own)
 
 
 async def test_the_mark_is_there_while_the_loop_stands(tmp_path: Path) -> None:

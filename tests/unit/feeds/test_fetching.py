@@ -3,10 +3,12 @@
 import asyncio
 import gzip
 import socket
+import threading
 import zlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -295,3 +297,29 @@ async def test_headers_of_no_known_letters_are_left_aside() -> None:
         found = await got(f"http://127.0.0.1:{port}/")
     assert isinstance(found, Got)
     assert (found.version.etag, found.version.modified, found.content_type) == ("", "", "")
+
+
+async def test_names_that_nobody_answers_for_keep_nobody_else_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system's lookup cannot be broken off: it must not take the threads that all of us share."""
+    real, answered = socket.getaddrinfo, threading.Event()
+
+    def hangs(host: str, *arguments: Any, **more: Any) -> Any:
+        if host.endswith("lent.exemple.fr"):
+            answered.wait()
+            raise socket.gaierror("nobody answers")
+        return real(host, *arguments, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", hangs)
+    monkeypatch.setattr(fetching, "SECONDS", 0.2)
+    try:
+        found = await asyncio.gather(*(got(f"http://{n}.lent.exemple.fr/") for n in range(50)))
+        assert [one.why for one in found if isinstance(one, Failed)] == ["le serveur ne répond pas à temps"] * 50
+        async with asyncio.timeout(5):
+            assert await asyncio.to_thread(lambda: "free") == "free"
+    finally:
+        answered.set()
+
+
+async def test_a_name_that_no_name_can_be() -> None:
+    found = await got(f"http://{'a' * 70}.exemple.fr/")
+    assert isinstance(found, Failed)

@@ -1,5 +1,6 @@
 """What comes of how a bot behaves: `limits` judges, `stops` switches off, and the room reads why."""
 
+from collections import Counter
 from functools import partial
 from typing import Final
 
@@ -48,7 +49,7 @@ class Conduct:
         if cause.patient and (wait := self._limits.wait(cause.bot, turn.said)):
             raise NotReady(_("ce robot parle trop en ce moment"), retry_after=wait)
         self._limits.succeeds(cause.bot, cause.room)
-        match self._limits.says(cause.bot, cause.room, turn.said):
+        match self._limits.says(cause.bot, cause.room, _unasked(cause, turn.said)):
             case Speech.SHOWN:
                 return turn.write
             case Speech.REFUSED_FIRST:
@@ -84,3 +85,9 @@ class Conduct:
             tx.after_commit(partial(self._limits.forget, cause.bot, cause.room))
 
         return written
+
+
+def _unasked(cause: Cause, said: Counter[str]) -> Counter[str]:
+    """Without what is said in private to whoever has just spoken there: hundreds may answer a survey at once."""
+    heard = {cause.place, cause.caller.person} if cause.private else set()
+    return Counter({place: n for place, n in said.items() if place not in heard})

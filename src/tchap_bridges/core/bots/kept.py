@@ -55,9 +55,11 @@ class Kept:
     async def all(self, prefix: str = "") -> Mapping[str, str]:
         async with self._db.snapshot() as tx:
             rows = await tx.all("kv_all", space=self._space)
-        found: dict[str, str | None] = {row["key"]: self._opened(row["value"]) for row in rows}
-        found.update(self._set)
-        return {key: value for key, value in sorted(found.items()) if value is not None and key.startswith(prefix)}
+        found: dict[str, str | None] = {
+            row["key"]: self._opened(row["value"]) for row in rows if row["key"].startswith(prefix)
+        }
+        found.update({key: value for key, value in self._set.items() if key.startswith(prefix)})
+        return {key: value for key, value in sorted(found.items()) if value is not None}
 
     def _opened(self, sealed: bytes) -> str:
         return self._sealer.open(sealed, place="kv.value").decode()

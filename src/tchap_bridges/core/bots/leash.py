@@ -40,39 +40,35 @@ class Leash:
         task = asyncio.create_task(_contained(call))
         try:
             await asyncio.wait({task}, timeout=longest)
-            if not task.done():
-                await self._end(task, call)
-                raise TimeoutError
+            on_time = task.done()
         finally:
-            if not task.done():  # we are cancelled ourselves, or it does not end
-                task.cancel()
-                self._lost.add(task)
-                task.add_done_callback(self._found)
+            if not task.done():  # it is late, or we are cancelled ourselves
+                await self._end(task, call)
+        if not on_time:
+            raise TimeoutError if task.done() else Stubborn
         if task.cancelled():
             raise RuntimeError("the handler has cancelled itself")
         return task.result()
 
     async def _end(self, task: asyncio.Task[T], call: Coroutine[Any, Any, T]) -> None:
+        """Give it `GRACE`, and then let it go."""
+        task.add_done_callback(self._found)
         task.cancel()
         await asyncio.wait({task}, timeout=GRACE)
         if task.done():
-            _heard(task)
             return
         try:
             call.close()  # GeneratorExit: few swallow that too
         except Exception as error:  # noqa: BLE001 - it is told as what it is: it could not be ended
             log.warning("bot.not_closed", **harmless(error))
-        raise Stubborn
+        self._lost.add(task)
+        task.cancel()
 
     def _found(self, task: asyncio.Task[Any]) -> None:
+        """Whatever it ended with interests nobody any more, and the loop does not tell of it."""
         self._lost.discard(task)
-        _heard(task)
-
-
-def _heard(task: asyncio.Task[Any]) -> None:
-    """Whatever it ended with interests nobody any more, and the loop does not tell of it."""
-    if not task.cancelled():
-        task.exception()
+        if not task.cancelled():
+            task.exception()
 
 
 async def _contained(call: Coroutine[Any, Any, T]) -> T:

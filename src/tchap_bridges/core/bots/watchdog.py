@@ -3,12 +3,14 @@
 The loop counts its turns; the thread sees the count stand still and looks in whose code the loop stands (`frames`):
 
 1. after `NAMED` seconds in a bot's handler it is named in the log, and a mark is put on disk that outlives kill -9;
-2. a loop that turns again within `LONGEST` seconds (all that it lost in ten minutes counts) is forgiven: the mark goes;
+2. a loop that turns again within `LONGEST` seconds (all that it lost in ten minutes counts, from `SLOW` seconds on) is
+   forgiven: the mark goes;
 3. later than that the bot is switched off at once, and the mark goes when that is written;
 4. after `END` seconds the process is ended, for the supervisor to start it again; the bot that the mark names is
    switched off before anything else runs.
 
-Only time in which the process really ran is counted: a machine that swaps, sleeps or was stopped is nobody's fault.
+Only time in which the process really ran is counted: a machine that swaps, sleeps or was stopped, or that has no
+processor left for the loop's thread, is nobody's fault.
 Where the code holds the interpreter's lock without end (one call into C, as a regular expression that backtracks), no
 thread of Python's runs either. Then a signal comes, once the process has burnt `HELD` seconds of processor without this
 thread having had its turn: faulthandler writes down where everybody stands, and the process ends.
@@ -22,23 +24,26 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final
 
 import structlog
 
 from tchap_bridges.bot import Bot
 from tchap_bridges.core import clock
-from tchap_bridges.core.bots.frames import Found, Grounds, dumped
+from tchap_bridges.core.bots.frames import Found, Grounds, Step, dumped
 from tchap_bridges.core.bots.stops import Blame
 from tchap_bridges.errors import NotReady
 from tchap_bridges.logs import harmless
 
 NAMED: Final = 3.0
 """Seconds without a turn of the loop after which a bot is named."""
+SLOW: Final = 1.0
+"""Seconds without a turn from which on they are a bot's account."""
 LONGEST: Final = 10.0
 """Seconds without a turn, within `WINDOW`, that a bot is forgiven."""
 WINDOW: Final = 600.0
@@ -49,7 +54,7 @@ HELD: Final = 60.0
 EXIT: Final = 70
 """What the process says then (EX_SOFTWARE): not 2, on which systemd would not start it again."""
 _TICK: Final = 0.25
-_LATE: Final = 0.5  # seconds that this thread may be late and still be taken for running
+_LATE: Final = 1.0  # seconds that this thread may be late and still be taken for running
 
 log = structlog.get_logger(__name__)
 
@@ -58,6 +63,7 @@ log = structlog.get_logger(__name__)
 class Patience:
     """The constants of this file; tests are less patient."""
 
+    slow: float = SLOW
     named: float = NAMED
     longest: float = LONGEST
     end: float = END
@@ -86,12 +92,15 @@ class Marks:
     def read(self, grounds: Grounds) -> list[Blame]:
         """Whom the last process has left marks of."""
         found = []
-        with suppress(FileNotFoundError):
-            found.append(_blame(self.blocked.read_text(encoding="utf-8")))
-        with suppress(FileNotFoundError):
-            if (text := self.held.read_text(encoding="utf-8", errors="replace")) and (who := grounds.who(dumped(text))):
+        if text := _text(self.blocked):
+            found.append(_blame(text))
+        if text := _text(self.held):
+            steps = dumped(text)
+            if (who := grounds.who(steps)) is not None:
                 at = int(self.held.stat().st_mtime * 1000)
                 found.append(Blame(bot=who.bot, handler=who.handler, where=who.where, at=at, seconds=HELD))
+            else:  # nobody's: whoever looks for why it ended finds it
+                log.warning("loop.was_held", where=_shown(steps))
         return [blame for blame in found if blame is not None]
 
     def forgive(self) -> None:
@@ -104,12 +113,63 @@ class Marks:
         self.held.unlink(missing_ok=True)
 
 
+def _shown(steps: Sequence[Step]) -> str:
+    return f"{Path(steps[0].file).name}:{steps[0].line}" if steps else "?"
+
+
+def _text(path: Path) -> str:
+    """What stands in it, '' when there is nothing."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError as error:
+        log.warning("watchdog.mark_unreadable", **harmless(error))
+        return ""
+
+
 def _blame(text: str) -> Blame | None:
     try:
         return Blame(**json.loads(text))
     except (ValueError, TypeError) as error:
         log.warning("watchdog.mark_unreadable", **harmless(error))
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Times:
+    """In seconds: of the clock, of processor that a thread had, and for which it stood in line for one."""
+
+    clock: float
+    worked: float
+    queued: float
+
+    def until(self, later: "_Times") -> float:
+        """The seconds that are the thread's own doing."""
+        passed = later.clock - self.clock
+        if passed > _TICK + _LATE:  # nobody ran, or this thread did and let nobody else
+            return min(passed, later.worked - self.worked)
+        return max(0.0, passed - (later.queued - self.queued))
+
+
+@dataclass(frozen=True, slots=True)
+class _Thread:
+    """The one that the loop turns in."""
+
+    ident: int
+    native: int
+
+    @property
+    def frame(self) -> FrameType | None:
+        return sys._current_frames().get(self.ident)  # noqa: SLF001 - it is documented
+
+    def times(self) -> _Times:
+        worked = time.clock_gettime(time.pthread_getcpuclockid(self.ident))
+        try:  # https://docs.kernel.org/scheduler/sched-stats.html#proc-pid-schedstat
+            queued = int(Path(f"/proc/self/task/{self.native}/schedstat").read_text().split()[1]) / 1e9
+        except (OSError, IndexError, ValueError):  # a kernel that does not tell
+            queued = 0.0
+        return _Times(time.monotonic(), worked, queued)
 
 
 @dataclass(slots=True)
@@ -177,9 +237,8 @@ class Watchdog:
         def blamed(blame: Blame) -> None:
             loop.call_soon_threadsafe(self._blamed.put_nowait, blame)
 
-        thread = threading.Thread(
-            target=self._watch, args=(threading.get_ident(), blamed), name="watchdog", daemon=True
-        )
+        watched = _Thread(threading.get_ident(), threading.get_native_id())
+        thread = threading.Thread(target=self._watch, args=(watched, blamed), name="watchdog", daemon=True)
         with self._signal():
             thread.start()
             try:
@@ -212,24 +271,22 @@ class Watchdog:
 
     # The thread
 
-    def _watch(self, watched: int, blamed: Callable[[Blame], Any]) -> None:
-        processor = time.pthread_getcpuclockid(watched)
-        still, turns = _Standstill(), self._turns
-        at, worked = time.monotonic(), time.clock_gettime(processor)
+    def _watch(self, watched: "_Thread", blamed: Callable[[Blame], Any]) -> None:
+        still, turns, before = _Standstill(), self._turns, watched.times()
         while not self._over.wait(_TICK):
             signal.setitimer(signal.ITIMER_PROF, self._patience.held)
-            before, at = at, time.monotonic()
-            already, worked = worked, time.clock_gettime(processor)
-            if turns != self._turns:
-                self._back(still, blamed)
-                still, turns = _Standstill(), self._turns
-                continue
-            passed = at - before
-            if passed > _TICK + _LATE:  # nobody ran, or the loop's thread did and let nobody else
-                passed = min(passed, worked - already)
-            steps = self._grounds.steps(sys._current_frames().get(watched))  # noqa: SLF001 - it is documented
-            still.note(self._grounds.who(steps), passed)
-            self._judge(still, f"{Path(steps[0].file).name}:{steps[0].line}" if steps else "?")
+            now = watched.times()
+            try:
+                if turns != self._turns:
+                    self._back(still, blamed)
+                    still, turns = _Standstill(), self._turns
+                else:
+                    steps = self._grounds.steps(watched.frame)
+                    still.note(self._grounds.who(steps), before.until(now))
+                    self._judge(still, _shown(steps))
+            except Exception:  # whatever one look met, the next one comes
+                log.exception("watchdog.look_failed")
+            before = now
 
     def _judge(self, still: _Standstill, innermost: str) -> None:
         blame = still.worst
@@ -261,10 +318,17 @@ class Watchdog:
     def _back(self, still: _Standstill, blamed: Callable[[Blame], Any]) -> None:
         """The loop turns again."""
         blame = still.worst
-        if blame is None or blame.seconds < self._patience.named:
+        if blame is None or blame.seconds < self._patience.slow:
             return
         lost = self._lost.setdefault(blame.bot, _Lost()).add(time.monotonic(), blame.seconds)
-        log.warning("bot.let_the_loop_go", bot=blame.bot, seconds=round(blame.seconds, 1), lately=round(lost, 1))
+        log.warning(
+            "bot.let_the_loop_go",
+            bot=blame.bot,
+            handler=blame.handler,
+            where=blame.where,
+            seconds=round(blame.seconds, 1),
+            lately=round(lost, 1),
+        )
         if lost < self._patience.longest:
             self._marks.forgive()
         else:
