@@ -17,6 +17,8 @@ import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib.abc import SourceLoader
+from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, TypeVar
@@ -65,7 +67,7 @@ class Development:
             try:
                 await self.look()
             except OSError as error:
-                log.warning("development.folder_unreadable", folder=str(self._folder), error=type(error).__name__)
+                log.warning("development.folder_unreadable", folder=self._folder.as_posix(), error=type(error).__name__)
             except Exception:  # the bridge goes on whatever is written there
                 log.exception("development.look_failed")
 
@@ -130,18 +132,37 @@ class Development:
 
     def _fail(self, path: Path, source: Source, error: Misconfigured) -> None:
         kept = ", ".join(f"{name} {source.version}" for name in source.bots)
-        log.error("bot.not_loaded", file=path.name, reason=error.reason, still_running=kept or None)
-        self._bots.faults[path.name] = error.reason
+        fault = error.reason  # of the author's own code: nobody's content is in it
+        log.error("bot.not_loaded", file=path.name, fault=fault, still_running=kept or None)
+        self._bots.faults[path.name] = fault
+
+
+class _Loader(SourceLoader):
+    """Of the bytes that were read, not of those that are on disk by now, nor of a cache."""
+
+    def __init__(self, path: Path, code: bytes) -> None:
+        self._path = path
+        self._code = code
+
+    def get_filename(self, fullname: str) -> str:
+        del fullname
+        return str(self._path)
+
+    def get_data(self, path: str) -> bytes:
+        del path
+        return self._code
 
 
 def load(path: Path, code: bytes) -> Mapping[str, Bot]:
     """The bots of one file, by name. Raises `Misconfigured`, with the line, for whatever goes wrong in it."""
     name = f"_developed_{path.stem}"
     before = sys.modules.get(name)
-    sys.modules[name] = module = ModuleType(name)  # where pydantic and dataclasses look for what annotations name
-    module.__file__ = str(path)
+    loader = _Loader(path, code)
+    spec = spec_from_loader(name, loader)
+    assert spec is not None
+    sys.modules[name] = module = module_from_spec(spec)  # pydantic and dataclasses look there for what annotations name
     try:
-        exec(compile(code, path, "exec", dont_inherit=True), module.__dict__)  # noqa: S102 - that is what it is for
+        loader.exec_module(module)
         return _made(module)
     except BaseException as error:  # in a thread of its own: nobody else's end is meant
         if before is not None:

@@ -160,10 +160,10 @@ async def test_what_does_not_load_keeps_what_ran(
     room = await author.room("des")
     (said,) = await author.saves("des.py", text)
     assert (said["event"], said["file"]) == ("bot.not_loaded", "des.py")
-    assert why in said["reason"]
+    assert why in said["fault"]
     assert said["still_running"].startswith("des ")
     assert await room.say(ADMIN, "!dé") == "un 6"
-    assert f"⚠ {said['reason']}" in await room.say(ADMIN, "!bot")
+    assert f"⚠ {said['fault']}" in await room.say(ADMIN, "!bot")
     assert await author.looks() == [], "said once"
     assert await author.saves("des.py", source(name="des")) == [], "it is what runs"
     assert "⚠" not in await room.say(ADMIN, "!bot")
@@ -171,7 +171,7 @@ async def test_what_does_not_load_keeps_what_ran(
 
 async def test_a_first_version_that_does_not_load_is_told_too(author: Author) -> None:
     (said,) = await author.saves("des.py", "import tchap_bridges.bot\n1/0\n")
-    assert said["reason"] == "des.py:2 : ZeroDivisionError : division by zero"
+    assert said["fault"] == "des.py:2 : ZeroDivisionError : division by zero"
     assert said["still_running"] is None
     (said,) = await author.saves("des.py", source(name="des"))
     assert said["event"] == "bot.loaded"
@@ -223,7 +223,7 @@ async def test_a_renamed_file_is_the_same_bot(author: Author) -> None:
 async def test_a_name_that_another_file_has_waits_until_it_is_free(author: Author) -> None:
     await author.saves("a.py", source(name="des"))
     (said,) = await author.saves("b.py", source("deux", name="des"))
-    assert said["reason"] == "b.py : « des » est déjà dans a.py"
+    assert said["fault"] == "b.py : « des » est déjà dans a.py"
     assert await author.looks() == []
     logs = await author.saves("a.py", source(name="autre", word="autre"))
     logs += await author.looks()

@@ -165,7 +165,7 @@ class Hooks:
         known = self._refusals.setdefault(hook.id, Refusals())
         known.count, known.at, known.reason = known.count + 1, clock.moment(clock.now()), reason
         if known.count == 1:
-            log.warning("hook.forged", bot=hook.bot, room=hook.room, hook=hook.name, reason=str(reason))
+            log.warning("hook.forged", bot=hook.bot, room=hook.room, hook=hook.name, scheme=hook.scheme.value)
 
     # The addresses
 
