@@ -13,6 +13,7 @@ from tchap_bridges.errors import BridgeError, Misconfigured
 from tchap_bridges.i18n import Language, Phrase, Translator, _
 from tchap_bridges.logs import harmless
 from tchap_bridges.web import forms
+from tchap_bridges.web.gate import Gate, who_asks
 from tchap_bridges.web.speech import language_of
 
 log = structlog.get_logger(__name__)
@@ -25,12 +26,15 @@ class Kept(Protocol):
     async def save(self, opened: Opened, config: RoomConfig) -> None: ...
 
 
-def settings_routes(kept: Kept, *, language: Language) -> Sequence[web.RouteDef]:
+def settings_routes(kept: Kept, *, language: Language, gate: Gate | None = None) -> Sequence[web.RouteDef]:
     """``language`` is that of people whose browser asks for neither French nor English."""
+    gate = gate or Gate()
 
     def guarded(answer: Callable[[web.Request, Language], Awaitable[web.Response]]) -> Handler:
         async def handler(request: web.Request) -> web.StreamResponse:
             spoken = language_of(request, language)
+            if not gate.admits(who_asks(request.remote, request.headers.get("X-Forwarded-For", ""))):
+                return _done(429, spoken, _("Trop de demandes à la fois"), _("Réessayez dans une minute."))
             try:
                 return await answer(request, spoken)
             except Over:

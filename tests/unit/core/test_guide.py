@@ -233,3 +233,17 @@ async def test_used_links_are_forgotten_once_they_are_over(
         await bench.clock.to(bench.clock.at + timedelta(hours=2))
     async with bench.db.snapshot() as tx:
         assert len(await tx.all("kv_all", space="spent")) == 1
+
+
+async def test_a_link_shows_nothing_to_who_may_not_any_more(
+    bench: Bench, room: BenchRoom, site: TestClient[web.Request, web.Application]
+) -> None:
+    await room.say(MOD, "!bot regler astreinte")
+    path = path_in(bench.direct(MOD))
+    await room.leaves(MOD)
+    assert (await site.get(path)).status == 410
+
+
+async def test_tokens_are_not_tried_without_end(site: TestClient[web.Request, web.Application]) -> None:
+    answers = [(await site.get(f"/reglages/{n}")).status for n in range(61)]
+    assert answers == [410] * 60 + [429]

@@ -74,7 +74,7 @@ class Forms:
         grant = tokens.read(token, _PURPOSE, clock.now() // 1000, self._key)
         if grant is None or grant.subject.bot not in self._bots:
             raise Over
-        room, bot, _user = grant.subject
+        room, bot, user = grant.subject
         async with self._db.snapshot() as tx:
             if await tx.value("kv_get", space=_SPENT, key=grant.nonce.hex()):
                 raise Over
@@ -82,6 +82,7 @@ class Forms:
                 config = await self._settings.of(tx, room, bot)
             except Misconfigured as error:
                 raise Over from error
+        await self.allowed(room, user)
         facts = await self._homeserver.facts(room)
         return Opened(self._bots[bot], config, facts.name, grant)
 
