@@ -114,9 +114,9 @@ class Application:
             meter=self.metrics,
         )
         self.matrix = made[0]
-        self._watchdog = Watchdog(self.kernel.bots, self._marks, self.kernel.stops.blocked)
+        self._watchdog = Watchdog(self.kernel.crew.bots, self._marks, self.kernel.crew.stops.blocked)
         folder = settings.development.bots
-        self.development = Development(folder, self.kernel.bots) if folder is not None else None
+        self.development = Development(folder, self.kernel.crew.bots) if folder is not None else None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -137,8 +137,8 @@ class Application:
             if (own := self.settings.web) is not None:
                 language = self.settings.language
                 own_pages = (
-                    *settings_routes(self.kernel.forms, language=language),
-                    *hook_routes(self.kernel.hooks, language=language),
+                    *settings_routes(self.kernel.crew.forms, language=language),
+                    *hook_routes(self.kernel.crew.hooks, language=language),
                 )
                 links = shares_site(self.kernel.shares, self.kernel.avatars, language=language, beside=own_pages)
                 await stack.enter_async_context(served(links, *own.listen))
@@ -204,7 +204,7 @@ class Application:
             "connections": connections,
             "links": links,
             "dead_letters": dead,
-            "bots_stopped": await self.kernel.stops.everywhere(),
+            "bots_stopped": await self.kernel.crew.stops.everywhere(),
             "inbox_waiting": self.kernel.inbox.waiting,
         }
 

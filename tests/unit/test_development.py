@@ -57,7 +57,7 @@ class Author:
 
     def __init__(self, bench: Bench, folder: Path) -> None:
         self.bench, self.folder = bench, folder
-        self.development = Development(folder, bench.kernel.bots)
+        self.development = Development(folder, bench.kernel.crew.bots)
         self.count = 0
 
     async def saves(self, name: str, text: str) -> list[Any]:
@@ -266,14 +266,14 @@ async def test_it_is_seen_within_two_seconds_and_a_folder_that_is_away_stops_not
         await asyncio.sleep(0.1)
         (author.folder / "des.py").write_text(source(name="des"), "utf-8")
         async with asyncio.timeout(2):
-            while "des" not in author.bench.kernel.bots:
+            while "des" not in author.bench.kernel.crew.bots:
                 await asyncio.sleep(0.02)
         author.folder.rename(author.folder.with_name("away"))
         await asyncio.sleep(0.7)
-        assert "des" in author.bench.kernel.bots
+        assert "des" in author.bench.kernel.crew.bots
         author.folder.with_name("away").rename(author.folder)
         (author.folder / "des.py").write_text(source("deux", name="des"), "utf-8")
         async with asyncio.timeout(2):
-            while "deux" not in str(author.bench.kernel.bots["des"].about()):
+            while "deux" not in str(author.bench.kernel.crew.bots["des"].about()):
                 await asyncio.sleep(0.02)
         watching.cancel()

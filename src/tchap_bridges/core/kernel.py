@@ -18,24 +18,9 @@ from tchap_bridges.core import policy
 from tchap_bridges.core.acts import Acts
 from tchap_bridges.core.avatars import Avatars
 from tchap_bridges.core.bots import GUIDE, TARGET
-from tchap_bridges.core.bots.conduct import Conduct
-from tchap_bridges.core.bots.deliveries import Deliveries
-from tchap_bridges.core.bots.forms import Forms
-from tchap_bridges.core.bots.guide import Guide
-from tchap_bridges.core.bots.hearing import Hearing
-from tchap_bridges.core.bots.hook_words import HookWords
-from tchap_bridges.core.bots.hooks import Hooks
-from tchap_bridges.core.bots.limits import Limits
-from tchap_bridges.core.bots.questions import Questions
-from tchap_bridges.core.bots.registry import Bots
-from tchap_bridges.core.bots.renewal import Renewal
-from tchap_bridges.core.bots.runner import Runner
-from tchap_bridges.core.bots.settings import Settings as BotSettings
-from tchap_bridges.core.bots.stops import Blame, Stops
-from tchap_bridges.core.bots.switch import Switch
-from tchap_bridges.core.bots.timers import Timers
-from tchap_bridges.core.bots.turn import BLOB, House
-from tchap_bridges.core.builtin import BUILTIN
+from tchap_bridges.core.bots.crew import Crew
+from tchap_bridges.core.bots.stops import Blame
+from tchap_bridges.core.bots.turn import BLOB
 from tchap_bridges.core.courier import Courier
 from tchap_bridges.core.denials import Denials
 from tchap_bridges.core.departures import Departures
@@ -129,7 +114,6 @@ class Kernel:
     ) -> None:
         self.db = db
         self._sealer = sealer
-        self._blamed = blamed
         self._users, self._guests = options.users, options.guests
         self.denials = Denials()
         self.secrets = secrets = Secrets(key)
@@ -148,20 +132,7 @@ class Kernel:
             db, self.pieces, secrets, self._route, self._tell, high=options.inbox_high, low=options.inbox_low
         )
         outbox = Outbox(sealer, self._wake)
-        self.bots = Bots(bots, BUILTIN)
-        self.hearing = Hearing(self.bots, outbox, db.queries_of)
         self.directs = Directs(outbox, sealer, lambda user: self._admits(user).allowed)
-        self.questions = Questions(self.directs, outbox)
-        deliveries = Deliveries(db, sealer, secrets, outbox)
-        self.hooks = Hooks(
-            db=db,
-            sealer=sealer,
-            bots=self.bots,
-            hearing=self.hearing,
-            deliveries=deliveries,
-            meter=meter,
-            per_minute=options.hook_rate,
-        )
         self.rooms = RoomDesk(outbox, sealer, self.links, self.directs, forget_voice=self._forget_voice)
         self.homeserver = hs = homeserver(
             Edge(
@@ -170,6 +141,24 @@ class Kernel:
                 is_encrypted=self.rooms.is_encrypted,
                 alive=self._alive.set,
             )
+        )
+        self.crew = crew = Crew(
+            db=db,
+            sealer=sealer,
+            secrets=secrets,
+            homeserver=hs,
+            outbox=outbox,
+            links=self.links,
+            rooms=self.rooms,
+            directs=self.directs,
+            denials=self.denials,
+            meter=meter,
+            bots=bots,
+            blamed=blamed,
+            hook_rate=options.hook_rate,
+            public_url=options.public_url,
+            zone=options.zone,
+            words=options.words,
         )
         self.departures = Departures(db=db, links=self.links, homeserver=hs, labels=labels)
         self.supervisor = Supervisor(
@@ -189,8 +178,8 @@ class Kernel:
             rooms=self.rooms,
             rules=options.rules,
             admits=self._admits,
-            hearing=self.hearing,
-            hooks=self.hooks,
+            hearing=crew.hearing,
+            hooks=crew.hooks,
             directs=self.directs,
             release=self.inbox.release,
             words=options.words,
@@ -228,52 +217,7 @@ class Kernel:
                 for name, (bridge, _) in bridges.items()
             ],
         )
-        self.timers = Timers(db, sealer, outbox, options.zone)
-        self.stops = Stops(
-            db=db,
-            outbox=outbox,
-            hearing=self.hearing,
-            rooms=self.rooms,
-            homeserver=hs,
-            timers=self.timers,
-            words=options.words,
-        )
-        bot_settings = BotSettings(sealer, self.bots, self.timers)
-        self.renewal = Renewal(db, self.bots, bot_settings)
-        self.forms = Forms(
-            db=db,
-            secrets=secrets,
-            homeserver=hs,
-            outbox=outbox,
-            settings=bot_settings,
-            bots=self.bots,
-            public_url=options.public_url,
-            words=options.words,
-        )
-        self.switch = Switch(
-            db=db,
-            settings=bot_settings,
-            directs=self.directs,
-            homeserver=hs,
-            outbox=outbox,
-            bots=self.bots,
-            hearing=self.hearing,
-            hooks=HookWords(
-                db=db,
-                homeserver=hs,
-                hearing=self.hearing,
-                hooks=self.hooks,
-                deliveries=deliveries,
-                directs=self.directs,
-                outbox=outbox,
-                bots=self.bots,
-                public_url=options.public_url,
-                zone=options.zone,
-            ),
-            timers=self.timers,
-        )
-        guide = Guide(db=db, homeserver=hs, settings=bot_settings, forms=self.forms, bots=self.bots)
-        switch, calls = self.switch.topics
+        switch, calls = self.crew.switch.topics
         for topic in (pont.topic, switch, help_topic((pont.topic, switch, calls)), calls):
             desk.add(topic)
         self.router = Router(
@@ -287,9 +231,9 @@ class Kernel:
             is_command=desk.is_command,
             release=self.inbox.release,
             spoke=self.departures.spoke,
-            hearing=self.hearing,
+            hearing=crew.hearing,
             directs=self.directs,
-            questions=self.questions,
+            questions=crew.questions,
             room_of=hs.room_of,
             words=options.words,
         )
@@ -352,26 +296,7 @@ class Kernel:
             homeserver=hs,
             links=self.links,
             desk=desk,
-            bots=Runner(
-                House(
-                    db=db,
-                    sealer=sealer,
-                    homeserver=hs,
-                    outbox=outbox,
-                    links=self.links,
-                    timers=self.timers,
-                    directs=self.directs,
-                    questions=self.questions,
-                    deliveries=deliveries,
-                    zone=options.zone,
-                    language=options.words.language,
-                ),
-                self.bots,
-                guide,
-                self.hearing,
-                Conduct(Limits(), self.stops),
-                self.denials,
-            ),
+            bots=crew.runner,
             acts=Acts(db, resolver),
             ends=self.ends,
             connection_of=self.supervisor.connection,
@@ -383,7 +308,7 @@ class Kernel:
         self.lanes.open(REVIEW)
         for name in (*bots, GUIDE):
             self._serve(name)
-        self.bots.watch(self._serve)
+        crew.bots.watch(self._serve)
         self.upkeep = Upkeep(db, self.inbox, self.roomwork.review_forgotten, content_days=options.content_days)
 
     @asynccontextmanager
@@ -392,13 +317,8 @@ class Kernel:
         await self.inbox.open()
         await self.rooms.open(self.db)
         await self.departures.open()
-        await self.hearing.open(self.db)
         await self.directs.open(self.db)
-        await self.questions.open(self.db)
-        await self.renewal.open()
-        await self.hooks.open()
-        for blame in self._blamed:  # before anything calls them again
-            await self.stops.blocked(blame)
+        await self.crew.open()
         await self.roomwork.review_all()
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(work) for work in self._work()]
@@ -418,8 +338,7 @@ class Kernel:
             self.receipts.run(),
             self.passing.run(),
             self.departures.run(),
-            self.timers.run(),
-            self.renewal.run(),
+            *self.crew.work(),
             self.upkeep.run(),
             self.inbox.run(MATRIX, self._read_room),
             *(self.inbox.run(name, reader.read) for name, reader in self._readers.items()),
@@ -439,7 +358,7 @@ class Kernel:
         """What a bot is called for waits while there is no such bot."""
         pool = f"{TARGET}{bot}"
         self.lanes.add(Pool(pool, PER_BOT))
-        if bot == GUIDE or bot in self.bots:
+        if self.crew.serves(bot):
             self.lanes.open(pool)
         else:
             self.lanes.close(pool)

@@ -179,7 +179,7 @@ class BenchRoom:
         data = text.encode() if isinstance(text, str) else text
         hook = await self._bench.hook(self.id, bot if isinstance(bot, str) else bot.name, name, handler)
         before = len(self.timeline)
-        outcome = await self._bench.kernel.hooks.accept(hook.id, hook.secret, headers or {}, data)
+        outcome = await self._bench.kernel.crew.hooks.accept(hook.id, hook.secret, headers or {}, data)
         if outcome is not Outcome.TAKEN:
             raise ValueError(f"the delivery is not accepted: {outcome.name}")
         await self._bench.settle()
@@ -298,18 +298,18 @@ class Bench:
         for bot in bots:
             await room.say(ADMIN, f"!bot activer {bot.name}")
             if config:
-                await self.kernel.switch.configure(room.id, bot.name, bot.Config(**config))
+                await self.kernel.crew.switch.configure(room.id, bot.name, bot.Config(**config))
         room.timeline.clear()
         return room
 
     async def hook(self, room: RoomId, bot: str, name: str, handler: str) -> Hook:
         """The room's webhook of this name, the bot's unless said; made where there is none."""
-        known = self.kernel.hooks.of(room).get(name or bot)
+        known = self.kernel.crew.hooks.of(room).get(name or bot)
         if known is not None:
             return known
         handler = handler or next(one.handler for one in self._bots[bot].webhooks)
         async with self.db.transaction() as tx:
-            made = await self.kernel.hooks.make(tx, room, bot, handler, name or bot, Scheme.PATH, ADMIN)
+            made = await self.kernel.crew.hooks.make(tx, room, bot, handler, name or bot, Scheme.PATH, ADMIN)
         assert made is not None
         return made
 
@@ -331,7 +331,7 @@ class Bench:
 
     async def settle(self) -> None:
         """Until nothing that has happened goes on any more."""
-        self.kernel.timers.nudge()
+        self.kernel.crew.timers.nudge()
         quiet = 0
         async with asyncio.timeout(_SETTLES):
             while quiet < 5:

@@ -88,7 +88,7 @@ async def test_a_hook_that_is_made_anew_under_its_name_is_heard(bench: Bench) ->
     room = await bench.room(AlertsBot)
     await post(room, alert("Disque"))
     async with bench.db.transaction() as tx:
-        await bench.kernel.hooks.remove(tx, bench.kernel.hooks.of(room.id)["prom"])
+        await bench.kernel.crew.hooks.remove(tx, bench.kernel.crew.hooks.of(room.id)["prom"])
     await bench.clock.forward(minutes=1)
     await post(room, alert("Disque", over=True))
     assert room.said[-1].startswith("🟢")
@@ -108,10 +108,10 @@ async def test_five_hundred_alerts_of_one_delivery_are_one_message(bench: Bench)
 async def test_a_thousand_alerts_in_a_storm_are_a_few_messages(bench: Bench) -> None:
     room = await bench.room(AlertsBot)
     await post(room, alert("S0"), group="g0")
-    hook = bench.kernel.hooks.of(room.id)["prom"]
+    hook = bench.kernel.crew.hooks.of(room.id)["prom"]
     for n in range(1, 200):
         body = json.dumps(prom(*(alert(f"S{n} {k}") for k in range(5)), group=f"g{n}")).encode()
-        assert await bench.kernel.hooks.accept(hook.id, hook.secret, {}, body) is Outcome.TAKEN
+        assert await bench.kernel.crew.hooks.accept(hook.id, hook.secret, {}, body) is Outcome.TAKEN
         if n % 50 == 0:
             await bench.settle()
     await bench.settle()
@@ -470,8 +470,8 @@ async def replaced(bench: Bench, old: BenchRoom) -> BenchRoom:
     new.levels, new.names = old.levels, old.names
     bench.rooms[new.id] = new
     async with bench.db.transaction() as tx:
-        await bench.kernel.switch._hearing.move(tx, old.id, new.id)
-        await bench.kernel.hooks.move(tx, old.id, new.id)
+        await bench.kernel.crew.switch._hearing.move(tx, old.id, new.id)
+        await bench.kernel.crew.hooks.move(tx, old.id, new.id)
     return new
 
 

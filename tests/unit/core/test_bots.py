@@ -190,7 +190,7 @@ async def test_bots_follow_a_room_that_is_replaced() -> None:
         await room.say(ADMIN, "!plus-tard 60000")
         new = await bench.room()
         async with bench.db.transaction() as tx:
-            await bench.kernel.hearing.move(tx, room.id, new.id)
+            await bench.kernel.crew.hearing.move(tx, room.id, new.id)
         assert await new.say(ADMIN, "!compte") == "2"
         assert "pas actif" in await room.say(ADMIN, "!compte")
         await bench.clock.forward(minutes=2)

@@ -142,7 +142,7 @@ async def test_one_that_swallows_its_cancellation_holds_its_pool_no_longer_than_
     monkeypatch.setattr(leash, "GRACE", 0.2)
     async with Bench(Rowdy, Good) as bench:
         rooms = [await bench.room(Rowdy, Good) for _ in range(3)]
-        bot = bench.kernel.switch._bots["voyou"]
+        bot = bench.kernel.crew.switch._bots["voyou"]
         assert isinstance(bot, Rowdy)
         for room in rooms:  # one more than its pool has workers
             await _post(bench, room, [words])
@@ -293,7 +293,7 @@ async def test_beside_one_that_hangs_fails_and_floods_another_answers_in_order(m
             while len([one for one in room.said if one.startswith("sage")]) < 20:
                 await asyncio.sleep(0.005)
         assert [one for one in room.said if one.startswith("sage")] == [f"sage {n}" for n in range(20)]
-        bot = bench.kernel.switch._bots["voyou"]
+        bot = bench.kernel.crew.switch._bots["voyou"]
         assert isinstance(bot, Rowdy)
         assert bot.called == 1, "it sleeps still, and its own room waits for it alone"
 

@@ -75,7 +75,7 @@ async def room(bench: Bench) -> BenchRoom:
 @pytest_asyncio.fixture
 async def site(bench: Bench) -> AsyncIterator[TestClient[web.Request, web.Application]]:
     application = web.Application()
-    application.add_routes(settings_routes(bench.kernel.forms, language="fr"))
+    application.add_routes(settings_routes(bench.kernel.crew.forms, language="fr"))
     async with TestClient(TestServer(application)) as client:
         yield client
 

@@ -58,7 +58,7 @@ async def post(bench: Bench, told: str, body: Any) -> Outcome:
     id_, path, secret = address(told)
     data = json.dumps(body).encode()
     signature = hmac.new(secret.encode(), data, hashlib.sha256).hexdigest()
-    outcome = await bench.kernel.hooks.accept(id_, path, {"x-hub-signature-256": f"sha256={signature}"}, data)
+    outcome = await bench.kernel.crew.hooks.accept(id_, path, {"x-hub-signature-256": f"sha256={signature}"}, data)
     await bench.settle()
     return outcome
 
@@ -90,7 +90,7 @@ async def test_a_secret_in_the_address_is_said_once() -> None:
         await room.say(ADMIN, "!bot webhook creer fil sonde PATH")
         id_, path, secret = address(private(bench))
         assert (bool(path), secret) == (True, "")
-        assert await bench.kernel.hooks.accept(id_, path, {}, b'{"n": 2}') is Outcome.TAKEN
+        assert await bench.kernel.crew.hooks.accept(id_, path, {}, b'{"n": 2}') is Outcome.TAKEN
         assert "sonde → fil (path)" in await room.say(ADMIN, "!bot webhook")
 
 
@@ -99,7 +99,7 @@ async def test_the_bot_s_own_handlers_and_names() -> None:
         room = await bench.room(Two)
         for words in ("deux", "deux second", "deux lundi second path"):
             assert "✓" in await room.say(ADMIN, f"!bot webhook creer {words}")
-        known = bench.kernel.hooks.of(room.id)
+        known = bench.kernel.crew.hooks.of(room.id)
         assert {name: (one.handler, one.scheme.value) for name, one in known.items()} == {
             "deux": ("first", "path"),
             "deux-2": ("second", "github"),
@@ -149,14 +149,14 @@ async def test_a_moderator_of_their_own_right_alone(words: str, who: str) -> Non
         room = await bench.room(Feed)
         await room.say(ADMIN, "!bot webhook creer fil")
         await post(bench, private(bench), {"n": 1})
-        before = bench.kernel.hooks.of(room.id)
+        before = bench.kernel.crew.hooks.of(room.id)
         if who == "everybody":
             room.users_default = 100
         assert "✗" in await room.say("@m:exemple.fr", f"!bot webhook{words}")
         async with bench.db.snapshot() as tx:
             last = (await tx.all("audit_list", after=0, limit=99))[-1]
         assert (last["who"], last["room"]) == ("@m:exemple.fr", room.id)
-        assert bench.kernel.hooks.of(room.id) == before
+        assert bench.kernel.crew.hooks.of(room.id) == before
 
 
 async def test_another_room_s_hooks_are_not_there() -> None:
@@ -206,7 +206,7 @@ async def test_what_came_is_listed_in_the_room_and_read_in_private() -> None:
         told = private(bench)
         await post(bench, told, {"n": "intime"})
         await post(bench, told, {"autre": "casse"})
-        await bench.kernel.hooks.accept(address(told)[0], "", {}, b"{}")
+        await bench.kernel.crew.hooks.accept(address(told)[0], "", {}, b"{}")
         said = await room.say(ADMIN, "!bot webhook voir")
         assert "2. " in said
         assert "refusé par le robot" in said
@@ -256,5 +256,5 @@ async def test_in_english() -> None:
 async def test_without_a_public_address_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
     async with Bench(Feed) as bench:
         room: BenchRoom = await bench.room(Feed)
-        monkeypatch.setattr(bench.kernel.switch._hooks, "_url", None)
+        monkeypatch.setattr(bench.kernel.crew.switch._hooks, "_url", None)
         assert "adresse publique" in await room.say(ADMIN, "!bot webhook creer fil")

@@ -57,7 +57,7 @@ class Raw(Bot):
 async def made(bench: Bench, room: BenchRoom, scheme: Scheme = Scheme.HMAC, bot: str = "astreinte") -> Hook:
     handler = {"astreinte": "planning", "brut": "came"}[bot]
     async with bench.db.transaction() as tx:
-        hook = await bench.kernel.hooks.make(tx, room.id, bot, handler, "essai", scheme, ADMIN)
+        hook = await bench.kernel.crew.hooks.make(tx, room.id, bot, handler, "essai", scheme, ADMIN)
     assert hook is not None
     return hook
 
@@ -68,7 +68,7 @@ def signed(secret: str, body: bytes) -> dict[str, str]:
 
 async def post(bench: Bench, hook: Hook, body: Any, **headers: str) -> Outcome:
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    outcome = await bench.kernel.hooks.accept(hook.id, "", signed(hook.secret, data) | headers, data)
+    outcome = await bench.kernel.crew.hooks.accept(hook.id, "", signed(hook.secret, data) | headers, data)
     await bench.settle()
     return outcome
 
@@ -128,7 +128,7 @@ async def test_forged_ones_are_told_apart_by_nobody(change: str) -> None:
         body = b'{"id": 1, "agent": "Ana"}'
         headers = {} if change == "nothing signed" else signed("autre" if change == "secret" else hook.secret, body)
         id_ = "inconnu" if change == "id" else hook.id
-        outcome = await bench.kernel.hooks.accept(id_, "", headers, b"{}" if change == "body" else body)
+        outcome = await bench.kernel.crew.hooks.accept(id_, "", headers, b"{}" if change == "body" else body)
         await bench.settle()
         assert outcome is Outcome.FORGED
         assert room.said == []
@@ -138,7 +138,7 @@ async def test_the_secret_of_an_address_that_bears_none_is_no_key() -> None:
     async with Bench(Duty) as bench:
         room = await bench.room(Duty)
         hook = await made(bench, room)
-        assert await bench.kernel.hooks.accept(hook.id, hook.secret, {}, b"{}") is Outcome.FORGED
+        assert await bench.kernel.crew.hooks.accept(hook.id, hook.secret, {}, b"{}") is Outcome.FORGED
 
 
 async def test_a_secret_that_was_replaced_opens_for_a_while() -> None:
@@ -146,7 +146,7 @@ async def test_a_secret_that_was_replaced_opens_for_a_while() -> None:
         room = await bench.room(Duty)
         old = await made(bench, room)
         async with bench.db.transaction() as tx:
-            new = await bench.kernel.hooks.rotate(tx, old)
+            new = await bench.kernel.crew.hooks.rotate(tx, old)
         assert old.secret != new.secret
         for n, hook in enumerate((old, new)):
             assert await post(bench, hook, {"id": n, "agent": "Ana"}) is Outcome.TAKEN
@@ -160,8 +160,8 @@ async def test_an_expired_hook_is_as_one_that_never_was() -> None:
         room = await bench.room(Duty)
         hook = await made(bench, room)
         async with bench.db.transaction() as tx:
-            fresh = await bench.kernel.hooks.rotate(tx, hook)
-            await bench.kernel.hooks.expire(tx, fresh, bench.clock.at + timedelta(hours=1))
+            fresh = await bench.kernel.crew.hooks.rotate(tx, hook)
+            await bench.kernel.crew.hooks.expire(tx, fresh, bench.clock.at + timedelta(hours=1))
         assert await post(bench, fresh, {"id": 1, "agent": "Ana"}) is Outcome.TAKEN
         await bench.clock.forward(hours=1)
         for one in (hook, fresh):
@@ -174,7 +174,7 @@ async def test_a_bot_that_is_off_is_told_to_those_who_hold_the_secret_alone() ->
         hook = await made(bench, room)
         await room.say(ADMIN, "!bot desactiver astreinte")
         assert await post(bench, hook, {"id": 1, "agent": "Ana"}) is Outcome.OFF
-        assert await bench.kernel.hooks.accept(hook.id, "", {}, b"{}") is Outcome.FORGED
+        assert await bench.kernel.crew.hooks.accept(hook.id, "", {}, b"{}") is Outcome.FORGED
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff", b"non", b"[" * 100_000, b"1" * 10_000, b'{"agent": "\\ud800"}'])
@@ -205,7 +205,7 @@ async def test_nothing_shows_a_secret_by_accident() -> None:
         room = await bench.room(Duty)
         hook = await made(bench, room)
         async with bench.db.transaction() as tx:
-            fresh = await bench.kernel.hooks.rotate(tx, hook)
+            fresh = await bench.kernel.crew.hooks.rotate(tx, hook)
         assert hook.secret not in f"{hook!r} {fresh!r} {fresh.secrets()!r}"
         assert fresh.secret not in f"{fresh!r} {fresh.secrets()!r}"
 
@@ -213,12 +213,12 @@ async def test_nothing_shows_a_secret_by_accident() -> None:
 async def test_a_flood_is_stopped_and_goes_on_later(monkeypatch: pytest.MonkeyPatch) -> None:
     async with Bench(Duty) as bench:
         room = await bench.room(Duty)
-        monkeypatch.setattr(bench.kernel.hooks, "_per_minute", 4)
+        monkeypatch.setattr(bench.kernel.crew.hooks, "_per_minute", 4)
         hook = await made(bench, room)
         outcomes = [await post(bench, hook, {"id": n, "agent": "Ana"}) for n in range(6)]
         assert outcomes == [Outcome.TAKEN] * 4 + [Outcome.TOO_MANY] * 2
-        assert bench.kernel.hooks.wait(hook.id) == 15
-        forged = [await bench.kernel.hooks.accept(hook.id, "", {}, b"{}") for _n in range(5)]
+        assert bench.kernel.crew.hooks.wait(hook.id) == 15
+        forged = [await bench.kernel.crew.hooks.accept(hook.id, "", {}, b"{}") for _n in range(5)]
         assert forged == [Outcome.FORGED] * 5
         await bench.clock.forward(seconds=15)
         again = [await post(bench, hook, {"id": n, "agent": "Ana"}) for n in (4, 5)]
@@ -228,12 +228,12 @@ async def test_a_flood_is_stopped_and_goes_on_later(monkeypatch: pytest.MonkeyPa
 async def test_what_the_room_cannot_take_yet_waits_and_then_no_more_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     async with Bench(Duty) as bench:
         room = await bench.room(Duty)
-        monkeypatch.setattr(bench.kernel.hooks, "_per_minute", 1000)
+        monkeypatch.setattr(bench.kernel.crew.hooks, "_per_minute", 1000)
         hook = await made(bench, room)
         body = [{"id": n, "agent": f"n{n}"} for n in range(SAID_AT_ONCE + WAITING + 1)]
         outcomes = [await post(bench, hook, one) for one in body]
         assert outcomes == [Outcome.TAKEN] * (SAID_AT_ONCE + WAITING) + [Outcome.TOO_MANY]
-        assert bench.kernel.hooks.wait(hook.id) == CROWDED
+        assert bench.kernel.crew.hooks.wait(hook.id) == CROWDED
         assert len(room.said) == SAID_AT_ONCE
         await bench.clock.forward(seconds=10)
         assert len(room.said) == SAID_AT_ONCE + 10
@@ -270,8 +270,8 @@ async def test_a_hook_follows_its_room() -> None:
         old, new = await bench.room(Duty), await bench.room()
         hook = await made(bench, old)
         async with bench.db.transaction() as tx:
-            await bench.kernel.hearing.move(tx, old.id, new.id)
-            await bench.kernel.hooks.move(tx, old.id, new.id)
+            await bench.kernel.crew.hearing.move(tx, old.id, new.id)
+            await bench.kernel.crew.hooks.move(tx, old.id, new.id)
         assert await post(bench, hook, {"id": 1, "agent": "Ana"}) is Outcome.TAKEN
         assert (old.said, new.said) == ([], ["Ana (09:30)"])
 
@@ -282,10 +282,10 @@ async def test_what_waits_when_the_room_is_replaced_is_said_in_the_new_one() -> 
         hook = await made(bench, old)
         bench.kernel.lanes.close("bot:astreinte")
         body = b'{"id": 1, "agent": "Ana"}'
-        assert await bench.kernel.hooks.accept(hook.id, "", signed(hook.secret, body), body) is Outcome.TAKEN
+        assert await bench.kernel.crew.hooks.accept(hook.id, "", signed(hook.secret, body), body) is Outcome.TAKEN
         async with bench.db.transaction() as tx:
-            await bench.kernel.hearing.move(tx, old.id, new.id)
-            await bench.kernel.hooks.move(tx, old.id, new.id)
+            await bench.kernel.crew.hearing.move(tx, old.id, new.id)
+            await bench.kernel.crew.hooks.move(tx, old.id, new.id)
         bench.kernel.lanes.open("bot:astreinte")
         await bench.settle()
         assert (old.said, new.said) == ([], ["Ana (09:30)"])
@@ -302,9 +302,9 @@ async def test_a_hook_that_cannot_be_read_keeps_no_other_from_working(tmp_path: 
             await tx.run("hook_add", id="b", name="b", scheme="to come", secret=sealed, **row)
     async with Bench(Duty, folder=tmp_path) as bench:
         room = bench.rejoin(room)
-        assert set(bench.kernel.hooks.of(room.id)) == {"essai"}
+        assert set(bench.kernel.crew.hooks.of(room.id)) == {"essai"}
         assert await post(bench, hook, {"id": 1, "agent": "Ana"}) is Outcome.TAKEN
-        assert await bench.kernel.hooks.accept("a", "", {}, b"{}") is Outcome.FORGED
+        assert await bench.kernel.crew.hooks.accept("a", "", {}, b"{}") is Outcome.FORGED
 
 
 async def test_hooks_are_there_after_a_restart(tmp_path: Path) -> None:
@@ -312,12 +312,12 @@ async def test_hooks_are_there_after_a_restart(tmp_path: Path) -> None:
         room = await bench.room(Duty)
         hook = await made(bench, room)
         async with bench.db.transaction() as tx:
-            fresh = await bench.kernel.hooks.rotate(tx, hook)
-            await bench.kernel.hooks.expire(tx, fresh, bench.clock.at + timedelta(days=30))
+            fresh = await bench.kernel.crew.hooks.rotate(tx, hook)
+            await bench.kernel.crew.hooks.expire(tx, fresh, bench.clock.at + timedelta(days=30))
         await post(bench, hook, {"id": 1, "agent": "Ana"})
     async with Bench(Duty, folder=tmp_path) as bench:
         room = bench.rejoin(room)
-        assert bench.kernel.hooks.of(room.id)["essai"] == next(iter(bench.kernel.hooks.of(room.id).values()))
+        assert bench.kernel.crew.hooks.of(room.id)["essai"] == next(iter(bench.kernel.crew.hooks.of(room.id).values()))
         assert await post(bench, hook, {"id": 1, "agent": "Ana"}) is Outcome.TAKEN
         assert room.said == []
         assert await post(bench, fresh, {"id": 2, "agent": "Bob"}) is Outcome.TAKEN
@@ -329,7 +329,7 @@ async def test_no_two_of_a_room_have_one_name() -> None:
         room, other = await bench.room(Duty), await bench.room(Duty)
         await made(bench, room)
         async with bench.db.transaction() as tx:
-            again = await bench.kernel.hooks.make(
+            again = await bench.kernel.crew.hooks.make(
                 tx, room.id, "astreinte", "planning", "essai", Scheme.PATH, UserId("@a:x")
             )
         assert again is None
@@ -345,11 +345,11 @@ async def test_the_operator_sees_what_is_taken_and_what_is_refused(monkeypatch: 
     async with Bench(Duty) as bench:
         hook = await made(bench, await bench.room(Duty))
         metrics = Metrics()
-        monkeypatch.setattr(bench.kernel.hooks, "_meter", metrics)
+        monkeypatch.setattr(bench.kernel.crew.hooks, "_meter", metrics)
         for n in range(3):
             await post(bench, hook, {"id": n, "agent": "Ana"})
-        await bench.kernel.hooks.accept(hook.id, "", {}, b"{}")
-        await bench.kernel.hooks.accept("inconnu", "", {}, b"{}")
+        await bench.kernel.crew.hooks.accept(hook.id, "", {}, b"{}")
+        await bench.kernel.crew.hooks.accept("inconnu", "", {}, b"{}")
         page = metrics.page({}).decode()
         assert 'tchap_bridges_events_total{what="in",where="webhook"} 3.0' in page
         assert 'tchap_bridges_events_total{what="refused",where="webhook"} 2.0' in page

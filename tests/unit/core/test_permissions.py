@@ -193,7 +193,7 @@ async def test_a_room_that_replaces_another_has_levels_of_its_own() -> None:
         room.as_power("@ana:exemple.fr", 100)
         new.as_power("@ana:exemple.fr", 0)
         async with bench.db.transaction() as tx:
-            await bench.kernel.hearing.move(tx, room.id, new.id)
+            await bench.kernel.crew.hearing.move(tx, room.id, new.id)
         assert "au moins modérateur" in await new.say("@ana:exemple.fr", "!decret oui")
         assert "pas actif" in await room.say("@ana:exemple.fr", "!decret oui")
 

@@ -94,7 +94,9 @@ async def test_a_setting_moves_it_and_switching_off_ends_it() -> None:
     async with Bench(Duty) as bench:
         room = await bench.room(Duty)
         assert "✓" in await room.say(ADMIN, '!bot regler astreinte hour=10h30 when="tous les mardis à 11h"')
-        await bench.kernel.switch.configure(room.id, "astreinte", Hours(hour=time(10, 15), when="chaque jour à midi"))
+        await bench.kernel.crew.switch.configure(
+            room.id, "astreinte", Hours(hour=time(10, 15), when="chaque jour à midi")
+        )
         await room.say(ADMIN, "!bot activer astreinte")  # it is on: nothing begins anew
         room.timeline.clear()
         await bench.clock.to(paris(2026, 11, 24, 9, 0))
@@ -124,7 +126,7 @@ async def test_a_setting_that_is_no_time_is_refused_when_it_is_set() -> None:
             "Say: every Monday at 9:00, every Monday at 21:00"
         )
         with pytest.raises(Misconfigured, match="hour"):
-            await bench.kernel.switch.configure(room.id, "astreinte", Hours(hour=time(9, 0, 30)))
+            await bench.kernel.crew.switch.configure(room.id, "astreinte", Hours(hour=time(9, 0, 30)))
         room.timeline.clear()
         await bench.clock.to("09:00")
         assert room.said == ["matin 24/11 09:00"], "what was set before stands"
@@ -133,7 +135,7 @@ async def test_a_setting_that_is_no_time_is_refused_when_it_is_set() -> None:
 async def test_what_is_set_where_the_bot_is_off_schedules_nothing() -> None:
     async with Bench(Duty) as bench:
         room = await bench.room()
-        await bench.kernel.switch.configure(room.id, "astreinte", Hours())
+        await bench.kernel.crew.switch.configure(room.id, "astreinte", Hours())
         await bench.clock.forward(days=2)
         assert room.said == []
 
@@ -277,7 +279,7 @@ async def test_a_setting_changed_while_its_time_is_called_for() -> None:
 
         @daily(at="hour")
         async def tell(self, room: Room) -> str:
-            await bench.kernel.switch.configure(room.id, "lent", Hours(hour=time(9, 30)))
+            await bench.kernel.crew.switch.configure(room.id, "lent", Hours(hour=time(9, 30)))
             return f"{room.when:%d/%m %H:%M}"
 
     async with Bench(Slow) as bench:
@@ -298,10 +300,10 @@ async def test_switched_off_and_on_while_its_time_is_called_for() -> None:
         @every(minutes=30)
         async def tell(self, room: Room) -> str:
             async with bench.db.transaction() as tx:
-                await bench.kernel.timers.arrange(tx, room.id, "lent", {})
+                await bench.kernel.crew.timers.arrange(tx, room.id, "lent", {})
             if len(here.said) == 0:
                 async with bench.db.transaction() as tx:
-                    await bench.kernel.renewal._arrange(tx, room.id, "lent")
+                    await bench.kernel.crew.renewal._arrange(tx, room.id, "lent")
             return f"{room.when:%H:%M}"
 
     async with Bench(Slow) as bench:
@@ -369,7 +371,7 @@ async def test_a_clock_that_was_wrong_for_a_while_keeps_no_call_waiting() -> Non
 
     async def until(number: int, now: datetime) -> None:
         bench.clock.at = now
-        bench.kernel.timers.nudge()
+        bench.kernel.crew.timers.nudge()
         async with asyncio.timeout(5):
             while calls < number:
                 await asyncio.sleep(0.01)
@@ -415,7 +417,7 @@ async def test_one_that_is_developed_is_rearranged_at_once() -> None:
     before, after = bot_of(each_day()), bot_of(Schedule(handler="tell", at=time(10), daily=True))
     async with Bench(before) as bench:
         room = await bench.room(before)
-        bench.kernel.bots.develop("plain", after())
+        bench.kernel.crew.bots.develop("plain", after())
         async with asyncio.timeout(5):
             while await _next_of(bench) != clock.milliseconds(paris(2026, 11, 23, 10)):
                 await asyncio.sleep(0.01)
@@ -468,7 +470,7 @@ async def test_a_room_that_is_replaced_takes_what_is_due_with_it() -> None:
             if room.id == old.id:
                 await room.at(room.now, "due", "perdu", key="k")
                 async with bench.db.transaction() as tx:
-                    await bench.kernel.hearing.move(tx, old.id, new.id)
+                    await bench.kernel.crew.hearing.move(tx, old.id, new.id)
             return f"{room.when:%H:%M}"
 
         async def due(self, room: Room, words: str) -> str:
@@ -557,7 +559,7 @@ async def test_a_room_that_is_replaced_by_one_where_the_bot_is_on_already() -> N
         for room in (old, new):
             await room.say("@ana:exemple.fr", "!ordre 5")
         async with bench.db.transaction() as tx:
-            await bench.kernel.hearing.move(tx, old.id, new.id)
+            await bench.kernel.crew.hearing.move(tx, old.id, new.id)
         await bench.clock.to("12:00")
         assert old.said == []
         assert sorted(new.said) == ["matin 23/11 11:00", "ordre @@morning", "ordre @morning", "ordre morning"]

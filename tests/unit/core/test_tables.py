@@ -134,7 +134,7 @@ async def test_they_go_with_a_room_that_is_replaced(bench: Bench, room: BenchRoo
     await room.say(ADMIN, "!note 12 café")
     new = await bench.room()
     async with bench.db.transaction() as tx:
-        await bench.kernel.hearing.move(tx, room.id, new.id)
+        await bench.kernel.crew.hearing.move(tx, room.id, new.id)
     assert await new.say(ADMIN, "!total") == "12 ['café'] 12"
 
 

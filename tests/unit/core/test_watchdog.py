@@ -272,14 +272,14 @@ async def test_whom_the_last_process_has_named_is_off_before_anything_runs(tmp_p
         room, other = await bench.room(Blocker, Quiet), await bench.room(Blocker)
         blame = Blame(bot="bloque", handler="Blocker.block", where="bot.py:12", at=5, seconds=61.0)
         for _ in range(2):  # a start that was cut short does it again, and tells nobody twice
-            await bench.kernel.stops.blocked(blame)
+            await bench.kernel.crew.stops.blocked(blame)
         await bench.settle()
         for each in (room, other):
             (told,) = each.said
             assert "bloque est arrêté" in told
             assert "empêché tout le pont de travailler (Blocker.block)" in told
             assert told.endswith("admin, pour l'activer de nouveau : !bot activer bloque")
-        assert await bench.kernel.stops.everywhere() == [{"bot": "bloque", "why": "blocked", "rooms": 2}]
+        assert await bench.kernel.crew.stops.everywhere() == [{"bot": "bloque", "why": "blocked", "rooms": 2}]
         async with bench.db.snapshot() as tx:
             rows = [row for row in await tx.all("audit_list", after=0, limit=100) if row["what"] == "bot stopped"]
         assert [row["detail"] for row in rows] == ["bloque blocked"] * 2
@@ -289,4 +289,4 @@ async def test_whom_the_last_process_has_named_is_off_before_anything_runs(tmp_p
         assert await room.say(ADMIN, "!calme oui") == "oui"
         assert "✓ bloque est actif" in await room.say(ADMIN, "!bot activer bloque")
         assert await room.say(ADMIN, "!bloque 0") == "fini"
-        assert await bench.kernel.stops.everywhere() == [{"bot": "bloque", "why": "blocked", "rooms": 1}]
+        assert await bench.kernel.crew.stops.everywhere() == [{"bot": "bloque", "why": "blocked", "rooms": 1}]
