@@ -41,9 +41,10 @@ class AlertsConfig(RoomConfig):
 
     sender: Literal[
         "auto", "alertmanager", "grafana", "gitlab", "github", "forgejo", "sentry", "slack", "tchap", "plain"
-    ] = field("auto", label="Format", help="Qui envoie. « auto » le reconnaît à chaque envoi.")
+    ] = field("auto", word="format", label="Format", help="Qui envoie. « auto » le reconnaît à chaque envoi.")
     template: str = field(
         "",
+        word="modele",
         label="Modèle",
         help="Comment un message est écrit ; vide, le robot choisit les mots. Voyez !alertes modele.",
         long=True,
@@ -51,6 +52,7 @@ class AlertsConfig(RoomConfig):
     )
     window: timedelta = field(
         timedelta(minutes=10),
+        word="regroupement",
         label="Regroupement",
         help="Pendant cette durée, ce qui va ensemble tient dans un seul message.",
         ge=timedelta(0),
@@ -58,21 +60,28 @@ class AlertsConfig(RoomConfig):
     )
     repeat: timedelta | None = field(
         timedelta(hours=4),
+        word="rappel",
         label="Rappel",
         help="Au bout de cette durée, ce que personne ne prend en charge est redit quand l'envoi se répète.",
         ge=timedelta(minutes=1),
     )
-    quiet: bool = field(False, label="Heures calmes", help="Rien n'est dit pendant ces heures : tout l'est après.")
-    quiet_from: time = field(time(20), label="Calme de")
-    quiet_until: time = field(time(7), label="Calme à")
+    quiet: bool = field(
+        False, word="calme", label="Heures calmes", help="Rien n'est dit pendant ces heures : tout l'est après."
+    )
+    quiet_from: time = field(time(20), word="calme_de", label="Calme de")
+    quiet_until: time = field(time(7), word="calme_a", label="Calme à")
     through: Literal[Severity.CRITICAL, Severity.ERROR, Severity.WARNING, Severity.INFO] | None = field(
-        Severity.CRITICAL, label="Passe toujours", help="Ce qui est aussi grave est dit sans attendre."
+        Severity.CRITICAL, word="passe", label="Passe toujours", help="Ce qui est aussi grave est dit sans attendre."
     )
     digest: list[Annotated[str, AfterValidator(_a_time)]] = field(
-        [], label="Résumés", help="À ces heures, tout ce qui a attendu est dit en un message.", max_length=12
+        [],
+        word="resumes",
+        label="Résumés",
+        help="À ces heures, tout ce qui a attendu est dit en un message.",
+        max_length=12,
     )
     call: list[Annotated[str, AfterValidator(_a_user)]] = field(
-        [], label="Appeler", help="Qui est appelé par son nom pour une alerte critique.", max_length=10
+        [], word="appeler", label="Appeler", help="Qui est appelé par son nom pour une alerte critique.", max_length=10
     )
 
     @property

@@ -18,20 +18,29 @@ class FeedsConfig(RoomConfig):
     """What a room admin sets of feeds."""
 
     interval: timedelta = field(
-        timedelta(minutes=30), label=_("Temps entre deux lectures"), ge=timedelta(minutes=5), le=timedelta(days=1)
+        timedelta(minutes=30),
+        word="intervalle",
+        label=_("Temps entre deux lectures"),
+        ge=timedelta(minutes=5),
+        le=timedelta(days=1),
     )
     digest: list[str] = field(
         [],
+        word="resumes",
         label=_("Résumé : à quelles heures"),
         help=_("Vide : chaque entrée dès qu'elle paraît. Exemples : 8h30, 17h, chaque jour ouvré à 9h"),
         max_length=6,
     )
-    summary: bool = field(True, label=_("Montrer le début de chaque entrée"))
-    most: int = field(5, label=_("Entrées dites au plus à chaque lecture"), ge=1, le=20)
+    summary: bool = field(True, word="debut", label=_("Montrer le début de chaque entrée"))
+    most: int = field(5, word="au_plus", label=_("Entrées dites au plus à chaque lecture"), ge=1, le=20)
     keep: list[str] = field(
-        [], label=_("Seulement ce qui parle de"), help=_("Des débuts de mots ; vide : tout"), max_length=20
+        [],
+        word="garder",
+        label=_("Seulement ce qui parle de"),
+        help=_("Des débuts de mots ; vide : tout"),
+        max_length=20,
     )
-    leave_out: list[str] = field([], label=_("Jamais ce qui parle de"), max_length=20)
+    leave_out: list[str] = field([], word="ecarter", label=_("Jamais ce qui parle de"), max_length=20)
 
     @field_validator("digest")
     @classmethod

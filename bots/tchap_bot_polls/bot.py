@@ -14,8 +14,8 @@ from tchap_bridges.ids import PersonId
 class PollsConfig(RoomConfig):
     """What a room admin sets of polls."""
 
-    everybody: bool = field(True, label=_("Tous les membres peuvent lancer un sondage"))
-    named: bool = field(True, label=_("Le résultat dit qui a choisi quoi"))
+    everybody: bool = field(True, word="tous", label=_("Tous les membres peuvent lancer un sondage"))
+    named: bool = field(True, word="noms", label=_("Le résultat dit qui a choisi quoi"))
 
 
 class PollsBot(Bot):

@@ -33,9 +33,9 @@ Number = Annotated[int, _("numéro de l'enquête")]
 class SurveysConfig(RoomConfig):
     """What a room admin sets of surveys."""
 
-    everybody: bool = field(True, label=_("Tous les membres peuvent faire une enquête"))
+    everybody: bool = field(True, word="tous", label=_("Tous les membres peuvent faire une enquête"))
     keep_days: int = field(
-        30, label=_("Jours pendant lesquels les réponses sont gardées après la clôture"), ge=1, le=365
+        30, word="jours", label=_("Jours pendant lesquels les réponses sont gardées après la clôture"), ge=1, le=365
     )
 
 

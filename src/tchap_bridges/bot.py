@@ -58,14 +58,25 @@ class RoomConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def field(default: Any, *, label: str, help: str = "", long: bool = False, **bounds: Any) -> Any:  # noqa: A002
+def field(
+    default: Any,
+    *,
+    label: str,
+    word: str = "",
+    help: str = "",  # noqa: A002
+    long: bool = False,
+    **bounds: Any,
+) -> Any:
     """A field of a `RoomConfig`. ``label`` and ``help`` are French, and read in English where the catalogue has them.
 
     Who has no catalogue says both: ``label=both("Équipe", "Team")``.
 
+    ``word``: what is typed for it in French, ``!bot regler NAME word=value``; its name otherwise, and in English.
     ``long``: a text of several lines. ``bounds``: as of pydantic's `Field`.
     """
-    return Field(default, title=label, description=help or None, json_schema_extra={"long": long}, **bounds)
+    return Field(
+        default, title=label, description=help or None, json_schema_extra={"long": long, "word": word}, **bounds
+    )
 
 
 ConfigT_co = TypeVar("ConfigT_co", bound=RoomConfig, default=Any, covariant=True)

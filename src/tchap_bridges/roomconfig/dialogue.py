@@ -95,7 +95,7 @@ def assign(config: ModelT, words: str, language: Language) -> ModelT | Errors:
     for key, value in _assignments(words, errors):
         field = _named(fields, key)
         if field is None:
-            known = [one.name for one in fields]
+            known = [one.key(language) for one in fields]
             errors[key] = _("clé inconnue : {remedy}", remedy=did_you_mean(folded(key), known))
         elif field.name in typed:
             errors[key] = _("donnée deux fois")
@@ -136,7 +136,7 @@ def _assignments(words: str, errors: Errors) -> Iterator[tuple[str, str]]:
 def _named(fields: Sequence[RoomField], key: str) -> RoomField | None:
     english, word = Translator("en"), folded(key)
     for names in (
-        [(folded(field.name),) for field in fields],
+        [(folded(field.name), folded(field.word)) for field in fields],
         [(folded(field.label), folded(english(field.label))) for field in fields],
     ):
         found = [field for field, own in zip(fields, names, strict=True) if word in own]

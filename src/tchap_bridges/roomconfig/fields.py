@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from tchap_bridges.bot import RoomConfig
-from tchap_bridges.i18n import Phrase
+from tchap_bridges.i18n import Language, Phrase
 
 Bound = int | float | time | timedelta
 
@@ -66,6 +66,11 @@ class RoomField:
     choices: tuple[Choice, ...] = ()
     bounds: Bounds = Bounds()
     long: bool = False
+    word: str = ""
+
+    def key(self, language: Language) -> str:
+        """What is typed for it."""
+        return self.word if self.word and language == "fr" else self.name
 
     @property
     def required(self) -> bool:
@@ -113,6 +118,7 @@ def _field(model: type[RoomConfig], name: str, info: FieldInfo) -> RoomField:
         choices=choices,
         bounds=_bounds((*info.metadata, *_constraints(info.annotation))),
         long=bool(extra.get("long")),
+        word=str(extra.get("word") or ""),
     )
 
 

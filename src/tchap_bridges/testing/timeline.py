@@ -28,14 +28,14 @@ class _Line:
     answers: list["_Line"] = field(default_factory=list)
 
 
-def render_timeline(events: Iterable[Event], *, width: int = 100) -> str:
+def render_timeline(events: Iterable[Event], *, width: int = 100, before: Iterable[Event] = ()) -> str:
     """The room's events, oldest first as from `Client.timeline`, as lines of text of at most `width` columns.
 
     A thread stands indented under its root; a message whose author is named by MSC4144 shows that name, and who lent
-    their voice. State other than membership is left out.
+    their voice. State other than membership is left out. ``before``: events that are not shown, and give people names.
     """
     events = list(events)
-    names = _names(events)
+    names = _names([*before, *events])
     lines, roots = _assemble(events, names)
     out: list[str] = []
     quiet: list[str] = []

@@ -7,6 +7,7 @@ import pytest
 
 from tchap_bot_feeds.bot import FeedsBot
 from tchap_bot_feeds.settings import FeedsConfig
+from tchap_bridges.roomconfig.fields import fields_of
 from tchap_bridges.testing.bench import ADMIN, Bench
 
 from .site import Site, item, rss
@@ -39,8 +40,9 @@ async def test_a_command_does_something(typed: str, language: str) -> None:
 async def test_a_setting_is_one(language: str) -> None:
     table = GUIDES[language].split("| --")[0]
     keys = set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
-    assert keys == set(FeedsConfig.model_fields)
-    (digest,) = re.findall(r"^\| `digest` \| [^`]*(`.*`) \|", table, re.MULTILINE)
+    words = {one.name: one.key("en" if language == "en" else "fr") for one in fields_of(FeedsConfig)}
+    assert keys == set(words.values())
+    (digest,) = re.findall(rf"^\| `{words['digest']}` \| [^`]*(`.*`) \|", table, re.MULTILINE)
     async with Bench(FeedsBot) as bench:
         room = await bench.room(FeedsBot)
         values = [*VALUE.findall(table), *(f"digest={value}" for value in re.findall(r"`([^`]+)`", digest))]

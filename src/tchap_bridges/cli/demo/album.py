@@ -106,6 +106,5 @@ votes faits dans les sondages mêmes ne sont pas montrés.
 def _shown(events: Sequence[Any], before: Sequence[Any] = ()) -> str:
     """``before``: memberships that give people their names."""
     told = [event for event in events if event["type"] not in _LEFT_OUT]
-    joined = [event for event in before or events if event["type"] == "m.room.member"]
-    quiet = [{**event, "content": {**event["content"], "membership": "knock"}} for event in joined]
-    return render_timeline([*quiet, *told], width=WIDTH)
+    joined = [event for event in (*before, *events) if event["type"] == "m.room.member"]
+    return render_timeline(told, width=WIDTH, before=joined)

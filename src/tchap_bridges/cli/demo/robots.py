@@ -27,11 +27,11 @@ from tchap_bridges.testing.world import World
 
 BOTS: Final = ("sondages", "rappels", "enquetes", "questions", "alertes", "flux")
 SETTINGS: Final = {
-    "sondages": "named=oui",
-    "enquetes": "keep_days=15",
-    "questions": "per_person=3",
-    "alertes": 'window="5 min"',
-    "flux": 'interval="1 h"',
+    "sondages": "noms=oui",
+    "enquetes": "jours=15",
+    "questions": "par_personne=3",
+    "alertes": 'regroupement="5 min"',
+    "flux": 'intervalle="1 h"',
 }
 """What Camille types of each that can be set."""
 SOON: Final = 'fin="dans 1 minute"'

@@ -108,13 +108,13 @@ class Guide(Bot):
         assert isinstance(room, Turn)
         user = UserId(room.caller.person)
         try:
-            rule = await self._forms.allowed(room.id, user)
+            rule, name = await self._forms.allowed(room.id, user)
         except Over as error:
             raise Misconfigured(_("vous ne pouvez plus régler les robots de ce salon")) from error
 
         async def effect(tx: Tx) -> None:
             cause = f"{room.id} {user} {bot} {clock.now()}"
-            await self._forms.change(tx, room.id, bot, user, config, rule=rule, cause=cause)
+            await self._forms.change(tx, room.id, bot, user, config, name=name, rule=rule, cause=cause)
 
         room.also(effect)
 

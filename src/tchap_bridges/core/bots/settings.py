@@ -59,10 +59,10 @@ class Settings:
 def shown(t: Translator, bot: Bot, config: RoomConfig) -> str:
     """What is set now, as it can be typed again."""
     fields = fields_of(bot.Config)
-    lines = [f"{one.name} — {t(one.label)} : {t(told(one, getattr(config, one.name)))}" for one in fields]
+    lines = [f"{one.key(t.language)} — {t(one.label)} : {t(told(one, getattr(config, one.name)))}" for one in fields]
     if not lines:
         return t(_("Ce robot n'a rien à régler."))
-    example = _("Exemple : !bot regler {bot} {key}=…", bot=bot.name, key=fields[0].name)
+    example = _("Exemple : !bot regler {bot} {key}=…", bot=bot.name, key=fields[0].key(t.language))
     return "\n".join((*lines, t(example)))
 
 
