@@ -12,12 +12,10 @@ The clock stands still until it is moved, and everything that a call has caused 
 """
 
 import asyncio
-import itertools
 import json
 import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from datetime import datetime, time, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -25,58 +23,26 @@ from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 from tchap_bridges.bot import Bot, Power
-from tchap_bridges.bridge import AsksPolls, Connection, Deletes, Edits, Item, Limits, OpensFiles, Reacts
 from tchap_bridges.core import clock, policy
 from tchap_bridges.core.bots.deliveries import Outcome
 from tchap_bridges.core.bots.hooks import Hook
 from tchap_bridges.core.kernel import Edge, Kernel, Options
-from tchap_bridges.core.ports import Ghost, RoomFact, RoomFacts
-from tchap_bridges.errors import Undeliverable
-from tchap_bridges.events import Event, Option, PollEnded, PollStarted, PollVote, Related
+from tchap_bridges.events import Option
 from tchap_bridges.hooks import Scheme
 from tchap_bridges.i18n import Translator
-from tchap_bridges.ids import FileRef, MessageId, PersonId, RoomId, UserId
-from tchap_bridges.matrix import polls, read
-from tchap_bridges.matrix.names import Namespace
-from tchap_bridges.outgoing import (
-    Attachment,
-    Outgoing,
-    OutgoingDeletion,
-    OutgoingEdit,
-    OutgoingPoll,
-    OutgoingPollEnd,
-    OutgoingReaction,
-)
+from tchap_bridges.ids import MessageId, RoomId, UserId
+from tchap_bridges.matrix import polls
 from tchap_bridges.store.database import Database
 from tchap_bridges.store.sealing import Sealer
+from tchap_bridges.testing.bench_homeserver import KEY, Homeserver, Said, Uncounted, numbers
+
+__all__ = ["ADMIN", "START", "Bench", "BenchRoom", "Clock", "Said"]
 
 _PARIS = ZoneInfo("Europe/Paris")
 START = datetime(2026, 11, 23, 9, 30, tzinfo=_PARIS)
 """When a bench begins: a Monday morning."""
 ADMIN = UserId("@admin:exemple.fr")
-_BOT = UserId("@pont:exemple.fr")
-_KEY = bytes(range(32))
 _SETTLES = 10.0  # seconds after which whatever still goes on is taken for a hang
-_numbers = itertools.count(1)
-
-
-@dataclass(slots=True)
-class Said:
-    """One thing that the bot has said, as it reads now. ``options``, ``most``: of a poll. ``ended``: what its end told.
-
-    ``html``: as it is formatted, with the people it names.
-    """
-
-    id: MessageId
-    text: str
-    answers: MessageId | None = None
-    edited: bool = False
-    options: tuple[Option, ...] = ()
-    most: int = 1
-    ended: str | None = None
-    files: tuple[str, ...] = ()
-    data: tuple[bytes, ...] = ()
-    html: str | None = None
 
 
 class Clock:
@@ -216,7 +182,7 @@ class BenchRoom:
         """The same, and it is on the disk, but nothing has come of it yet: `Bench.settle` lets it."""
         if kind != "m.room.member":
             self._known(user)
-        id_ = MessageId(f"${next(_numbers)}")
+        id_ = MessageId(f"${next(numbers)}")
         event = {
             "event_id": id_,
             "type": kind,
@@ -267,8 +233,8 @@ class Bench:
         await self.db.adopt({name: type(bot) for name, bot in self._bots.items()})
         self.kernel = Kernel(
             db=self.db,
-            sealer=Sealer([_KEY]),
-            key=_KEY,
+            sealer=Sealer([KEY]),
+            key=KEY,
             homeserver=self._homeserver,
             bridges={},
             bots=self._bots,
@@ -281,7 +247,7 @@ class Bench:
                 zone=_PARIS,
                 public_url="https://pont.exemple.fr",
             ),
-            meter=_Uncounted(),
+            meter=Uncounted(),
         )
         await self._stack.enter_async_context(self.kernel.running())
         return self
@@ -293,7 +259,7 @@ class Bench:
 
     async def room(self, *bots: type[Bot], **config: Any) -> BenchRoom:
         """A room in which these bots are on; ``config`` is what its admin has set, for the only one of them."""
-        room = BenchRoom(self, RoomId(f"!{next(_numbers)}:exemple.fr"))
+        room = BenchRoom(self, RoomId(f"!{next(numbers)}:exemple.fr"))
         self.rooms[room.id] = room
         for bot in bots:
             await room.say(ADMIN, f"!bot activer {bot.name}")
@@ -344,7 +310,7 @@ class Bench:
                 quiet = 0 if busy else quiet + 1
 
     async def _come(self, room: RoomId, user: UserId) -> None:
-        id_ = MessageId(f"${next(_numbers)}")
+        id_ = MessageId(f"${next(numbers)}")
         event = {
             "event_id": id_,
             "type": "m.room.member",
@@ -359,7 +325,7 @@ class Bench:
 
     def made(self) -> RoomId:
         """A room that the bridge has made."""
-        room = BenchRoom(self, RoomId(f"!{next(_numbers)}:exemple.fr"))
+        room = BenchRoom(self, RoomId(f"!{next(numbers)}:exemple.fr"))
         room.names, room.levels = {}, {}
         self.rooms[room.id] = room
         return room.id
@@ -375,165 +341,6 @@ class Bench:
             due: int | None = await tx.value("timer_next")
         return due is not None and due <= clock.now()
 
-    def _homeserver(self, edge: Edge) -> "_Homeserver":
+    def _homeserver(self, edge: Edge) -> Homeserver:
         edge.alive()
-        return _Homeserver(self)
-
-
-class _Rooms(Connection, Edits, Deletes, Reacts, AsksPolls, OpensFiles):
-    """What is said in the rooms of a bench."""
-
-    limits = Limits(repeatable=True)
-
-    def __init__(self, bench: Bench) -> None:
-        self._bench = bench
-        self._known: dict[str, MessageId] = {}
-
-    def _said(self, key: str, room: str, **what: Any) -> MessageId:
-        if key not in self._known:
-            self._known[key] = MessageId(f"$ours{next(_numbers)}")
-            self._bench.rooms[RoomId(room)].timeline.append(Said(id=self._known[key], **what))
-        return self._known[key]
-
-    def _found(self, room: str, id_: MessageId) -> Said:
-        return next(one for one in self._bench.rooms[RoomId(room)].timeline if one.id == id_)
-
-    async def run(self) -> None:
-        await asyncio.Event().wait()
-
-    async def send(self, message: Outgoing) -> Sequence[MessageId]:
-        names = tuple(file.name for file in message.files)
-        data = [await _bytes(file) for file in message.files]
-        words = message.text
-        said = self._said(
-            message.key,
-            message.chat,
-            text=words.plain,
-            answers=message.reply_to,
-            files=names,
-            data=tuple(data),
-            html=words.html,
-        )
-        return [said]
-
-    async def edit(self, edit: OutgoingEdit) -> None:
-        said = self._found(edit.chat, edit.target)
-        said.text, said.edited = edit.text.plain, True
-
-    async def delete(self, deletion: OutgoingDeletion) -> None:
-        timeline = self._bench.rooms[RoomId(deletion.chat)].timeline
-        timeline[:] = [one for one in timeline if one.id not in {deletion.target, *deletion.parts}]
-
-    async def react(self, reaction: OutgoingReaction) -> MessageId | None:
-        return None if reaction.removed else MessageId(f"$ours{next(_numbers)}")
-
-    async def ask(self, poll: OutgoingPoll) -> MessageId:
-        return self._said(poll.key, poll.chat, text=poll.question, options=poll.options, most=poll.most)
-
-    async def end_poll(self, end: OutgoingPollEnd) -> None:
-        room = self._bench.rooms[RoomId(end.chat)]
-        room.ended[end.poll] = end.text
-        for said in room.timeline:
-            if said.id == end.poll:
-                said.ended = end.text
-
-    @asynccontextmanager
-    async def open_file(self, ref: FileRef) -> AsyncIterator[AsyncIterator[bytes]]:
-        raise Undeliverable(f"nothing has put {ref} on this bench")
-        yield
-
-
-class _Homeserver:
-    """`core.ports.Homeserver` over the rooms of a bench."""
-
-    bot = _BOT
-
-    def __init__(self, bench: Bench) -> None:
-        self._bench = bench
-        self.rooms = _Rooms(bench)
-        self._ours = Namespace(server="exemple.fr", prefix="pont_", bot=_BOT, secret=_KEY)
-
-    def read(self, item: Item) -> Sequence[Event | RoomFact]:
-        return read.read(item, self._ours)
-
-    def room_of(self, item: Item) -> RoomId | None:
-        return read.room_of(item)
-
-    def is_ours(self, user: UserId) -> bool:
-        return user in self._ours
-
-    def ghost_of(self, network: str, person: PersonId) -> UserId:
-        return self._ours.ghost_id(network, person)
-
-    async def depart(self, room: RoomId, user: UserId) -> None: ...
-
-    async def ghost(self, user: UserId) -> Ghost | None:
-        del user
-        return None
-
-    async def facts(self, room: RoomId) -> RoomFacts:
-        return RoomFacts(
-            room=room,
-            name="Salon d'essai",
-            encrypted=False,
-            tchap=True,
-            rule="unrestricted",
-            public=False,
-            users_default=self._bench.rooms[room].users_default,
-            levels=self._bench.rooms[room].levels,
-            invite_level=50,
-            version="11",
-            redact_level=self._bench.rooms[room].redact_level,
-            present=frozenset(self._bench.rooms[room].names),
-        )
-
-    async def related(self, room: RoomId, event: MessageId) -> Related:
-        events = self._bench.rooms[room].events
-        about = [one for one in events.values() if one["content"].get("m.relates_to", {}).get("event_id") == event]
-        means = [self._poll(one) for one in about if one["type"] != "m.reaction"]
-        found = tuple(one for one in means if one is not None)
-        unreadable = sum(one["type"] == "m.room.encrypted" for one in about)
-        start = self._poll(events[event]) if event in events else None
-        return Related(message=start, events=found, unreadable=unreadable)
-
-    def _poll(self, event: Mapping[str, Any]) -> Event | None:
-        item = Item(key=event["event_id"], raw=json.dumps(event).encode(), meta={}, received_at=self._bench.clock.at)
-        means = (one for one in self.read(item) if isinstance(one, PollStarted | PollVote | PollEnded))
-        return next(means, None)
-
-    async def display_name(self, room: RoomId, user: UserId) -> str:
-        return self._bench.rooms[room].names.get(user, user)
-
-    async def members(self, room: RoomId) -> Mapping[UserId, str]:
-        return self._bench.rooms[room].names
-
-    async def avatar(self, room: RoomId, user: UserId) -> str:
-        del room, user
-        return ""
-
-    def thumbnail(self, picture: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        return self.rooms.open_file(FileRef(picture))
-
-    async def join(self, room: RoomId) -> None: ...
-    async def leave(self, room: RoomId, reason: str) -> None: ...
-    async def call_off(self, room: RoomId) -> None: ...
-    async def make_direct(self, user: UserId) -> RoomId:
-        del user
-        return self._bench.made()
-
-    async def invite_direct(self, room: RoomId, user: UserId, reason: str) -> None:
-        del reason
-        self._bench.invited(room, user)
-
-    async def wear(self, room: RoomId, name: str | None) -> None: ...
-    async def mark_read(self, room: RoomId, event: MessageId) -> None: ...
-    def forget_voice(self, room: RoomId) -> None: ...
-
-
-async def _bytes(file: Attachment) -> bytes:
-    async with file.open() as chunks:
-        return b"".join([chunk async for chunk in chunks])
-
-
-class _Uncounted:
-    def count(self, what: str, where: str, n: int = 1) -> None: ...
+        return Homeserver(self)
