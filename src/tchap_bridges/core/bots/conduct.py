@@ -4,10 +4,11 @@ from collections import Counter
 from functools import partial
 from typing import Final
 
+from tchap_bridges.core.bots.effects import Cause
 from tchap_bridges.core.bots.leash import Stubborn
 from tchap_bridges.core.bots.limits import Limits, Speech
 from tchap_bridges.core.bots.stops import Stops, Why
-from tchap_bridges.core.bots.turn import Cause, Turn
+from tchap_bridges.core.bots.turn import Turn
 from tchap_bridges.core.commands import refusal
 from tchap_bridges.core.ports import Tx
 from tchap_bridges.core.roomwork import Written

@@ -8,6 +8,7 @@ from tchap_bridges.bot import Bot
 from tchap_bridges.core.bots import GUIDE
 from tchap_bridges.core.bots.conduct import Conduct
 from tchap_bridges.core.bots.deliveries import Deliveries
+from tchap_bridges.core.bots.effects import House
 from tchap_bridges.core.bots.forms import Forms
 from tchap_bridges.core.bots.guide import Guide
 from tchap_bridges.core.bots.hearing import Hearing
@@ -22,7 +23,6 @@ from tchap_bridges.core.bots.settings import Settings
 from tchap_bridges.core.bots.stops import Blame, Stops
 from tchap_bridges.core.bots.switch import Switch
 from tchap_bridges.core.bots.timers import Timers
-from tchap_bridges.core.bots.turn import House
 from tchap_bridges.core.builtin import BUILTIN
 from tchap_bridges.core.denials import Denials
 from tchap_bridges.core.directs import Directs

@@ -14,12 +14,13 @@ from tchap_bridges.core.bots import ANSWER, COMMAND, GUIDE, HOOK, TARGET, TIMER
 from tchap_bridges.core.bots.arguments import read
 from tchap_bridges.core.bots.conduct import Conduct, Refused, nothing
 from tchap_bridges.core.bots.deliveries import State
+from tchap_bridges.core.bots.effects import Cause, House
 from tchap_bridges.core.bots.hearing import Hearing
 from tchap_bridges.core.bots.leash import Leash, Stubborn
 from tchap_bridges.core.bots.questions import ENDS, forget_answer
 from tchap_bridges.core.bots.registry import below, called, own_head
 from tchap_bridges.core.bots.settings import load_config
-from tchap_bridges.core.bots.turn import Cause, House, Turn
+from tchap_bridges.core.bots.turn import Turn
 from tchap_bridges.core.commands import near, refusal, word_of
 from tchap_bridges.core.denials import Denials
 from tchap_bridges.core.ports import Row, Tx
