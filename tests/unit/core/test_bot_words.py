@@ -304,3 +304,13 @@ def test_a_method_that_is_overridden_has_its_newest_words() -> None:
 
     assert [one.words for one in Other.commands] == [("scrutin",)]
     assert [one.words for one in Polls.commands] == [("vote", "ballot")]
+
+
+def test_no_bot_is_called_as_the_one_that_sets_the_others() -> None:
+    class Impostor(Bot):
+        """Se fait passer pour un autre."""
+
+        name = "reglages"
+
+    with pytest.raises(Misconfigured, match="reglages"):
+        Bots({"reglages": Impostor()})

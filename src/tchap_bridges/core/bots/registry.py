@@ -8,6 +8,9 @@ from collections.abc import Callable, Container, ItemsView, Iterator, Mapping, S
 from typing import Final
 
 from tchap_bridges.bot import Bot, Command
+from tchap_bridges.core.bots import GUIDE
+from tchap_bridges.errors import Misconfigured
+from tchap_bridges.i18n import _
 from tchap_bridges.core.words import unaccented
 from tchap_bridges.i18n import Phrase, _
 
@@ -22,6 +25,8 @@ class Bots(Mapping[str, Bot]):
     """
 
     def __init__(self, installed: Mapping[str, Bot], builtin: Container[str] = ()) -> None:
+        if GUIDE in installed:
+            raise Misconfigured(_("un robot ne peut pas s'appeler « {name} »", name=GUIDE), where=f"bots.{GUIDE}")
         self._installed = dict(installed)
         self._developed: dict[str, Bot] = {}
         self._watchers: list[Watcher] = []
