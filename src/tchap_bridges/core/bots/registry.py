@@ -9,9 +9,8 @@ from typing import Final
 
 from tchap_bridges.bot import Bot, Command
 from tchap_bridges.core.bots import GUIDE
-from tchap_bridges.errors import Misconfigured
-from tchap_bridges.i18n import _
 from tchap_bridges.core.words import unaccented
+from tchap_bridges.errors import Misconfigured
 from tchap_bridges.i18n import Phrase, _
 
 Watcher = Callable[[str], None]
