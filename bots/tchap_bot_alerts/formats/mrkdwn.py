@@ -56,8 +56,7 @@ def text_of(markup: str) -> Text:
         html += f"<blockquote>{_html(_QUOTE_MARK.sub('', quote[0]).strip())}</blockquote>"
         position = quote.end()
     html += _html(source[position:])
-    for mark, _tag in _MARKS:
-        plain = mark.sub(r"\2", plain)
+    plain = _unmarked(plain)
     plain = _PRIVATE.sub(partial(_said, [one.plain for one in tokens]), plain)
     html = _PRIVATE.sub(partial(_said, [one.html or "" for one in tokens]), html)
     if len(html) > LONGEST_HTML:
@@ -80,7 +79,7 @@ def _token(match: re.Match[str]) -> Text:
     target, bar, shown = match["angle"].partition("|")
     target, shown = _entities(target), _entities(shown)
     if target.startswith(("http://", "https://")):
-        return linked(target, shown)
+        return linked(target, _unmarked(shown))
     if target.startswith("mailto:"):
         return words(shown or target.removeprefix("mailto:"))
     if target.startswith(("@", "#")):
@@ -89,6 +88,12 @@ def _token(match: re.Match[str]) -> Text:
         name = target[1:].partition("^")[0]
         return words(shown or (f"@{name}" if name in _EVERYBODY else name))
     return Text() if not bar else words(shown)
+
+
+def _unmarked(text: str) -> str:
+    for mark, _tag in _MARKS:
+        text = mark.sub(r"\2", text)
+    return text
 
 
 def _html(source: str) -> str:
