@@ -11,6 +11,8 @@ from tchap_bridges.i18n import Phrase, Translator, _, ngettext
 
 _TAG_GONE: Final = _("[{repo}] {who} supprime l'étiquette {branch}")
 _BRANCH_GONE: Final = _("[{repo}] {who} supprime la branche {branch}")
+_TAG_CAME: Final = _("[{repo}] {who} pose l'étiquette {branch}")
+_BRANCH_CAME: Final = _("[{repo}] {who} crée la branche {branch}")
 SHOWN_COMMITS: Final = 10
 EXCERPT: Final = 600
 _NOTHING: Final = "0" * 40
@@ -23,14 +25,26 @@ MERGES: Final[Mapping[str, Phrase]] = {
     "reopened": _("[{repo}] {who} rouvre la fusion {number} : {title}"),
     "ready": _("[{repo}] {who} demande une relecture de {number} : {title}"),
     "approved": _("[{repo}] {who} approuve la fusion {number} : {title}"),
+    "refused": _("[{repo}] {who} demande des changements à la fusion {number} : {title}"),
+    "commented": _("[{repo}] {who} commente la fusion {number} : {title}"),
     "": _("[{repo}] {who} met à jour la fusion {number} : {title}"),
 }
 TICKETS: Final[Mapping[str, Phrase]] = {
     "opened": _("[{repo}] {who} ouvre le ticket {number} : {title}"),
     "closed": _("[{repo}] {who} ferme le ticket {number} : {title}"),
     "reopened": _("[{repo}] {who} rouvre le ticket {number} : {title}"),
+    "deleted": _("[{repo}] {who} supprime le ticket {number} : {title}"),
+    "commented": _("[{repo}] {who} commente le ticket {number} : {title}"),
     "": _("[{repo}] {who} met à jour le ticket {number} : {title}"),
 }
+COMMITS: Final[Mapping[str, Phrase]] = {"": _("[{repo}] {who} commente le commit {number}")}
+_SAID: Final = frozenset(("opened", "published", "approved", "refused", "commented", "noted"))
+"""Actions that bring words of their own."""
+_REVIEWS: Final = {
+    "approved": "approved", "changes_requested": "refused", "commented": "commented",
+    # Forgejo and Gitea name the event so.
+    "pull_request_approved": "approved", "pull_request_rejected": "refused", "pull_request_comment": "commented",
+}  # fmt: skip
 VERSIONS: Final[Mapping[str, Phrase]] = {
     "published": _("[{repo}] {who} publie la version {title}"),
     "deleted": _("[{repo}] {who} retire la version {title}"),
@@ -49,9 +63,9 @@ def pushed(
     if at(value, "deleted") is True or line(value, "after") == _NOTHING:
         title = say.gettext(_TAG_GONE if tag else _BRANCH_GONE, **told)
     elif tag:
-        title = say.gettext(_("[{repo}] {who} pose l'étiquette {branch}"), **told)
+        title = say.gettext(_TAG_CAME, **told)
     elif not commits and line(value, "before") == _NOTHING:
-        title = say.gettext(_("[{repo}] {who} crée la branche {branch}"), **told)
+        title = say.gettext(_BRANCH_CAME, **told)
     elif at(value, "forced") is True:
         title = say.gettext(_("[{repo}] {who} réécrit la branche {branch}"), **told)
     else:
@@ -86,12 +100,12 @@ def discussed(
     url: str,
     labels: Mapping[str, str] | None = None,
 ) -> Notice:
-    """Something that people open, discuss and close. Its text is told once, when it is opened."""
+    """Something that people open, discuss and close. ``body``: what they say now; of a change to it, nothing."""
     sentence = sentences.get(action, sentences[""])
     return Notice(
         kind=kind,
         title=say.gettext(sentence, repo=repo, who=who, number=number, title=cut(title, _TITLE)),
-        text=quoted(from_markdown(cut(body, EXCERPT))) if action in {"opened", "published"} and body else Text(),
+        text=quoted(from_markdown(cut(body, EXCERPT))) if action in _SAID and body else Text(),
         url=url,
         group=f"{kind}:{repo}:{number or title}",
         labels={"repo": repo, "who": who, "number": number, "action": action, **(labels or {})},
@@ -147,6 +161,68 @@ def release(say: Translator, kind: str, value: Json) -> Notice:
     )
 
 
+def ref_created(say: Translator, kind: str, value: Json) -> Notice:
+    """GitHub's and Forgejo's ``create``."""
+    return _ref(say, kind, value, _TAG_CAME if line(value, "ref_type") == "tag" else _BRANCH_CAME)
+
+
+def ref_deleted(say: Translator, kind: str, value: Json) -> Notice:
+    """GitHub's and Forgejo's ``delete``."""
+    return _ref(say, kind, value, _TAG_GONE if line(value, "ref_type") == "tag" else _BRANCH_GONE)
+
+
+def remark(say: Translator, kind: str, value: Json) -> Notice:
+    """GitHub's and Forgejo's comments on a pull request, an issue or a commit."""
+    if line(value, "action") != "created":
+        return other(say, kind, value, kind.partition(".")[2])
+    comment: Any = at(value, "comment")
+    issue, merge = at(value, "issue"), at(value, "pull_request")
+    if at(value, "is_pull") is True or isinstance(at(issue, "pull_request"), Mapping):
+        # A comment under a pull request calls it an issue.
+        merge = issue
+    thing: Json
+    if isinstance(merge, Mapping):
+        thing, sentences, action, number = merge, MERGES, "commented", f"#{line(merge, 'number')}"
+    elif isinstance(issue, Mapping):
+        thing, sentences, action, number = issue, TICKETS, "commented", f"#{line(issue, 'number')}"
+    else:
+        thing, sentences, action, number = {}, COMMITS, "noted", line(comment, "commit_id")[:8]
+    return discussed(
+        say,
+        kind,
+        sentences,
+        action,
+        repo=repository(value),
+        who=sender(value),
+        number=number,
+        title=line(thing, "title"),
+        body=block(comment, "body"),
+        url=link(comment, "html_url") or link(thing, "html_url"),
+    )
+
+
+def review(say: Translator, kind: str, value: Json) -> Notice:
+    """GitHub's and Forgejo's reviews of a pull request: approved, refused, or only words."""
+    event = kind.partition(".")[2]
+    said: Any = at(value, "review")
+    verdict = _REVIEWS.get(event) or _REVIEWS.get(line(said, "state").lower(), "")
+    if line(value, "action") not in {"submitted", "reviewed"} or not verdict:
+        return other(say, kind, value, event)
+    merge: Any = at(value, "pull_request")
+    return discussed(
+        say,
+        kind,
+        MERGES,
+        verdict,
+        repo=repository(value),
+        who=sender(value),
+        number=f"#{line(merge, 'number') or line(value, 'number')}",
+        title=line(merge, "title"),
+        body=block(said, "body") or block(said, "content"),
+        url=link(said, "html_url") or link(merge, "html_url"),
+    )
+
+
 def other(say: Translator, kind: str, value: Json, event: str) -> Notice:
     """An event that has no words of its own: its name, who, and the page of the first thing that has one."""
     action = line(value, "action")
@@ -157,7 +233,9 @@ def other(say: Translator, kind: str, value: Json, event: str) -> Notice:
         event=f"{event} {action}".replace("_", " ").strip(),
     )
     things = [one for key, one in value.items() if key not in {"sender", "repository", "organization", "installation"}]
-    said = next((block(one, "body", most=EXCERPT) for one in things if block(one, "body")), "")
+    # Of a remark or a review without words, what lies under it is not said by whoever sends it.
+    new = [one for one in things if one is not value.get("pull_request") and one is not value.get("issue")]
+    said = next((block(one, "body", most=EXCERPT) for one in new if block(one, "body")), "")
     named = next((name for one in things if (name := line(one, "title") or line(one, "name"))), "")
     url = next((link(one, "html_url") for one in things if link(one, "html_url")), "")
     return Notice(
@@ -177,6 +255,18 @@ def repository(value: Json) -> str:
 def sender(value: Json) -> str:
     """Who did it."""
     return line(value, "sender", "login") or line(value, "pusher", "name") or line(value, "pusher", "login") or "?"
+
+
+def _ref(say: Translator, kind: str, value: Json, sentence: Phrase) -> Notice:
+    repo, who = repository(value), sender(value)
+    branch = line(value, "ref").removeprefix("refs/heads/").removeprefix("refs/tags/")
+    return Notice(
+        kind=kind,
+        title=say.gettext(sentence, repo=repo, who=who, branch=branch),
+        url=link(value, "repository", "html_url"),
+        group=f"{kind}:{repo}:{branch}",
+        labels={"repo": repo, "who": who, "branch": branch},
+    )
 
 
 def _opened(

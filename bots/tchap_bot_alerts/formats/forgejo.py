@@ -13,6 +13,12 @@ _EVENTS: Final[Mapping[str, Callable[[Translator, str, Json], Notice]]] = {
     "pull_request": forge.pull_request,
     "issues": forge.issues,
     "release": forge.release,
+    "create": forge.ref_created,
+    "delete": forge.ref_deleted,
+    "issue_comment": forge.remark,
+    "pull_request_approved": forge.review,
+    "pull_request_rejected": forge.review,
+    "pull_request_comment": forge.review,
 }
 
 

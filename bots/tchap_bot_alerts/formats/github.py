@@ -1,31 +1,53 @@
 """GitHub: https://docs.github.com/en/webhooks/webhook-events-and-payloads"""
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
-from tchap_bot_alerts.formats import forge
+from tchap_bot_alerts.formats import forge, runs
 from tchap_bot_alerts.notice import Notice, Severity, State
-from tchap_bot_alerts.values import Json, line, link, moment
-from tchap_bot_alerts.words import row, words
-from tchap_bridges.i18n import Translator, _
+from tchap_bot_alerts.values import Json, block, items, line, link, moment, severity
+from tchap_bot_alerts.words import code, row, words
+from tchap_bridges.i18n import Phrase, Translator, _
 
 _EVENTS: Final[Mapping[str, Callable[[Translator, str, Json], Notice]]] = {
     "push": forge.push,
     "pull_request": forge.pull_request,
     "issues": forge.issues,
     "release": forge.release,
+    "create": forge.ref_created,
+    "delete": forge.ref_deleted,
+    "issue_comment": forge.remark,
+    "commit_comment": forge.remark,
+    "pull_request_review_comment": forge.remark,
+    "pull_request_review": forge.review,
 }
-_FAILED: Final = frozenset(("failure", "timed_out", "startup_failure", "action_required"))
+# One version that comes out is told as published, created and released at once.
+_ECHOES: Final = frozenset(("created", "released", "prereleased"))
+_ALERTS: Final = frozenset((
+    "code_scanning_alert", "dependabot_alert", "secret_scanning_alert", "repository_vulnerability_alert",
+))  # fmt: skip
+_CLOSED: Final = frozenset(("fixed", "resolve", "resolved", "dismiss", "dismissed", "auto_dismissed", "closed_by_user"))
+_SAFETY: Final[Mapping[State, Phrase]] = {
+    State.FIRING: _("[{repo}] Alerte de sécurité : {title}"),
+    State.RESOLVED: _("[{repo}] Alerte de sécurité close : {title}"),
+}
 
 
 def read(value: Json, headers: Mapping[str, str], say: Translator) -> list[Notice]:
-    """A delivery; a workflow that has only begun says nothing."""
+    """A delivery; what has only begun to run says nothing, its end will."""
     event = line(headers.get("x-github-event", "")) or "?"
     kind = f"github.{event}"
     if event == "ping":
         return [_ping(value, say)]
     if event == "workflow_run":
         return _workflow(value, say)
+    if event in _RUNS:
+        return _RUNS[event](value, say, kind)
+    if event in _ALERTS:
+        return [_alert(value, say, kind)]
+    if event == "release" and line(value, "action") in _ECHOES:
+        return []
     if event in _EVENTS:
         return [_EVENTS[event](say, kind, value)]
     return [forge.other(say, kind, value, event)]
@@ -44,26 +66,114 @@ def _workflow(value: Json, say: Translator) -> list[Notice]:
     if line(value, "action") != "completed":
         return []
     name, branch = line(run, "name") or line(value, "workflow", "name"), line(run, "head_branch")
-    told = {"repo": repo, "name": name, "branch": branch}
-    failed, passed = conclusion in _FAILED, conclusion == "success"
-    if failed:
-        title = say.gettext(_("[{repo}] {name} échoue sur {branch}"), **told)
-    elif passed:
-        title = say.gettext(_("[{repo}] {name} réussit sur {branch}"), **told)
-    else:
-        title = say.gettext(_("[{repo}] {name} sur {branch} : {status}"), status=conclusion, **told)
     workflow = line(run, "workflow_id") or name
     return [
-        Notice(
-            kind="github.workflow_run",
-            title=title,
-            text=row(words(line(run, "display_title")), words(line(run, "actor", "login")), between=" — "),
-            url=link(run, "html_url"),
-            severity=Severity.ERROR if failed else Severity.NONE,
-            state=State.FIRING if failed else State.RESOLVED if passed else State.NONE,
-            fingerprint=f"github:{repo}:{workflow}:{branch}" if failed or passed else "",
+        replace(
+            one,
             group=f"github:{repo}:{workflow}",
             labels={"repo": repo, "branch": branch, "conclusion": conclusion},
+        )
+        for one in runs.ran(
+            say,
+            "github.workflow_run",
+            conclusion,
+            repo=repo,
+            name=name,
+            branch=branch,
+            trouble=f"{workflow}:{branch}",
+            url=link(run, "html_url"),
+            text=row(words(line(run, "display_title")), words(line(run, "actor", "login")), between=" — "),
             at=moment(run, "updated_at"),
         )
     ]
+
+
+def _check(value: Json, say: Translator, kind: str) -> list[Notice]:
+    """A check, a suite of them or a job of a workflow, which are alike."""
+    run: Any = value.get(kind.removeprefix("github."))
+    if line(value, "action") != "completed":
+        return []
+    branch = line(run, "head_branch") or line(run, "check_suite", "head_branch")
+    name = line(run, "name") or line(run, "app", "name")
+    return runs.ran(
+        say,
+        kind,
+        line(run, "conclusion"),
+        repo=forge.repository(value),
+        name=name,
+        branch=branch,
+        trouble=f"{line(run, 'workflow_name') or kind.partition('.')[2]}:{name}:{branch}",
+        url=link(run, "html_url") or link(value, "repository", "html_url"),
+        text=words(line(run, "output", "title") or line(run, "workflow_name")),
+        at=moment(run, "completed_at") or moment(run, "updated_at"),
+    )
+
+
+def _status(value: Json, say: Translator, kind: str) -> list[Notice]:
+    branch = next((line(one, "name") for one in items(value, "branches")), "") or line(value, "sha")[:8]
+    name = line(value, "context")
+    return runs.ran(
+        say,
+        kind,
+        line(value, "state"),
+        repo=forge.repository(value),
+        name=name,
+        branch=branch,
+        trouble=f"status:{name}:{branch}",
+        url=link(value, "target_url") or link(value, "commit", "html_url"),
+        text=words(line(value, "description")),
+        at=moment(value, "updated_at"),
+    )
+
+
+def _deployment(value: Json, say: Translator, kind: str) -> list[Notice]:
+    status: Any = value.get("deployment_status")
+    return runs.deployed(
+        say,
+        kind,
+        line(status, "state"),
+        repo=forge.repository(value),
+        where=line(status, "environment") or line(value, "deployment", "environment"),
+        url=link(status, "log_url") or link(status, "target_url") or link(value, "repository", "html_url"),
+        text=row(code(line(value, "deployment", "ref")), words(line(status, "description"))),
+        at=moment(status, "updated_at"),
+    )
+
+
+_RUNS: Final[Mapping[str, Callable[[Json, Translator, str], list[Notice]]]] = {
+    "check_run": _check,
+    "check_suite": _check,
+    "workflow_job": _check,
+    "status": _status,
+    "deployment_status": _deployment,
+}
+
+
+def _alert(value: Json, say: Translator, kind: str) -> Notice:
+    """A weakness that GitHub found: in the code, in what it depends on, or a secret that everybody can read."""
+    alert: Any = value.get("alert")
+    repo, number = forge.repository(value), line(alert, "number")
+    state = State.RESOLVED if line(value, "action") in _CLOSED else State.FIRING
+    found = (
+        line(alert, "rule", "description"),
+        line(alert, "security_advisory", "summary"),
+        line(alert, "secret_type_display_name"),
+        line(alert, "secret_type"),
+        line(alert, "external_identifier"),
+        f"#{number}",
+    )
+    package = line(alert, "dependency", "package", "name") or line(alert, "affected_package_name")
+    bad = line(alert, "rule", "security_severity_level") or line(alert, "rule", "severity")
+    bad = bad or line(alert, "security_advisory", "severity") or line(alert, "severity")
+    return Notice(
+        kind=kind,
+        title=say.gettext(_SAFETY[state], repo=repo, title=next(filter(None, found))),
+        text=row(code(package), words(block(alert, "tool", "name", most=60))),
+        url=link(alert, "html_url") or link(alert, "external_reference") or link(value, "repository", "html_url"),
+        severity=severity(bad) if state is State.FIRING else Severity.NONE,
+        state=state if number else State.NONE,
+        fingerprint=f"{kind.replace('.', ':')}:{repo}:{number}" if number else "",
+        group=f"{kind.replace('.', ':')}:{repo}",
+        labels={"repo": repo, "number": number},
+        at=moment(alert, "fixed_at") or moment(alert, "created_at"),
+    )

@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tchap_bot_alerts.formats import forge
+from tchap_bot_alerts.formats import forge, runs
 from tchap_bot_alerts.notice import Notice, Severity, State
 from tchap_bot_alerts.values import Json, at, block, cut, items, line, link, moment, whole
-from tchap_bot_alerts.words import code, from_markdown, linked, quoted, row, stacked, words
+from tchap_bot_alerts.words import bold, code, from_markdown, linked, quoted, row, stacked, words
 from tchap_bridges.i18n import Phrase, Translator, _
 
 _ACTIONS: Final = {
     "open": "opened", "close": "closed", "reopen": "reopened", "merge": "merged", "approved": "approved",
-    "approval": "approved",
+    "approval": "approved", "create": "published", "delete": "deleted",
 }  # fmt: skip
 _STOPPED: Final[Mapping[str, Phrase]] = {
     "canceled": _("[{repo}] Le pipeline {number} est annulé sur {branch}"),
@@ -26,7 +26,7 @@ _NOTED: Final[Mapping[str, tuple[str, str, Phrase]]] = {
 
 
 def read(value: Json, headers: Mapping[str, str], say: Translator) -> list[Notice]:
-    """A delivery; a pipeline that is still under way says nothing."""
+    """A delivery; what is still under way says nothing."""
     match line(value, "object_kind"):
         case "push" | "tag_push" as kind:
             commits = items(value, "commits")
@@ -51,11 +51,75 @@ def read(value: Json, headers: Mapping[str, str], say: Translator) -> list[Notic
             return _pipeline(value, say)
         case "note":
             return [_note(value, say)]
+        case "build":
+            return _job(value, say)
+        case "deployment":
+            return runs.deployed(
+                say,
+                "gitlab.deployment",
+                line(value, "status"),
+                repo=_project(value),
+                where=line(value, "environment"),
+                url=link(value, "deployable_url") or link(value, "project", "web_url"),
+                text=row(
+                    linked(link(value, "commit_url"), line(value, "short_sha")),
+                    words(line(value, "commit_title", most=120)),
+                    words(f"— {_who(value)}"),
+                ),
+                at=moment(value, "status_changed_at"),
+            )
+        case "release":
+            return [_release(value, say)]
         case kind:
-            event = (kind or line(headers.get("x-gitlab-event", "")) or "?").replace("_", " ")
-            title = say.gettext(_("[{repo}] {who} : {event}"), repo=_project(value), who=_who(value), event=event)
-            url = link(value, "object_attributes", "url") or link(value, "project", "web_url")
-            return [Notice(kind=f"gitlab.{kind or 'other'}", title=title, url=url)]
+            return [_other(value, kind or line(value, "event_name"), headers, say)]
+
+
+def _other(value: Json, kind: str, headers: Mapping[str, str], say: Translator) -> Notice:
+    """An event that has no words of its own: its name, who, and what it is about. A group's name no ``object_kind``."""
+    thing: Any = value.get("object_attributes")
+    event = (kind or line(headers.get("x-gitlab-event", "")) or "?") + " " + line(thing, "action")
+    title = say.gettext(
+        _("[{repo}] {who} : {event}"), repo=_project(value), who=_who(value), event=event.replace("_", " ").strip()
+    )
+    url = link(thing, "url") or link(thing, "awarded_on_url") or link(value, "project", "web_url")
+    return Notice(
+        kind=f"gitlab.{kind or 'other'}", title=title, text=bold(line(thing, "title") or line(thing, "name")), url=url
+    )
+
+
+def _job(value: Json, say: Translator) -> list[Notice]:
+    project, branch = link(value, "project", "web_url"), line(value, "ref")
+    stage, name = line(value, "build_stage", most=60), line(value, "build_name", most=60)
+    commit = block(value, "commit", "message").split("\n", maxsplit=1)[0]
+    return runs.ran(
+        say,
+        "gitlab.build",
+        line(value, "build_status"),
+        repo=_project(value),
+        name=name,
+        branch=branch,
+        trouble=f"job:{stage}:{name}:{branch}",
+        url=link({"": f"{project}/-/jobs/{line(value, 'build_id')}"}, "") if project else "",
+        text=row(words(stage), words(cut(commit, 120)), words(_who(value)), between=" — "),
+        at=moment(value, "build_finished_at"),
+        lenient=at(value, "build_allow_failure") is True,
+    )
+
+
+def _release(value: Json, say: Translator) -> Notice:
+    tag, name = line(value, "tag"), line(value, "name")
+    return forge.discussed(
+        say,
+        "gitlab.release",
+        forge.VERSIONS,
+        _ACTIONS.get(line(value, "action"), ""),
+        repo=_project(value),
+        who=_who(value) if isinstance(value.get("user"), Mapping) else line(value, "commit", "author", "name") or "?",
+        number=tag,
+        title=tag if name in {"", tag} else f"{tag} ({name})",
+        body=block(value, "description"),
+        url=link(value, "url"),
+    )
 
 
 def _discussed(value: Json, say: Translator, kind: str, sentences: Mapping[str, Phrase], mark: str) -> Notice:
@@ -131,7 +195,9 @@ def _note(value: Json, say: Translator) -> Notice:
 
 
 def _project(value: Json) -> str:
-    return line(value, "project", "path_with_namespace") or line(value, "project", "name") or "?"
+    project = line(value, "project", "path_with_namespace") or line(value, "project", "name")
+    group = line(value, "path_with_namespace") or line(value, "full_path") or line(value, "group_path")
+    return project or group or "?"
 
 
 def _who(value: Json) -> str:

@@ -32,6 +32,8 @@ _MARKS: Final = (
 )
 _QUOTE: Final = re.compile(r"(?:^(?:>|&gt;) ?.*\n?)+", re.MULTILINE)
 _QUOTE_MARK: Final = re.compile(r"^(?:>|&gt;) ?", re.MULTILINE)
+_RULE: Final = re.compile(r"\|(?: *:?-+:? *\|)+")
+"""The line under the head of a Mattermost table."""
 _EVERYBODY: Final = frozenset(("here", "channel", "everyone"))
 
 
@@ -54,11 +56,13 @@ def text_of(markup: str) -> Text:
         html += f"<blockquote>{_html(_QUOTE_MARK.sub('', quote[0]).strip())}</blockquote>"
         position = quote.end()
     html += _html(source[position:])
-    for mark, _tag in _MARKS:
-        plain = mark.sub(r"\2", plain)
+    plain = _unmarked(plain)
     plain = _PRIVATE.sub(partial(_said, [one.plain for one in tokens]), plain)
     html = _PRIVATE.sub(partial(_said, [one.html or "" for one in tokens]), html)
-    return Text(plain=cut(plain, LONGEST), html=from_html(html).html if len(html) <= LONGEST_HTML else None)
+    if len(html) > LONGEST_HTML:
+        return Text(plain=cut(plain, LONGEST))
+    safe = from_html(html)
+    return safe if "<table>" in html else Text(plain=cut(plain, LONGEST), html=safe.html)
 
 
 def _said(tokens: Sequence[str], match: re.Match[str]) -> str:
@@ -75,7 +79,7 @@ def _token(match: re.Match[str]) -> Text:
     target, bar, shown = match["angle"].partition("|")
     target, shown = _entities(target), _entities(shown)
     if target.startswith(("http://", "https://")):
-        return linked(target, shown)
+        return linked(target, _unmarked(shown))
     if target.startswith("mailto:"):
         return words(shown or target.removeprefix("mailto:"))
     if target.startswith(("@", "#")):
@@ -86,7 +90,37 @@ def _token(match: re.Match[str]) -> Text:
     return Text() if not bar else words(shown)
 
 
+def _unmarked(text: str) -> str:
+    for mark, _tag in _MARKS:
+        text = mark.sub(r"\2", text)
+    return text
+
+
 def _html(source: str) -> str:
+    """Words and Mattermost's tables, whose lines begin and end with a bar."""
+    lines, html, words_until = source.split("\n"), "", 0
+    for number in range(1, len(lines)):
+        if number <= words_until or not _RULE.fullmatch(lines[number].strip()) or not _barred(lines[number - 1]):
+            continue
+        end = next((n for n in range(number + 1, len(lines)) if not _barred(lines[n])), len(lines))
+        head, body = _cells(lines[number - 1], "th"), "".join(_cells(one, "td") for one in lines[number + 1 : end])
+        html += _words("\n".join(lines[words_until : number - 1]).strip("\n"))
+        html += f"<table><thead>{head}</thead><tbody>{body}</tbody></table>"
+        words_until = end
+    return html + _words("\n".join(lines[words_until:]).strip("\n") if words_until else source)
+
+
+def _barred(row: str) -> bool:
+    row = row.strip()
+    return len(row) > 1 and row.startswith("|") and row.endswith("|")
+
+
+def _cells(row: str, tag: str) -> str:
+    cells = (f"<{tag}>{_words(cell.strip())}</{tag}>" for cell in row.strip()[1:-1].split("|"))
+    return "<tr>" + "\n".join(cells) + "</tr>"
+
+
+def _words(source: str) -> str:
     html = escape(_entities(source), quote=False)
     for mark, tag in _MARKS:
         html = mark.sub(rf"<{tag}>\2</{tag}>", html)
