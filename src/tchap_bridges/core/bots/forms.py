@@ -90,6 +90,7 @@ class Forms:
         """Raises `Over` as well when the same link was sent meanwhile, or the right to set it is gone."""
         room, bot, user = opened.grant.subject
         rule = await self.allowed(room, user)
+        name = await self._homeserver.display_name(room, user)
         async with self._db.transaction() as tx:
             nonce = opened.grant.nonce.hex()
             if not await tx.run("kv_add", space=_SPENT, key=nonce, value=str(opened.grant.expires).encode()):
@@ -97,7 +98,7 @@ class Forms:
             for row in await tx.all("kv_all", space=_SPENT):
                 if int(row["value"]) * 1000 < clock.now():
                     await tx.run("kv_delete", space=_SPENT, key=row["key"])
-            await self.change(tx, room, bot, user, config, rule=rule, cause=nonce)
+            await self.change(tx, room, bot, user, config, name=name, rule=rule, cause=nonce)
 
     async def allowed(self, room: RoomId, user: UserId) -> str:
         """The rule by which the user may set bots there. Raises `Over`."""
@@ -111,10 +112,19 @@ class Forms:
         return decision.rule
 
     async def change(
-        self, tx: Tx, room: RoomId, bot: str, user: UserId, config: RoomConfig, *, rule: str, cause: str
+        self,
+        tx: Tx,
+        room: RoomId,
+        bot: str,
+        user: UserId,
+        config: RoomConfig,
+        *,
+        name: str,
+        rule: str,
+        cause: str,
     ) -> None:
-        """Set it, write down who did, and say so in the room."""
+        """Set it, write down who did, and say so in the room. ``name``: what the user is called there."""
         await self._settings.set(tx, room, bot, config)
         await tx.run("audit_add", at=clock.now(), who=user, what="bot set", room=room, detail=bot, rule=rule)
-        told = self._words(_("ℹ {user} a changé les réglages du robot {bot}.", user=user, bot=bot))
+        told = self._words(_("ℹ {user} a changé les réglages du robot {bot}.", user=name or user, bot=bot))
         await self._outbox.notice(tx, room, Text(plain=told), cause=f"settings {cause}")
