@@ -47,13 +47,15 @@ class FeedsBot(Bot):
         match words.split():
             case [] | ["liste" | "list"]:
                 found = await Feeds(room.kv).all()
-                return overview(found, Translator(room.language)) if found else _EXAMPLE
+                if not found:
+                    return _("Aucun flux dans ce salon. {example}", example=_EXAMPLE)
+                return overview(found, Translator(room.language))
             case ["retirer" | "supprimer" | "remove", number]:
                 return await self._remove(room, number)
             case ["lire" | "read", *numbers] if len(numbers) <= 1:
                 return await self._ask(room, *numbers)
-            case [url] if "://" in url:
-                return await self._add(room, checked(url))
+            case [url] if "://" in url or "." in url:
+                return await self._add(room, checked(url if "://" in url else f"https://{url}"))
             case _:
                 raise Misconfigured(_("je n'ai pas compris"), remedy=_EXAMPLE)
 
@@ -135,7 +137,7 @@ class FeedsBot(Bot):
             case Got() as got, Document() as document:
                 return got, document
             case Failed(why=why), _none:
-                raise Misconfigured(why)
+                raise Misconfigured(why, remedy=_("Vérifiez l'adresse, ou réessayez plus tard."))
             case _gone:
                 raise Misconfigured(_("ce flux est fermé : son site dit qu'il n'y en a plus"))
 

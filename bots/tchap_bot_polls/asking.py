@@ -18,8 +18,8 @@ EXAMPLE: Final = _("Exemple : !sondage On mange où ? Cantine / Crêperie / Piqu
 DATE_EXAMPLE: Final = _("Exemple : !date Réunion ? lundi 9h / mardi 14h")
 _SETTING: Final = re.compile(r"(?:^|\s)(\w+)=(\"[^\"]*\"|«[^»]*»|\S+)")
 _MARKER: Final = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s+")
-_SEPARATORS: Final = (" / ", "/", ";", ",")
-_BETWEEN_DATES: Final = (" / ", ";", ",")
+_SEPARATORS: Final = ("|", " / ", "/", ";", ",")
+_BETWEEN_DATES: Final = ("|", " / ", ";", ",")
 """A date may have strokes in it: 24/11."""
 
 
@@ -96,6 +96,9 @@ def _parts(text: str, kind: Kind | None) -> tuple[str, tuple[str, ...]]:
     if lines:
         return first.strip(), _options(lines)
     question, mark, rest = text.partition("?")
+    head, bar, tail = text.partition("|")
+    if bar and not head.partition("?")[2].strip():
+        return head.strip(), _options(tail.split("|"))
     if not mark:
         question, *parts = text.split("/")
         return question.strip(), _options(parts)

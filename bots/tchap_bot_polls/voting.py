@@ -8,6 +8,7 @@ from typing import Final
 from tchap_bot_polls import dates
 from tchap_bot_polls.keeping import Kept, Polls, Voice
 from tchap_bot_polls.model import Kind
+from tchap_bot_polls.signs import plain
 from tchap_bot_polls.tally import Response
 from tchap_bridges.bot import Room
 from tchap_bridges.errors import Misconfigured
@@ -38,6 +39,14 @@ def typed(words: str, poll: Kept, *, twice: bool = False) -> tuple[str, ...]:
         raise Misconfigured(_("ce sondage admet {n} choix au plus", n=poll.rules.most), remedy=how(poll))
     signs = [dates.Answer.MAYBE if number > len(poll.options) else sign for number, sign in found]
     return tuple(f"{poll.options[place].id}{sign}" for place, sign in zip(places, signs, strict=True))
+
+
+def named(words: str, poll: Kept) -> tuple[str, ...]:
+    """The one answer that reads so, accents and case aside; () for none, and where a number says more than one."""
+    if poll.rules.kind in {Kind.DATE, Kind.RANKED} or is_typed(words):
+        return ()
+    found = tuple(option.id for option in poll.options if plain(option.text) == plain(words.strip()))
+    return found if len(found) == 1 else ()
 
 
 def is_typed(words: str) -> bool:
@@ -81,7 +90,7 @@ def told(poll: Kept, answers: Sequence[str], translate: Translator) -> str:
 
 async def by_words(room: Room, poll: Kept, words: str) -> Phrase:
     """``!vote 2``."""
-    answers = typed(words, poll)
+    answers = named(words, poll) or typed(words, poll)
     await keep(room, poll, str(room.message), room.when, answers)
     if not poll.disclosed:
         return _("✓ {name} : vote compté", name=room.caller.name)

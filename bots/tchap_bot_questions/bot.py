@@ -37,7 +37,7 @@ class QuestionsBot(Bot):
     name = "questions"
     Config = QuestionsConfig
 
-    @command("qr", english=["qa"])
+    @command("qr", "question", english=["qa"])
     async def questions(self, room: Room[QuestionsConfig], words: str) -> Phrase | str | None:
         """Pose une question : !qr Quand ouvre la cantine ? « privé », « liste » ; et pour qui modère « suivante »…"""
         match [fold(part).lstrip("#").removeprefix("n°").rstrip(",") for part in words.split()]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Annotated, Final
+from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
 
@@ -20,7 +21,7 @@ from tchap_bridges.dates import (
 )
 from tchap_bridges.dates.meaning import settled
 from tchap_bridges.errors import Misconfigured, NotAllowed
-from tchap_bridges.i18n import Phrase, _
+from tchap_bridges.i18n import Phrase, Translator, _
 
 MOST: Final = 100
 LATE: Final = timedelta(minutes=5)
@@ -48,7 +49,7 @@ class RemindersBot(Bot):
 
     name = "rappels"
 
-    @command("rappel", english=["remind"])
+    @command("rappel", english=["remind", "reminder"])
     async def remind(self, room: Room, words: str) -> Phrase | str:
         """Rappelle à l'heure dite : !rappel demain 9h30 appeler Ana"""
         if not words:
@@ -65,17 +66,15 @@ class RemindersBot(Bot):
         when = said(moment, room.now, room.zone)
         return _("⏰ Rappel n° {n}, {when} : {text}", n=kept.number, when=when, text=kept.text)
 
-    @command("rappel liste", english=["remind list"])
+    @command("rappel liste", "rappels", english=["remind list", "reminders"])
     async def listed(self, room: Room) -> Phrase | str:
         """Les rappels de ce salon, et leurs numéros"""
         found = await _all(room)
         if not found:
             return _("Aucun rappel dans ce salon. {example}", example=_EXAMPLE)
-        return "\n".join(
-            f"{one.number}. {one.at.astimezone(room.zone):%d/%m/%Y %H:%M} — {one.text} ({one.name})" for one in found
-        )
+        return "\n".join(map(Translator(room.language), (_line(one, room.zone) for one in found)))
 
-    @command("rappel annuler", "rappel supprimer", english=["remind cancel"])
+    @command("rappel annuler", "rappel supprimer", "rappel retirer", english=["remind cancel", "remind remove"])
     async def cancel(self, room: Room, number: Annotated[int, _("numéro")]) -> Phrase:
         """Annule un rappel : !rappel annuler 2"""
         said_ = await room.kv.get(f"reminder {number}")
@@ -136,6 +135,20 @@ class RemindersBot(Bot):
             await _set(room, replace(kept, at=parse(kept.again).next(max(room.now, kept.at), room.zone)))
         else:
             await room.kv.delete(f"reminder {words}")
+
+
+def _line(kept: Reminder, zone: ZoneInfo) -> Phrase:
+    when = f"{kept.at.astimezone(zone):%d/%m/%Y %H:%M}"
+    if not kept.again:
+        return Phrase("{n}. {when} — {text} ({name})", n=kept.number, when=when, text=kept.text, name=kept.name)
+    return Phrase(
+        "{n}. {when} — {text} ({name}) 🔁 {again}",
+        n=kept.number,
+        when=when,
+        text=kept.text,
+        name=kept.name,
+        again=said_recurrence(parse(kept.again)),
+    )
 
 
 async def _set(room: Room, kept: Reminder) -> None:

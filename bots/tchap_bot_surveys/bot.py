@@ -57,7 +57,9 @@ class SurveysBot(Bot):
             asking.titled(lines[0])
             await self._ask_question(room, lines[0])
         else:
-            await room.ask(_("Quel est le titre de l'enquête ?"), "entitled", key="draft")
+            await room.ask(
+                _("Quel est le titre de l'enquête ? (« annuler » à tout moment pour arrêter)"), "entitled", key="draft"
+            )
 
     @command("enquete ouvrir", "enquête ouvrir", english=["survey open"])
     async def open(self, room: Room[SurveysConfig]) -> None:

@@ -19,6 +19,7 @@ from tchap_bridges.core.pace import COMMANDS_A_MINUTE, Commands, Pace
 from tchap_bridges.core.policy import Decision
 from tchap_bridges.core.ports import Database, Homeserver, Row, Sealer, Tx
 from tchap_bridges.core.roomwork import RoomWork, Written
+from tchap_bridges.core.words import unaccented
 from tchap_bridges.errors import BadCredentials, Misconfigured, NotAllowed, NotReady, Undeliverable
 from tchap_bridges.events import Message, Text
 from tchap_bridges.i18n import Translator, _
@@ -64,7 +65,7 @@ class Desk:
     def is_command(self, text: str) -> bool:
         """Whether it is meant for us: a word that some topic answers, or one so near that it must not be said aloud."""
         said = word_of(text)
-        return said is not None and (said[0] in self._known or near(said[0], self._known) is not None)
+        return said is not None and self._meant(said[0]) is not None
 
     @property
     def words(self) -> Collection[str]:
@@ -74,6 +75,15 @@ class Desk:
     @property
     def _known(self) -> Mapping[str, Topic]:
         return {word: topic for topic in reversed(self._topics) for word in topic.words}
+
+    def _meant(self, word: str) -> str | None:
+        """The word that it is, accents aside, or that is near it, rather than one that a bot's name precedes."""
+        known = self._known
+        if word in known:
+            return word
+        alike = [one for one in known if unaccented(one) == unaccented(word)]
+        plain = [one for one in known if "-" not in one]
+        return alike[0] if alike else near(word, plain) or near(word, known)
 
     async def handle(self, room: RoomId, row: Row) -> Written:
         async with self._db.snapshot() as tx:
@@ -92,7 +102,7 @@ class Desk:
         said = word_of(event.text.plain)
         assert said is not None
         word, rest = said
-        meant = word if word in self._known else near(word, self._known) or "aide"
+        meant = self._meant(word) or "aide"
         topic = self._known[meant]
         words = Translator(topic.words[meant])
         denied: NotAllowed | None = None
@@ -108,7 +118,7 @@ class Desk:
                 room=room,
                 user=user,
                 user_name=name,
-                word=word,
+                word=meant,
                 arguments=arguments,
                 options=options,
                 rest=rest,
@@ -142,7 +152,7 @@ class Desk:
 
     @staticmethod
     def _exactly(word: str, meant: str) -> None:
-        if word != meant:
+        if unaccented(word) != unaccented(meant):
             raise Misconfigured(
                 _("« !{word} » n'est pas une commande", word=word), remedy=_("Vouliez-vous dire !{near} ?", near=meant)
             )

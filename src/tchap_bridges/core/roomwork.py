@@ -3,7 +3,7 @@
 What rooms tell of themselves (`roomfacts`) asks for it; each answers, like the desk, with what has to be written.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 
 import structlog
@@ -29,7 +29,7 @@ Written = Callable[[Tx], Awaitable[None]]
 
 
 class RoomWork:
-    """``admits`` says who may invite the bot. ``example`` is a command that a newcomer may begin with."""
+    """``admits`` says who may invite the bot. ``example``: a newcomer's first command. ``bots``: their names."""
 
     def __init__(
         self,
@@ -48,6 +48,7 @@ class RoomWork:
         release: Callable[[Tx, str], Awaitable[bool]],
         words: Translator,
         example: str,
+        bots: Collection[str],
     ) -> None:
         self._db = db
         self._sealer = sealer
@@ -63,6 +64,7 @@ class RoomWork:
         self._release = release
         self._words = words
         self._example = example
+        self._bots = bots
 
     async def handle(self, room: RoomId, row: Row, fact: Mapping[str, object]) -> Written:
         match row["action"]:
@@ -113,7 +115,7 @@ class RoomWork:
             if old is not None and old == facts.predecessor:
                 await self._move(tx, old, facts, by, row)
                 return
-            await self._outbox.notice(tx, room, Text(plain=self._words(self._greeting())), cause=row["key"])
+            await self._outbox.notice(tx, room, Text(plain=self._greeting()), cause=row["key"])
             if alone:
                 await self._directs.opened(tx, by, room)
 
@@ -125,11 +127,13 @@ class RoomWork:
         return written
 
     def _greeting(self) -> str:
-        return _(
+        hello = _(
             "Bonjour ! Je relie ce salon à des listes de diffusion et à d'autres messageries.\n"
             "Pour commencer : {example} — toutes les commandes : !aide (in English: !help)",
             example=self._example,
         )
+        robots = _("J'ai aussi des robots pour le salon ({bots}) : !bot", bots=", ".join(self._bots))
+        return "\n".join(map(self._words, (hello, robots) if self._bots else (hello,)))
 
     async def _gone(self, room: RoomId, fact: Mapping[str, object]) -> Written:
         await self._homeserver.call_off(room)

@@ -119,7 +119,10 @@ async def test_the_bot_s_own_handlers_and_names() -> None:
         ("tourner", "Ce salon n'en a pas"),
         ("supprimer", "Ce salon n'en a pas"),
         ("voir", "Ce salon n'en a pas"),
-        ("danser", "je ne connais pas"),
+        (
+            "danser",
+            "je ne connais pas « danser ». Possibles : creer, tourner, supprimer, expire, voir, rejouer. Exemple",
+        ),
     ],
 )
 async def test_mistakes_are_told_with_a_remedy(words: str, answer: str) -> None:
@@ -222,6 +225,15 @@ async def test_what_came_is_listed_in_the_room_and_read_in_private() -> None:
         assert "erreur interne du robot fil" in private(bench)
         for words in ("3", "0", "-1", "x", "1 2", "9" * 30):
             assert "✗" in await room.say(ADMIN, f"!bot webhook voir fil {words}")
+
+
+async def test_the_number_of_the_one_to_call_for_once_more_is_asked() -> None:
+    async with Bench(Feed) as bench:
+        room = await bench.room(Feed)
+        await room.say(ADMIN, "!bot webhook creer fil")
+        said = await room.say(ADMIN, "!bot webhook rejouer fil")
+        assert said == "✗ quel envoi ? Il manque son numéro. Voyez : !bot webhook voir fil"
+        assert await room.say(ADMIN, "!bot webhook liste") == await room.say(ADMIN, "!bot webhook")
 
 
 async def test_one_is_called_for_once_more() -> None:

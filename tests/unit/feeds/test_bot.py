@@ -217,7 +217,7 @@ async def test_what_cannot_be_followed(bench: Bench, site: Site, page: bytes | i
     site.pages["/f"] = page
     room = await bench.room(LocalFeeds)
     assert said in await room.say(ADMIN, f"!flux {site.url}/f")
-    assert "Exemples" in await room.say(ADMIN, "!flux liste"), "nothing is kept"
+    assert "Aucun flux dans ce salon. Exemples" in await room.say(ADMIN, "!flux liste"), "nothing is kept"
 
 
 async def test_the_inside_is_refused_unless_a_test_says_otherwise(site: Site) -> None:
@@ -225,6 +225,8 @@ async def test_the_inside_is_refused_unless_a_test_says_otherwise(site: Site) ->
     async with Bench(FeedsBot) as bench:
         room = await bench.room(FeedsBot)
         assert "n'est pas sur l'internet public" in await room.say(ADMIN, f"!flux {site.url}/f")
+        bare = site.url.removeprefix("http://")
+        assert "n'est pas sur l'internet public. Vérifiez l'adresse" in await room.say(ADMIN, f"!flux {bare}/f")
     assert site.asked == []
 
 

@@ -22,6 +22,9 @@ async def room() -> AsyncIterator[BenchRoom]:
     [
         ("On y va ?", "On y va ?", ["Oui", "Non"]),
         ("On mange où ? Cantine / Crêperie", "On mange où ?", ["Cantine", "Crêperie"]),
+        ("On mange où ? Cantine | Crêperie", "On mange où ?", ["Cantine", "Crêperie"]),
+        ("On mange où ? | Cantine / bar | Crêperie", "On mange où ?", ["Cantine / bar", "Crêperie"]),
+        ("On mange où | Cantine | Ailleurs ?", "On mange où", ["Cantine", "Ailleurs ?"]),
         ("Quel jour\n- lundi\n- mardi", "Quel jour", ["lundi", "mardi"]),
         ("Quel jour ?\n1. lundi / matin\n2. mardi", "Quel jour ?", ["lundi / matin", "mardi"]),
         ("Couleur ? rouge, bleu, vert", "Couleur ?", ["rouge", "bleu", "vert"]),

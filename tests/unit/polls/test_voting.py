@@ -1,10 +1,12 @@
 """What typed numbers choose."""
 
+from dataclasses import replace
+
 import pytest
 
 from tchap_bot_polls.keeping import Kept
 from tchap_bot_polls.model import Kind, Rules
-from tchap_bot_polls.voting import is_typed, typed
+from tchap_bot_polls.voting import is_typed, named, typed
 from tchap_bridges.errors import Misconfigured
 from tchap_bridges.events import Option
 
@@ -55,3 +57,21 @@ def test_numbers_behind_the_dates_say_if_need_be_only_where_they_were_shown() ->
         typed("5", dates)
     with pytest.raises(Misconfigured):  # of one date two things
         typed("2 5", dates, twice=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "answers"),
+    [
+        ("Crêperie", Kind.SINGLE, ("2",)),
+        (" creperie\n", Kind.SINGLE, ("2",)),
+        ("CANTINE", Kind.SEVERAL, ("1",)),
+        ("crêp", Kind.SINGLE, ()),
+        ("double", Kind.SINGLE, ()),
+        ("2", Kind.SINGLE, ()),
+        ("cantine", Kind.RANKED, ()),
+    ],
+)
+def test_an_answer_may_be_named(words: str, kind: Kind, answers: tuple[str, ...]) -> None:
+    texts = ("Cantine", "Crêperie", "double", "Double", "2")
+    offered = tuple(Option(id=str(n), text=text) for n, text in enumerate(texts, 1))
+    assert named(words, replace(poll(kind, 0), options=offered)) == answers

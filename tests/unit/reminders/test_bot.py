@@ -101,7 +101,9 @@ async def test_a_clock_that_leaps_forth_and_back_calls_nothing_twice(bench: Benc
 async def test_who_may_cancel(bench: Bench) -> None:
     room = await bench.room(RemindersBot)
     await room.say(ANA, "!rappel demain 9h30 appeler Ana")
-    assert "1. 24/11/2026 09:30 — appeler Ana (ana)" in await room.say(BOB, "!rappel liste")
+    assert await room.say(BOB, "!rappels") == "1. 24/11/2026 09:30 — appeler Ana (ana)"
+    await room.say(ANA, "!reminder every monday 9am team")
+    assert "— team (ana) 🔁 every Monday at 9:00" in await room.say(BOB, "!reminders")
     assert "peut l'annuler" in await room.say(BOB, "!rappel annuler 1")
     assert "annulé" in await room.say(ADMIN, "!rappel annuler 1")
     room.timeline.clear()

@@ -113,7 +113,7 @@ class Forms:
     async def change(
         self, tx: Tx, room: RoomId, bot: str, user: UserId, config: RoomConfig, *, name: str, rule: str, cause: str
     ) -> None:
-        """Set it, write down who did, and say so in the room."""
+        """Set it, write down who did, and say so in the room. ``name``: what the user is called there."""
         await self._settings.set(tx, room, bot, config)
         await tx.run("audit_add", at=clock.now(), who=user, what="bot set", room=room, detail=bot, rule=rule)
         told = self._words(_("{name} a changé les réglages du robot {bot}.", name=name, bot=bot))

@@ -1,6 +1,6 @@
 """``!bot regler NOM``, in a direct conversation: a link to the form, and the same questions one after the other."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 from pydantic import BaseModel
@@ -9,6 +9,7 @@ from tchap_bridges.bot import Bot, Room, RoomConfig, command
 from tchap_bridges.core import clock
 from tchap_bridges.core.bots import GUIDE
 from tchap_bridges.core.bots.forms import Forms, Over
+from tchap_bridges.core.bots.registry import Bots
 from tchap_bridges.core.bots.settings import Settings, shown
 from tchap_bridges.core.bots.turn import Turn
 from tchap_bridges.core.ports import Database, Homeserver, Tx
@@ -31,9 +32,7 @@ class Guide(Bot):
 
     name: ClassVar[str] = GUIDE
 
-    def __init__(
-        self, *, db: Database, homeserver: Homeserver, settings: Settings, forms: Forms, bots: Mapping[str, Bot]
-    ) -> None:
+    def __init__(self, *, db: Database, homeserver: Homeserver, settings: Settings, forms: Forms, bots: Bots) -> None:
         self._db = db
         self._homeserver = homeserver
         self._settings = settings
@@ -47,16 +46,16 @@ class Guide(Bot):
         if not rest:
             await room.tell(room.caller.person, _hello())
             return
-        name = rest[0].lower()
+        name = self._bots.spelt(rest[0])
         config = await self._config(room, name)
         asked = questions(config, room.language)
         say = Translator(room.language)
         facts = await self._homeserver.facts(room.id)
         title = say(_("Réglages du robot {bot}, salon « {room} »", bot=name, room=facts.name or room.id))
-        lines = [title, shown(say, self._bots[name], config)]
         if not asked:
-            await room.tell(room.caller.person, "\n".join(lines))
+            await room.tell(room.caller.person, "\n".join((title, shown(say, self._bots[name], config))))
             return
+        lines = [title]
         link = self._forms.link(room.id, name, UserId(room.caller.person))
         if link is not None:
             lines += ["", say(_("Par un formulaire (lien personnel, valable une heure, une seule fois) :")), link]

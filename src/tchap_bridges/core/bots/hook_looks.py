@@ -118,6 +118,11 @@ class HookLooks:
         if re.fullmatch(r"[0-9]{1,15}", number):
             async with self._db.snapshot() as tx:
                 row = await tx.one("delivery_find", hook=hook.id, n=int(number))
+        if not words:
+            raise Misconfigured(
+                _("quel envoi ? Il manque son numéro"),
+                remedy=_("Voyez : !bot webhook voir {name}", name=hook.name),
+            )
         if row is None or row["content"] is None:
             raise Misconfigured(
                 _("il n'y a pas d'envoi « {n} », ou il n'est plus gardé", n=" ".join(words)[:50]),

@@ -72,7 +72,7 @@ class HookWords:
         self._zone = zone
         looks = HookLooks(db, hooks, deliveries)
         self._verbs: Mapping[str, Answer] = {
-            "": looks.list,
+            **dict.fromkeys(("", "liste", "list", "aide", "help"), looks.list),
             **dict.fromkeys(("creer", "create"), self._create),
             **dict.fromkeys(("tourner", "rotate"), self._rotate),
             **dict.fromkeys(("supprimer", "delete", "remove"), self._remove),
@@ -87,7 +87,10 @@ class HookWords:
         if verb not in self._verbs:
             raise Misconfigured(
                 _("je ne connais pas « {word} »", word=verb),
-                remedy=_("Possibles : creer, tourner, supprimer, expire, voir, rejouer."),
+                remedy=_(
+                    "Possibles : creer, tourner, supprimer, expire, voir, rejouer. Exemple : !bot webhook creer {bot}",
+                    bot=self._any,
+                ),
             )
         facts = await self._homeserver.facts(call.room)
         decision = policy.may_command(facts, call.user)
@@ -246,7 +249,17 @@ class HookWords:
             _("Adresse : {address}", address=address),
             *(() if open_ else (_("Secret : {secret}", secret=hook.secret),)),
             _SET_UP[hook.scheme],
-            _("Qui les a peut écrire dans le salon. Pour en changer : !bot webhook tourner {name}", name=hook.name),
+            _(
+                "Ne les donnez qu'au programme : qui les a peut écrire dans le salon. "
+                "Pour en changer : !bot webhook tourner {name}",
+                name=hook.name,
+            )
+            if not open_
+            else _(
+                "Ne la donnez qu'au programme : qui l'a peut écrire dans le salon. "
+                "Pour en changer : !bot webhook tourner {name}",
+                name=hook.name,
+            ),
         ]
         return "\n".join(map(asked.t, lines))
 

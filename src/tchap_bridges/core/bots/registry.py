@@ -68,6 +68,10 @@ class Bots(Mapping[str, Bot]):
             for watcher in self._watchers:
                 watcher(name)
 
+    def spelt(self, word: str) -> str:
+        """A bot's name as it is, where it was typed with other accents; any other word without its accents."""
+        return word.lower() if word.lower() in self._all else unaccented(word)
+
     def typed(self, name: str, words: str, among: Container[str]) -> str:
         """What is typed to call that command, ``!`` included, where the bots ``among`` are on."""
         head = words.partition(" ")[0]
@@ -108,7 +112,7 @@ def heads(bot: Bot) -> Sequence[str]:
 def called(name: str, bot: Bot, word: str, rest: str) -> tuple[Command, str, str] | None:
     """The command that ``!word rest`` calls, which of its words that is, and what follows: the longest that fits.
 
-    Accents of the words below a command's first one need not be typed.
+    Accents need not be typed.
     """
     head = own_head(name, bot, word)
     said = [unaccented(one) for one in rest[:_COMMAND].split()]
@@ -123,8 +127,10 @@ def called(name: str, bot: Bot, word: str, rest: str) -> tuple[Command, str, str
 
 
 def own_head(name: str, bot: Bot, word: str) -> str:
-    """The word without the bot's name before it."""
-    return word if word in heads(bot) else word.removeprefix(f"{name}-")
+    """The word without the bot's name before it, with the accents that the bot gives it."""
+    known = {unaccented(head): head for head in reversed(heads(bot))} | {head: head for head in heads(bot)}
+    own = word.removeprefix(f"{name}-")
+    return known.get(word) or known.get(unaccented(word)) or known.get(unaccented(own), own)
 
 
 def below(bot: Bot, head: str) -> Sequence[str]:

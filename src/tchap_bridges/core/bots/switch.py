@@ -24,11 +24,18 @@ from tchap_bridges.roomconfig.fields import fields_of
 
 WORDS: Mapping[str, Language] = {"bot": "fr", "bots": "en"}
 ENABLE = {"activer", "enable"}
-DISABLE = {"desactiver", "désactiver", "disable"}
-SET = {"regler", "régler", "set"}
+DISABLE = {"desactiver", "disable"}
+SET = {"regler", "set"}
 HELP = {"aide", "help"}
+LIST = {"liste", "list"}
 HOOK = "webhook"
-PRIVATE = {"prive", "privé", "private"}
+PRIVATE = {"prive", "private"}
+_MOST_HELP = 12
+"""Commands of a room's bots that are all in its help."""
+_VERBS: Mapping[Language, Sequence[str]] = {
+    "fr": ("activer", "desactiver", "regler", "aide", HOOK, "prive"),
+    "en": ("enable", "disable", "set", "help", HOOK, "private"),
+}
 
 
 class Switch:
@@ -86,11 +93,11 @@ class Switch:
         if not self._bots:
             return ()
         t = Translator(language)
-        off = [name for name in self._bots if not self._hearing.is_on(room, name)]
+        off = self._off(room)
         return (
             (t(_("!bot")), t(_("les robots, et ceux qui sont actifs ici"))),
             (
-                t(_("!bot activer {bot}", bot=(off or [self._any])[0])),
+                t(_("!bot activer {bot}", bot=self._any(room))),
                 t(
                     _(
                         "active un robot dans ce salon (« desactiver » l'arrête) ; arrêtés ici : {bots}",
@@ -105,30 +112,37 @@ class Switch:
         )
 
     def _commands_help(self, language: Language, room: RoomId) -> Sequence[tuple[str, str]]:
-        """What can be typed there."""
+        """What can be typed there; where that is long, of each bot its first command, and where the others are."""
         on = [name for name in self._bots if self._hearing.is_on(room, name)]
         t = Translator(language)
-        return tuple(
-            (self._bots.typed(name, command.shown(language), on), t(command.help))
-            for name in on
-            for command in self._bots[name].commands
-        )
+        long = sum(len(self._bots[name].commands) for name in on) > _MOST_HELP
+        lines: list[tuple[str, str]] = []
+        for name in on:
+            first, *others = [
+                (self._bots.typed(name, command.shown(language), on), t(command.help))
+                for command in self._bots[name].commands
+            ] or [("", "")]
+            lines += [first] if first[0] else []
+            if long and len(others) > 1:
+                lines.append((t(_("!bot aide {bot}", bot=name)), t(_("ses {n} autres commandes", n=len(others)))))
+            else:
+                lines += others
+        return lines
 
     async def _switch(self, call: Call) -> Apply:
-        verb, name = (*(word.lower() for word in call.arguments[:2]), "", "")[:2]
-        if not verb:
+        verb, name = (*(self._bots.spelt(word) for word in call.arguments[:2]), "", "")[:2]
+        if verb in {"", *LIST} or (verb in HELP and not name):
             return await self._list(call)
         if verb == HOOK:
             return await self._hooks.answer(call)
         if verb in PRIVATE:
             return self._in_private(call, call.translator(_("Je vous écris en privé.")))
-        if verb not in ENABLE | DISABLE | SET | HELP or name not in self._bots:
-            raise Misconfigured(
-                _("je ne connais pas ce robot ou cette commande"),
-                remedy=_(
-                    "Robots : {bots}. Exemple : !bot activer {bot}", bots=", ".join(self._bots) or "—", bot=self._any
-                ),
-            )
+        if verb in self._bots and not name:
+            return _said(self._about(call, verb))
+        if verb not in ENABLE | DISABLE | SET | HELP:
+            raise self._no_verb(call, verb)
+        if name not in self._bots:
+            raise self._no_bot(call, name)
         if verb in HELP:
             return _said(self._about(call, name))
         decision = policy.may_command(await self._homeserver.facts(call.room), call.user)
@@ -154,9 +168,39 @@ class Switch:
 
         return apply
 
-    @property
-    def _any(self) -> str:
-        return next(iter(self._bots), "echo")
+    def _no_verb(self, call: Call, verb: str) -> Misconfigured:
+        typed = " ".join(call.arguments)[:50]
+        meant = near(verb, [*ENABLE, *DISABLE, *SET, *HELP, HOOK, *PRIVATE])
+        if meant:
+            remedy = _("Vouliez-vous dire !{near} ?", near=" ".join((call.word, meant, *call.arguments[1:2])))
+        else:
+            verbs = ", ".join(_VERBS[call.translator.language])
+            remedy = _("Possibles : {ways}. Exemple : !bot activer {bot}", ways=verbs, bot=self._any(call.room))
+        return Misconfigured(_("« {typed} » n'est pas une commande", typed=f"!{call.word} {typed}"), remedy=remedy)
+
+    def _no_bot(self, call: Call, name: str) -> Misconfigured:
+        """None is named, or one that there is not: it may be meant by a word that calls it, of either language."""
+        called_by = {word: names[0] for word, names in reversed([*self._bots.words.items()]) if len(names) == 1}
+        known = {**called_by, **{each: each for each in self._bots}}
+        meant, verb = near(name, known) if name else None, call.arguments[0]
+        if meant:
+            remedy = _("Vouliez-vous dire !{near} ?", near=f"{call.word} {verb} {known[meant]}")
+        else:
+            remedy = _(
+                "Robots : {bots}. Exemple : {typed}",
+                bots=", ".join(self._bots) or "—",
+                typed=f"!{call.word} {verb} {self._any(call.room)}",
+            )
+        if not name:
+            return Misconfigured(_("de quel robot s'agit-il ?"), remedy=remedy)
+        return Misconfigured(_("je ne connais pas de robot « {name} »", name=call.arguments[1][:50]), remedy=remedy)
+
+    def _off(self, room: RoomId) -> Sequence[str]:
+        return [name for name in self._bots if not self._hearing.is_on(room, name)]
+
+    def _any(self, room: RoomId) -> str:
+        """One to give as an example, rather one that is off."""
+        return next(iter((*self._off(room), *self._bots)), "echo")
 
     async def _list(self, call: Call) -> Apply:
         async with self._db.snapshot() as tx:
@@ -169,7 +213,12 @@ class Switch:
         lines += [f"⚠ {t(fault)}" for fault in self._bots.faults.values()]
         if not lines:
             return _said(t(_("Aucun robot n'est installé.")))
-        return _said("\n".join((*lines, t(_("Pour en activer un : !bot activer {bot}", bot=self._any)))))
+        on = [name for name in self._bots if kept.get(name) == ""]
+        if on:
+            lines.append(t(_("Ce qu'on peut dire à un robot : !bot aide {bot}", bot=on[0])))
+        if len(on) < len(self._bots):
+            lines.append(t(_("Pour en activer un : !bot activer {bot}", bot=self._any(call.room))))
+        return _said("\n".join(lines))
 
     @staticmethod
     def _stopped(t: Translator, why: str) -> str:
@@ -182,6 +231,8 @@ class Switch:
         lines = [
             f"{self._bots.typed(name, command.shown(t.language), on)} — {t(command.help)}" for command in bot.commands
         ]
+        if bot.webhooks:
+            lines.append(t(_("!bot webhook creer {bot} — fait une adresse, où un autre programme lui écrit", bot=name)))
         if fields_of(bot.Config):
             lines.append(t(_("!bot regler {bot} — ce qui se règle", bot=name)))
         shared = {
