@@ -193,6 +193,7 @@ class Kernel:
             rooms=self.roomwork,
             admits=self._admits,
             denials=self.denials,
+            private=lambda room: self.directs.whose(room) is not None,
             words=options.words,
         )
         pont = Pont(

@@ -71,7 +71,7 @@ class Runner:
         if row["action"] == HOOK:
             return await self._posted(row, name, int(body))
         if bot is None or not self._hearing.is_on(room, name):
-            return nothing
+            return partial(forget_answer, message=message["id"]) if row["action"] == ANSWER else nothing
         settings = load_config(bot, self._house.sealer, config)
         if row["action"] == TIMER:
             due = json.loads(body)
@@ -143,7 +143,10 @@ class Runner:
             when=posted.at,
             patient=True,
         )
-        argument = posted if webhook.raw else json.loads(posted.body)
+        try:
+            argument = posted if webhook.raw else json.loads(posted.body)
+        except (ValueError, RecursionError):  # so deep that it depends on who reads it
+            return ended(id_, State.REFUSED, Translator(cause.language)(_("Le corps n'est pas le JSON attendu.")))
         try:
             call = await self._call(cause, [_to(bot, webhook.handler, argument)])
         except Refused as refused:
@@ -205,13 +208,16 @@ class Runner:
         asked = {"bot": cause.bot, "room": cause.room, "person": event.author.person, "key": message["symbol"]}
         async with self._house.db.snapshot() as tx:
             question = await tx.one("question_get", **asked)
+            others = await tx.all("questions_private", person=event.author.person)
         if question is None:  # it was withdrawn meanwhile: what was said to it is nobody's business
             return partial(forget_answer, message=message["id"])
+        # With a secret question open as well, what one of the others is told may be meant for that one.
+        secret = question["secret"] or (question["private"] and any(one["secret"] for one in others))
         cause = replace(
             cause,
             private=bool(question["private"]),
             language=question["language"],
-            message=None if question["secret"] else cause.message,
+            message=None if secret else cause.message,
         )
         done, call = await self._on_answer(bot, cause, event, question)
 
@@ -221,7 +227,7 @@ class Runner:
             else:
                 await self._house.questions.go_on(tx, cause.bot, cause.room, event.author.person, question)
             await call(tx)
-            if question["secret"]:
+            if secret:
                 await forget_answer(tx, message["id"])
 
         return written
