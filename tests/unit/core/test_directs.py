@@ -2,15 +2,16 @@
 
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest_asyncio
 
 from tchap_bridges.bot import Bot, Room, command, on
-from tchap_bridges.errors import Misconfigured
+from tchap_bridges.errors import Misconfigured, NotReady
 from tchap_bridges.events import Message
 from tchap_bridges.i18n import _
-from tchap_bridges.ids import PersonId
+from tchap_bridges.ids import PersonId, RoomId, UserId
 from tchap_bridges.testing.bench import ADMIN, Bench, BenchRoom
 
 ANA, BOB = "@ana:exemple.fr", "@bob:exemple.fr"
@@ -259,3 +260,19 @@ async def test_a_conversation_that_is_encrypted_now_is_replaced(bench: Bench, ro
     await room.say(BOB, f"!dire {ANA} deux")
     assert first.said == ["un"]
     assert bench.direct(ANA).said == ["deux"]
+
+
+async def test_a_conversation_that_is_replaced_goes_on_between_two_alone(bench: Bench, room: BenchRoom) -> None:
+    await room.say(ANA, "!prive x")
+    directs, old, new = bench.kernel.directs, bench.direct(ANA).id, RoomId("!new:exemple.fr")
+    for _attempt in range(2):  # what is rolled back is done again
+        with suppress(NotReady):
+            async with bench.db.transaction() as tx:
+                await directs.follow(tx, old, new, {UserId(ANA)})
+                raise NotReady(_("réessayez"))
+    async with bench.db.transaction() as tx:
+        await directs.follow(tx, old, new, {UserId(ANA)})
+    assert (directs.whose(old), directs.whose(new)) == (None, ANA)
+    async with bench.db.transaction() as tx:
+        await directs.follow(tx, new, old, {UserId(ANA), UserId(BOB)})
+    assert (directs.whose(old), directs.whose(new)) == (None, None)
