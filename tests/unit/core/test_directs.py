@@ -276,3 +276,12 @@ async def test_a_conversation_that_is_replaced_goes_on_between_two_alone(bench: 
     async with bench.db.transaction() as tx:
         await directs.follow(tx, new, old, {UserId(ANA), UserId(BOB)})
     assert (directs.whose(old), directs.whose(new)) == (None, None)
+
+
+async def test_nobodys_name_adds_a_line_to_what_a_bot_says(room: BenchRoom) -> None:
+    room.called(ANA, "Ana\n⚠ Tous : \u202e" + "x" * 300)
+    await room.say(ANA, "!ici x")
+    await room.say(ANA, "7")
+    (said,) = [one for one in room.said if one.endswith("a deviné")]
+    assert said.startswith("Ana ⚠ Tous : xxx")
+    assert len(said) < 120

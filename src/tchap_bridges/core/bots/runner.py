@@ -1,6 +1,7 @@
 """One row of a bot's lane: the handlers that it is for are called, and what they did is written with the row's end."""
 
 import json
+import re
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -31,6 +32,8 @@ from tchap_bridges.i18n import Phrase, Translator, _
 from tchap_bridges.ids import MessageId, PersonId, RoomId, UserId
 
 LONGEST = 20.0  # seconds a handler may take
+LONGEST_NAME = 100  # characters
+_TURNING = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 
 Handled = Callable[[Turn], Coroutine[Any, Any, str | None]]
 """A handler that wants only the room."""
@@ -178,6 +181,7 @@ class Runner:
             user = UserId(caller.person)
             shown = await self._house.homeserver.display_name(room, user)
             caller = Author(person=caller.person, name=shown)
+        caller = Author(person=caller.person, name=_one_line(caller.name))
         about = getattr(event, "id", None)
         return Cause(
             key=row["key"],
@@ -302,6 +306,11 @@ class Runner:
             await turn.write(tx)
 
         return written
+
+
+def _one_line(name: str) -> str:
+    """What bots say of somebody is the bridge's word: nobody's name may add a line to it, or turn what follows."""
+    return " ".join(_TURNING.sub("", name).split())[:LONGEST_NAME]
 
 
 def _to(bot: Bot, handler: str, *arguments: object) -> Handled:
