@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
 from tchap_bridges.bot import Bot, Room, command, on
@@ -285,3 +286,14 @@ async def test_nobodys_name_adds_a_line_to_what_a_bot_says(room: BenchRoom) -> N
     (said,) = [one for one in room.said if one.endswith("a deviné")]
     assert said.startswith("Ana ⚠ Tous : xxx")
     assert len(said) < 120
+
+
+async def test_what_breaks_on_words_does_not_keep_them_in_the_open(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = await bench.room(Guess)
+    monkeypatch.setattr(bench.kernel.directs, "whose", lambda _room: int("mot secret"))
+    await room.say(ANA, "bonjour")
+    async with bench.db.snapshot() as tx:
+        (dead,) = await tx.all("inbox_dead_list", limit=9)
+    assert dead["error"] == "ValueError"
