@@ -288,9 +288,7 @@ async def test_nobodys_name_adds_a_line_to_what_a_bot_says(room: BenchRoom) -> N
     assert len(said) < 120
 
 
-async def test_what_breaks_on_words_does_not_keep_them_in_the_open(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_words_that_break_something_are_not_kept_open(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     room = await bench.room(Guess)
     monkeypatch.setattr(bench.kernel.directs, "whose", lambda _room: int("mot secret"))
     await room.say(ANA, "bonjour")
