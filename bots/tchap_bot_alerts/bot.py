@@ -216,7 +216,7 @@ class AlertsBot(Bot):
 
         await self._step(room, words, now)
 
-    @command("alertes essayer", english=["alerts try"])
+    @command("alertes essayer", english=["alerts try"], who=Power.MODERATOR)
     async def attempt(self, room: Room[AlertsConfig], words: str) -> None:
         """Ce que le modèle, ou celui qu'on donne, fait du dernier envoi (« 2 », de l'avant-dernier) ; rien ne change"""
         first, _space, template = words.partition(" ")

@@ -8,7 +8,6 @@ from tchap_bridges.dates.meaning import meant
 from tchap_bridges.errors import Misconfigured, NotAllowed
 from tchap_bridges.events import Deletion, Message, PollEnded, PollVote, Reaction
 from tchap_bridges.i18n import Phrase, Translator, _
-from tchap_bridges.ids import PersonId
 
 
 class PollsConfig(RoomConfig):
@@ -90,7 +89,7 @@ class PollsBot(Bot):
         """A vote is taken back; or the question, by whoever may remove it from the room."""
         poll = await Polls(room.kv).get(event.target)
         if poll is None:
-            await Polls(room.kv).withdrawn(event.target)
+            await Polls(room.kv).withdrawn(voting.response_id(room, event.target))
         elif not room.network:
             await ending.drop(room, poll)
 
@@ -135,7 +134,7 @@ class PollsBot(Bot):
     async def ended(self, room: Room[PollsConfig], event: PollEnded) -> None:
         """Somebody ended it with their own client: whoever may is heard."""
         poll = await Polls(room.kv).get(event.poll)
-        if poll is None:
+        if poll is None or room.network:
             return
         caller = await _caller(room)
         if room.caller.person == poll.by or (caller is not None and caller.may_redact):
@@ -198,9 +197,12 @@ async def _may_ask(room: Room[PollsConfig]) -> None:
 
 async def _may_run(room: Room, owner: str, refusal: Phrase) -> None:
     caller = await _caller(room)
-    if PersonId(owner) != room.caller.person and (caller is None or caller.level < Power.MODERATOR):
+    if voting.who(room) != owner and (caller is None or caller.level < Power.MODERATOR):
         raise NotAllowed(refusal)
 
 
 async def _caller(room: Room) -> Member | None:
+    """None for somebody of a linked network, whatever they are called there."""
+    if room.network:
+        return None
     return next((one for one in await room.members() if one.person == room.caller.person), None)

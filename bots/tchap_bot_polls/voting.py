@@ -149,6 +149,13 @@ def who(room: Room) -> str:
     return f"{room.network} {room.caller.person}" if room.network else room.caller.person
 
 
+def response_id(room: Room, id_: str) -> str:
+    """A message of one place: who sends mail chooses its id, and may choose that of somebody else's vote."""
+    return f"{room.network} {id_}" if room.network else id_
+
+
 async def keep(room: Room, poll: Kept, id_: str, at: datetime, answers: Collection[str]) -> None:
-    response = Response(id=id_, sender=who(room), at=int(at.timestamp() * 1000), answers=tuple(answers))
+    response = Response(
+        id=response_id(room, id_), sender=who(room), at=int(at.timestamp() * 1000), answers=tuple(answers)
+    )
     await Polls(room.kv).vote(poll.id, Voice(response=response, name=room.caller.name, network=room.network))

@@ -15,6 +15,10 @@ from tchap_bridges.i18n import Language
 Row = Sequence[str]
 
 _FORMULA: Final = frozenset("=+-@＝＋－＠")
+_SKIPPED: Final = "".join(map(chr, range(0x21))) + "\x7f\xa0\u200b\u200e\u200f\u202f\u2060\ufeff"
+"""What shows nothing: some spreadsheets drop it before they look."""
+_WITHIN: Final = re.compile(r"([,;\t]\s*)([=@＝＠]|[-+＋－](?![\s\d]))")
+"""A spreadsheet of the other language parts cells there, in spite of the quotes around ours."""
 _NUMBER: Final = re.compile(r"[-+]?[0-9]+(?:[.,][0-9]+)?")
 
 
@@ -26,4 +30,10 @@ def csv_of(rows: Iterable[Row], language: Language) -> bytes:
 
 
 def _harmless(row: Row) -> list[str]:
-    return [f"'{cell}" if cell.lstrip()[:1] in _FORMULA and not _NUMBER.fullmatch(cell) else cell for cell in row]
+    return [
+        f"'{cell}" if _starts(cell) and not _NUMBER.fullmatch(cell) else _WITHIN.sub(r"\1'\2", cell) for cell in row
+    ]
+
+
+def _starts(cell: str) -> bool:
+    return cell.lstrip(_SKIPPED)[:1] in _FORMULA

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 import structlog
 
 from tchap_bridges.core import codec
+from tchap_bridges.core.bots.questions import forget_words
 from tchap_bridges.core.commands import Apply, Call, Topic, near, refusal, split, word_of
 from tchap_bridges.core.denials import Denials
 from tchap_bridges.core.outbox import Outbox
@@ -33,7 +34,8 @@ log = structlog.get_logger(__name__)
 class Desk:
     """Answers for the bridge itself. ``topics`` are asked in order for the one that knows a command's word.
 
-    ``admits`` says whether the operator lets a user use the bridge at all; ``denials`` keeps who was refused.
+    ``admits`` says whether the operator lets a user use the bridge at all; ``denials`` keeps who was refused;
+    ``private`` says which rooms are direct conversations.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Desk:
         rooms: RoomWork,
         admits: Callable[[UserId], Decision],
         denials: Denials,
+        private: Callable[[RoomId], bool],
         words: Translator,
     ) -> None:
         self._db = db
@@ -55,6 +58,7 @@ class Desk:
         self._rooms = rooms
         self._admits = admits
         self._denials = denials
+        self._private = private
         self._commands = Commands()
         self._words = words
         self._topics: list[Topic] = []
@@ -106,6 +110,7 @@ class Desk:
         topic = self._known[meant]
         words = Translator(topic.words[meant])
         denied: NotAllowed | None = None
+        refused = True
         try:
             if not self._admit(room, user):
                 return _nothing
@@ -126,6 +131,7 @@ class Desk:
             )
             async with asyncio.timeout(LONGEST):
                 apply = await topic.answer(call)
+            refused = False
         except (Misconfigured, Undeliverable) as error:
             denied = error if isinstance(error, NotAllowed) else None
             apply = _say(refusal(error, words))
@@ -143,6 +149,8 @@ class Desk:
                     answer = await apply(tx)
             except Misconfigured as error:
                 answer = refusal(error, words)
+            if refused and self._private(room):  # as a secret answer it was typed wrongly: nothing of it stays
+                await forget_words(tx, row["message"])
             if denied is not None:
                 await self._denials.keep(tx, user, room, meant, denied.rule)
             if answer:

@@ -5,7 +5,7 @@ Whoever declines or leaves wants none, and is not invited again: they may open i
 stands in a lane of its own, named after the person, from which nothing is sent.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 import structlog
@@ -108,10 +108,17 @@ class Directs:
         """They cannot be invited."""
         await self._close(tx, person, None)
 
-    async def follow(self, tx: Tx, old: RoomId, new: RoomId) -> None:
-        """The room was replaced."""
+    async def follow(self, tx: Tx, old: RoomId, new: RoomId, others: Collection[UserId]) -> None:
+        """The room was replaced. ``others`` are in the new one, besides the bridge: a third ends the conversation."""
+        known = await tx.one("direct_in", room=old)
+        if known is None:
+            return
         await tx.run("direct_move", old=old, new=new)
-        if (person := self._whose.pop(old, None)) is not None:
+        self._whose.pop(old, None)
+        person = UserId(known["person"])
+        if set(others) - {person}:
+            await self.lost(tx, new)
+        elif known["state"] == _OPEN:
             self._whose[new] = person
 
     async def _close(self, tx: Tx, person: UserId, room: RoomId | None) -> None:

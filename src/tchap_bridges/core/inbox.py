@@ -20,7 +20,7 @@ from tchap_bridges.core import clock, codec
 from tchap_bridges.core.pieces import Pieces
 from tchap_bridges.core.ports import Database, RoomFact, Row, Tx
 from tchap_bridges.core.secrets import Secrets
-from tchap_bridges.errors import NotReady, RemoteViolation
+from tchap_bridges.errors import BridgeError, NotReady, RemoteViolation
 from tchap_bridges.events import Event
 from tchap_bridges.logs import harmless
 
@@ -248,7 +248,7 @@ class Inbox:
         )
         if isinstance(reading, Exception):
             log.warning("inbox.unreadable", source=arrival.source, inbox=arrival.id, **harmless(reading))
-            return await self._dead(tx, arrival, row, str(reading))
+            return await self._dead(tx, arrival, row, _kept(reading))
         try:
             async with tx.savepoint():
                 for ordinal, event in enumerate(reading):
@@ -273,7 +273,7 @@ class Inbox:
             return await self._dead(tx, arrival, row, str(error))
         except Exception as error:
             log.exception("inbox.dead", source=arrival.source, inbox=arrival.id)
-            return await self._dead(tx, arrival, row, f"{type(error).__name__}: {error}")
+            return await self._dead(tx, arrival, row, _kept(error))
 
     async def _dead(self, tx: Tx, arrival: Arrival, row: Row, error: str) -> int:
         """Keep the row with its bytes for an admin, and tell whom it concerns, as far as that can be read."""
@@ -299,3 +299,8 @@ class Inbox:
             for query, values in (("inbox_give_up", {"now": clock.now()}), ("inbox_strayed", {})):
                 for row in await tx.all(query, **values):
                     tx.after_commit(partial(self._added, row["source"], 1))
+
+
+def _kept(error: Exception) -> str:
+    """What may stand unsealed beside the row: our own words. Others' exceptions repeat what somebody has said."""
+    return str(error) if isinstance(error, BridgeError) else ": ".join(harmless(error).values())

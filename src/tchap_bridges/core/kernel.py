@@ -194,6 +194,7 @@ class Kernel:
             rooms=self.roomwork,
             admits=self._admits,
             denials=self.denials,
+            private=lambda room: self.directs.whose(room) is not None,
             words=options.words,
         )
         pont = Pont(

@@ -191,7 +191,7 @@ class RoomWork:
         await self._outbox.move(tx, old, facts.room)
         await self._hearing.move(tx, old, facts.room)
         await self._hooks.move(tx, old, facts.room)
-        await self._directs.follow(tx, old, facts.room)
+        await self._directs.follow(tx, old, facts.room, set(facts.present) - {self._homeserver.bot})
         for link in await self._links.of_room(tx, facts.room):
             if link.held == "moving":
                 await self._lift(tx, link)

@@ -12,7 +12,7 @@ import structlog
 from tchap_bridges.bridge import Direction, Item
 from tchap_bridges.core import clock
 from tchap_bridges.core.bots.hearing import Hearing
-from tchap_bridges.core.bots.questions import Questions
+from tchap_bridges.core.bots.questions import Questions, forget_arrival
 from tchap_bridges.core.breaker import Breaker
 from tchap_bridges.core.changes import Changes
 from tchap_bridges.core.directs import Directs
@@ -189,9 +189,18 @@ class Router:
             await wait.then(tx)
 
     async def _at(self, tx: Tx, arrival: Arrival, ordinal: int, place: Place, event: Event) -> None:
+        if isinstance(event, Edit) and await self._alone(tx, place, Edit):
+            await forget_arrival(tx, arrival.id)  # an answer is taken once; other words for it may be a secret too
+            return
         await self._carry(tx, arrival, ordinal, place, event)
         if not isinstance(event, Message):  # which may be an echo, or a command
             await self._hearing.hear(tx, arrival, ordinal, place.room, place.target, event)
+
+    async def _alone(self, tx: Tx, place: Place, kind: type[Event]) -> bool:
+        """Whether it was said in somebody's direct conversation, and nobody but us hears such there."""
+        if place.link is not None or self._directs.whose(place.room) is None:
+            return False
+        return not (self._hearing.listeners(place.room, kind) or await self._links.of_room(tx, place.room))
 
     async def _carry(self, tx: Tx, arrival: Arrival, ordinal: int, place: Place, event: Event) -> None:
         match event:
@@ -242,6 +251,9 @@ class Router:
         targets = [] if ours else await self._targets(tx, place, root, parent, event.form)
         heard = not ours and self._hearing.listeners(place.room, Message)
         hint = None if ours else await self._hint(tx, place, event, author, parent, heard=bool(heard))
+        nobodys = not ours and await self._alone(tx, place, Message)
+        if nobodys:  # it may be the answer to a question that is no more
+            await forget_arrival(tx, arrival.id)
         if not (targets or ours or hint or heard):
             return
         message = await self._outbox.message(
@@ -249,7 +261,7 @@ class Router:
             place.room,
             place.target,
             "message",
-            self._outbox.seal(event),
+            None if nobodys else self._outbox.seal(event),
             author=author,
             sent_at=clock.milliseconds(event.at),
             inbox=arrival.id,

@@ -20,9 +20,29 @@ AGAIN_WITHIN: Final = timedelta(minutes=10)
 _IDS: Final = ("webhook-id", "x-github-delivery", "x-forgejo-delivery", "x-gitea-delivery", "idempotency-key")
 """Not X-Request-Id, which proxies make anew for each attempt."""
 _WITHHELD: Final = frozenset(
-    {"authorization", "proxy-authorization", "cookie", "x-gitlab-token", "forwarded", "x-forwarded-for", "x-real-ip"}
+    {
+        *("authorization", "proxy-authorization", "cookie", "x-gitlab-token", "x-api-key", "x-auth-token"),
+        *(
+            "forwarded",
+            "x-forwarded-for",
+            "x-original-forwarded-for",
+            "x-real-ip",
+            "x-client-ip",
+            "x-envoy-external-address",
+        ),
+        *("true-client-ip", "cf-connecting-ip", "fastly-client-ip"),
+        *(
+            "x-forwarded-uri",
+            "x-forwarded-path",
+            "x-original-uri",
+            "x-original-url",
+            "x-rewrite-url",
+            "x-envoy-original-path",
+        ),
+        *("x-replaced-path", "referer"),
+    }
 )
-"""Secrets, and addresses of people."""
+"""Secrets, addresses of people, and what a proxy says of the address that was asked: a secret may be part of it."""
 _LONGEST: Final = 200  # characters of an id
 
 

@@ -3,7 +3,7 @@
 import ipaddress
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 A_MINUTE = 60  # requests of one address
@@ -53,13 +53,15 @@ class Gate:
                 del self._open[address]
 
 
-def who_asks(remote: str | None, forwarded: str) -> str:
+def who_asks(remote: str | None, headers: Mapping[str, str]) -> str:
     """The address to count. A reverse proxy is believed where it is on our own network; of IPv6 the network counts.
 
-    ``forwarded`` is X-Forwarded-For, whose last address is the one that the nearest proxy saw.
+    The last address of X-Forwarded-For is the one that the nearest proxy saw, of the last such header where the proxy
+    adds one of its own to those that came (RFC 9110, 5.3).
     """
     nearest = _address(remote or "")
-    told = _address(forwarded.rpartition(",")[2].strip())
+    forwarded = [value for name, value in headers.items() if name.lower() == "x-forwarded-for"] or [""]
+    told = _address(forwarded[-1].rpartition(",")[2].strip())
     found = told if told is not None and nearest is not None and nearest.is_private else nearest
     if isinstance(found, ipaddress.IPv6Address):
         return str(found.ipv4_mapped or ipaddress.ip_network((found, 64), strict=False))

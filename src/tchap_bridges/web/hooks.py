@@ -22,7 +22,12 @@ LARGEST: Final = 1 << 20
 """Bytes of one delivery; of a larger one no more is read."""
 LONGEST: Final = 10.0  # seconds that its bytes may take
 FORGERIES: Final = 300
-"""Refused ones of one address in a minute; then it is not even listened to until the next."""
+"""Refused ones of one address in a minute; then no more of its forgeries are looked at until the next.
+
+What is genuine is taken all the same: a forge posts for all its users from the same few addresses, a proxy may have but
+one, and whoever sends nonsense by either must not keep others from being heard."""
+_UNHEARD: Final = frozenset((401, 408, 413, 415))
+"""Told as 429 from then on."""
 
 _WORDS: Final[Mapping[int, Phrase]] = {
     400: _("Le corps n'est pas le JSON attendu."),
@@ -51,6 +56,7 @@ class Accepts(Protocol):
 
     async def accept(self, id_: str, path: str, headers: Mapping[str, str], body: bytes) -> Outcome: ...
     def wait(self, id_: str) -> int: ...
+    def knows(self, id_: str) -> bool: ...
 
 
 def hook_routes(hooks: Accepts, *, language: Language, gate: Gate | None = None) -> Sequence[web.RouteDef]:
@@ -65,10 +71,12 @@ def hook_routes(hooks: Accepts, *, language: Language, gate: Gate | None = None)
     async def take(request: web.Request) -> web.Response:
         if request.method != "POST":  # previews of links would set hooks off
             return answer(405, Allow="POST")
-        asker = who_asks(request.remote, request.headers.get("X-Forwarded-For", ""))
-        if gate.spent(asker):
+        asker = who_asks(request.remote, request.headers)
+        spent = gate.spent(asker)
+        heard = not spent or hooks.knows(request.match_info["id"])
+        status = await received(request) if heard else 401
+        if spent and status in _UNHEARD:
             return answer(429, **{"Retry-After": "60"})
-        status = await received(request)
         match status:
             case 401:
                 gate.admits(asker)

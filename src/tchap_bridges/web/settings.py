@@ -33,7 +33,7 @@ def settings_routes(kept: Kept, *, language: Language, gate: Gate | None = None)
     def guarded(answer: Callable[[web.Request, Language], Awaitable[web.Response]]) -> Handler:
         async def handler(request: web.Request) -> web.StreamResponse:
             spoken = language_of(request, language)
-            if not gate.admits(who_asks(request.remote, request.headers.get("X-Forwarded-For", ""))):
+            if not gate.admits(who_asks(request.remote, request.headers)):
                 return _done(429, spoken, _("Trop de demandes à la fois"), _("Réessayez dans une minute."))
             try:
                 return await answer(request, spoken)

@@ -129,7 +129,7 @@ def shares_site(
 
 
 def _asker(request: web.Request) -> str:
-    return who_asks(request.remote, request.headers.get("X-Forwarded-For", ""))
+    return who_asks(request.remote, request.headers)
 
 
 async def _harden(request: web.Request, response: web.StreamResponse) -> None:

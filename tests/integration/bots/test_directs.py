@@ -1,7 +1,9 @@
 """A bot is set in a direct conversation, in a real room: by questions, and by the page behind the link."""
 
 import re
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,3 +105,36 @@ async def test_a_conversation_that_somebody_opens_themselves(place: Place) -> No
     await camille.wait_for_text(direct, "Bonjour")
     await camille.send_text(place.room, "!bot regler sondages")
     await camille.wait_for_text(direct, "1/2")
+
+
+async def test_of_a_secret_vote_nothing_stays_though_it_is_edited_and_its_room_replaced(place: Place) -> None:
+    camille, bot = place.camille, place.world.bot
+    await camille.send_text(place.room, "!sondage Qui préside ? Ana / Bob secret=oui")
+    await camille.wait_for_text(place.room, "Qui préside")
+    await camille.send_text(place.room, "!voter")
+    direct = await camille.wait_for_invite()
+    await camille.join(direct)
+    await camille.wait_for_text(direct, "2. Bob")
+    room = await camille.upgrade(place.room, "11")
+    if bot not in await camille.members(room):
+        await camille.invite(room, bot)
+    await camille.wait_for(
+        room, lambda event: event["type"] == "m.room.member" and event["state_key"] == bot, timeout=30
+    )
+    before = _kept(place.world)
+    vote = await camille.send_text(direct, "2")
+    await camille.wait_for_text(direct, "Votre vote est compté")
+    await camille.edit(direct, vote, "1")
+    await camille.send_text(direct, "1")
+    await camille.wait_for_text(direct, "Je ne comprends ici que")
+    assert _kept(place.world) == before
+    await camille.send_text(room, "!clore")
+    result = await camille.wait_for_text(room, "1 votant")
+    assert "✓ Bob" in result["content"]["body"]
+
+
+def _kept(world: World) -> int:
+    """How much of what has arrived is there to be read."""
+    with closing(sqlite3.connect(world.bridge.folder / "data" / "bridge.db")) as db:
+        (count,) = db.execute("SELECT count(*) FROM inbox WHERE raw IS NOT NULL").fetchone()
+    return int(count)

@@ -263,22 +263,23 @@ async def test_a_broken_template_loses_no_alert_and_says_what_is_wrong(bench: Be
     said = await post(room, *(alert(f"S{n}") for n in range(30)))
     assert "S7" in said
     assert wrong in said
-    assert "⚠ Modèle" in await room.say(ANA, "!alertes essayer")
+    assert "⚠ Modèle" in await room.say(ADMIN, "!alertes essayer")
 
 
 async def test_trying_changes_nothing(bench: Bench) -> None:
     room = await bench.room(AlertsBot)
-    assert "0 envoi " in await room.say(ANA, "!alertes essayer")
+    assert "0 envoi " in await room.say(ADMIN, "!alertes essayer")
+    assert "modérateur" in await room.say(ANA, "!alertes essayer {{ text }}")  # what the settings keep from the room
     await post(room, alert("Un"))
     await bench.clock.forward(minutes=30)
     await post(room, alert("Deux"))
     before, rows = list(room.said), await kept(bench)
-    said = await room.say(ANA, "!alertes essayer {{ title }}\n!")
+    said = await room.say(ADMIN, "!alertes essayer {{ title }}\n!")
     assert said.startswith("Essai sur l'envoi n° 2 de « prom »")
     assert said.endswith(":\nDeux\n!")
-    assert (await room.say(ANA, "!alertes essayer 2")).endswith("🟠 Un\ndepuis 10:00")
-    assert "2 envois" in await room.say(ANA, "!alertes essayer 3")
-    assert "« absent » n'existe pas" in await room.say(ANA, "!alertes essayer 2 {{ absent }}")
+    assert (await room.say(ADMIN, "!alertes essayer 2")).endswith("🟠 Un\ndepuis 10:00")
+    assert "2 envois" in await room.say(ADMIN, "!alertes essayer 3")
+    assert "« absent » n'existe pas" in await room.say(ADMIN, "!alertes essayer 2 {{ absent }}")
     assert room.said[: len(before)] == before
     assert await kept(bench) == rows
 

@@ -2,15 +2,17 @@
 
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
 from tchap_bridges.bot import Bot, Room, command, on
-from tchap_bridges.errors import Misconfigured
+from tchap_bridges.errors import Misconfigured, NotReady
 from tchap_bridges.events import Message
 from tchap_bridges.i18n import _
-from tchap_bridges.ids import PersonId
+from tchap_bridges.ids import PersonId, RoomId, UserId
 from tchap_bridges.testing.bench import ADMIN, Bench, BenchRoom
 
 ANA, BOB = "@ana:exemple.fr", "@bob:exemple.fr"
@@ -259,3 +261,37 @@ async def test_a_conversation_that_is_encrypted_now_is_replaced(bench: Bench, ro
     await room.say(BOB, f"!dire {ANA} deux")
     assert first.said == ["un"]
     assert bench.direct(ANA).said == ["deux"]
+
+
+async def test_a_conversation_that_is_replaced_goes_on_between_two_alone(bench: Bench, room: BenchRoom) -> None:
+    await room.say(ANA, "!prive x")
+    directs, old, new = bench.kernel.directs, bench.direct(ANA).id, RoomId("!new:exemple.fr")
+    for _attempt in range(2):  # what is rolled back is done again
+        with suppress(NotReady):
+            async with bench.db.transaction() as tx:
+                await directs.follow(tx, old, new, {UserId(ANA)})
+                raise NotReady(_("réessayez"))
+    async with bench.db.transaction() as tx:
+        await directs.follow(tx, old, new, {UserId(ANA)})
+    assert (directs.whose(old), directs.whose(new)) == (None, ANA)
+    async with bench.db.transaction() as tx:
+        await directs.follow(tx, new, old, {UserId(ANA), UserId(BOB)})
+    assert (directs.whose(old), directs.whose(new)) == (None, None)
+
+
+async def test_nobodys_name_adds_a_line_to_what_a_bot_says(room: BenchRoom) -> None:
+    room.called(ANA, "Ana\n⚠ Tous : \u202e" + "x" * 300)
+    await room.say(ANA, "!ici x")
+    await room.say(ANA, "7")
+    (said,) = [one for one in room.said if one.endswith("a deviné")]
+    assert said.startswith("Ana ⚠ Tous : xxx")
+    assert len(said) < 120
+
+
+async def test_words_that_break_something_are_not_kept_open(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    room = await bench.room(Guess)
+    monkeypatch.setattr(bench.kernel.directs, "whose", lambda _room: int("mot secret"))
+    await room.say(ANA, "bonjour")
+    async with bench.db.snapshot() as tx:
+        (dead,) = await tx.all("inbox_dead_list", limit=9)
+    assert dead["error"] == "ValueError"

@@ -247,3 +247,12 @@ async def test_a_link_shows_nothing_to_who_may_not_any_more(
 async def test_tokens_are_not_tried_without_end(site: TestClient[web.Request, web.Application]) -> None:
     answers = [(await site.get(f"/reglages/{n}")).status for n in range(61)]
     assert answers == [410] * 60 + [429]
+
+
+async def test_who_may_no_longer_set_it_is_not_shown_what_is_set(bench: Bench, room: BenchRoom) -> None:
+    await room.say(ADMIN, "!bot regler astreinte at=11:45")
+    await room.say(MOD, "!bot regler astreinte")
+    room.as_power(MOD, 0)
+    shown = len(bench.direct(MOD).said)
+    assert "ne pouvez plus" in await bench.direct(MOD).say(MOD, "ok")
+    assert "11:45" not in "".join(bench.direct(MOD).said[shown:])

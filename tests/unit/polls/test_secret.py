@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CTR
 
 from tchap_bot_polls import PollsBot
+from tchap_bridges.ids import UserId
 from tchap_bridges.store.sealing import Sealer, derive
 from tchap_bridges.testing.bench import ADMIN, Bench, BenchRoom
 
@@ -250,3 +251,65 @@ async def test_of_a_vote_nothing_on_the_disk_tells_whose_it_was(tmp_path: Path) 
         papers += [data.decode() for one in bench.direct(ANA).timeline for data in one.data]
         assert len(papers) == 2
         assert not [who for who in people if who[1:4] in "".join((result, *papers))]
+
+
+async def test_nothing_is_left_of_what_was_said_for_a_vote_and_was_none(tmp_path: Path) -> None:
+    """Other words for a vote that was cast, a vote that comes too late, or to another question than was meant."""
+    async with Bench(PollsBot, folder=tmp_path) as bench:
+        room = await bench.room(PollsBot)
+        await room.say(ANA, "!sondage Qui ? A / B / C / D / E secret=oui type=classement")
+        for who in (BOB, EVE):
+            await room.say(who, "!voter")
+        direct = bench.direct(BOB)
+        cast = await direct.happens(BOB, "m.room.message", {"msgtype": "m.text", "body": "5 4 3 2 1"})
+        other = {
+            "msgtype": "m.text",
+            "body": "* 5 4 3 1 2",
+            "m.new_content": {"msgtype": "m.text", "body": "5 4 3 1 2"},
+            "m.relates_to": {"rel_type": "m.replace", "event_id": cast},
+        }
+        await direct.happens(BOB, "m.room.message", other)
+        await direct.say(BOB, "5 4 3 2 1")
+        await bench.direct(EVE).say(EVE, "4 5 3 2 1 0")  # refused, and asked again
+        await direct.say(BOB, "!vote 5 4 3 2 1")
+        await room.say(ANA, "!clore")
+        await bench.direct(EVE).say(EVE, "4 5 3 2 1")
+        assert not [text for text in dumped(tmp_path, bench) for vote in ("5 4 3", "4 5 3") if vote in text]
+
+
+async def test_a_vote_for_a_bot_that_is_switched_off_meanwhile_is_not_kept(tmp_path: Path) -> None:
+    async with Bench(PollsBot, folder=tmp_path) as bench:
+        room = await bench.room(PollsBot)
+        await room.say(ANA, "!sondage Qui ? A / B / C / D / E secret=oui type=classement")
+        await room.say(BOB, "!voter")
+        await bench.direct(BOB).waits(BOB, "m.room.message", {"msgtype": "m.text", "body": "5 4 3 2 1"})
+        bench.kernel.crew.hearing.switched(room.id, "sondages", on=False)
+        await bench.settle()
+        assert not [text for text in dumped(tmp_path, bench) if "5 4 3" in text]
+
+
+async def test_a_vote_that_answers_somebody_elses_question_is_not_kept(tmp_path: Path) -> None:
+    async with Bench(PollsBot, folder=tmp_path) as bench:
+        room = await bench.room(PollsBot)
+        await room.say(ADMIN, "!sondage Qui ? A / B / C / D / E secret=oui type=classement")
+        await room.say(ADMIN, "!voter")
+        await room.say(ADMIN, "!bot regler sondages")  # asks as well, and later
+        direct = bench.direct(ADMIN)
+        await direct.say(ADMIN, "5 4 3 2 1")
+        assert not [text for text in dumped(tmp_path, bench) if "5 4 3" in text]
+
+
+async def test_of_two_answers_at_once_one_counts_and_neither_is_kept(tmp_path: Path) -> None:
+    """The second was on its way while the first was being counted; its author has left meanwhile, or has not."""
+    async with Bench(PollsBot, folder=tmp_path) as bench:
+        room = await bench.room(PollsBot)
+        await room.say(ANA, "!sondage Qui ? A / B / C / D / E secret=oui type=classement")
+        for who in (BOB, EVE):
+            await room.say(who, "!voter")
+            for vote in ("5 4 3 2 1", "5 4 3 1 2"):
+                await bench.direct(who).waits(who, "m.room.message", {"msgtype": "m.text", "body": vote})
+            if who == EVE:
+                room.names.pop(UserId(EVE))
+            await bench.settle()
+        assert not [text for text in dumped(tmp_path, bench) if "5 4 3" in text]
+        assert "1 votant" in plain(await room.say(ANA, "!clore"))

@@ -40,6 +40,9 @@ class Core:
             self.taken.append(body)
         return self.outcome
 
+    def knows(self, id_: str) -> bool:
+        return id_ == "ok"
+
     def wait(self, id_: str) -> int:
         return 7 if id_ == "ok" else 1
 
@@ -166,10 +169,20 @@ async def test_a_forger_is_no_longer_listened_to_and_others_are(core: Core) -> N
     async with serving(core, gate) as sender:
         here, there = {"X_Forwarded_For": "192.0.2.1"}, {"X_Forwarded_For": "192.0.2.2"}
         assert [(await sender.post("ok/non", **here)).status for _n in range(5)] == [401] * 3 + [429] * 2
-        assert (await sender.post(**here)).status == 429
+        assert (await sender.post("inconnu", **here)).status == 429
+        assert (await sender.post("ok/non", BytesIO(b"x" * (LARGEST + 1)), **here)).status == 429
         assert (await sender.post(**there)).status == 202
+        assert (await sender.post(**here)).status == 202, "somebody else's nonsense comes by the same proxy"
         now[0] = 60.0
-        assert (await sender.post(**here)).status == 202
+        assert (await sender.post("ok/non", **here)).status == 401
+
+
+async def test_the_nearest_proxy_is_believed_whatever_was_sent_before_its_own_header(core: Core) -> None:
+    async with serving(core, Gate(lambda: 0.0, a_minute=3)) as sender:
+        for n in range(5):
+            headers = [("X-Forwarded-For", f"198.51.100.{n}"), ("X-Forwarded-For", "192.0.2.1")]
+            answer = await sender.http.post("/hook/inconnu", headers=headers)
+            assert answer.status == (401 if n < 3 else 429)
 
 
 async def test_senders_are_not_counted_as_people_are(sender: Sender) -> None:

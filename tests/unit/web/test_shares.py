@@ -295,4 +295,4 @@ def test_what_it_remembers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_who_asks(remote: str | None, forwarded: str, counted: str) -> None:
-    assert who_asks(remote, forwarded) == counted
+    assert who_asks(remote, {"X-Forwarded-For": forwarded}) == counted

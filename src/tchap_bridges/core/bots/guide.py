@@ -64,6 +64,10 @@ class Guide(Bot):
 
     async def answered(self, room: Room, answer: str, words: str) -> str | Phrase | None:
         going = Going.model_validate_json(words)
+        try:  # the next question shows what is set
+            await self._forms.allowed(room.id, UserId(room.caller.person))
+        except Over:
+            return _("✗ Vous ne pouvez plus régler les robots de ce salon.")
         config = await self._config(room, going.bot)
         asked = questions(config, room.language)
         question = asked[len(going.answers)]

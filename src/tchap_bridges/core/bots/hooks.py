@@ -149,6 +149,10 @@ class Hooks:
         identity = identify(named, body, data, webhook.dedup)
         return await self._deliveries.keep(hook.id, hook.room, hook.bot, identity, kept(named), body)
 
+    def knows(self, id_: str) -> bool:
+        """Whether there is such an address."""
+        return id_ in self._hooks
+
     def wait(self, id_: str) -> int:
         """Seconds after which a sender that was told `Outcome.TOO_MANY` is heard again."""
         rate = self._rates.get(id_)

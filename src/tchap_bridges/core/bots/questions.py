@@ -115,5 +115,18 @@ async def forget_answer(tx: Tx, message: int) -> None:
     await tx.run("answer_forget", id=message)
 
 
+async def forget_words(tx: Tx, message: int) -> None:
+    """What arrived, and what it says: that it was said is still known, so that it can be answered."""
+    await tx.run("answer_forget_pieces", id=message)
+    await tx.run("answer_forget_inbox", id=message)
+    await tx.run("message_body", id=message, body=None)
+
+
+async def forget_arrival(tx: Tx, inbox: int) -> None:
+    """Nor do words that are no answer: what arrived is emptied."""
+    await tx.run("inbox_forget_pieces", id=inbox)
+    await tx.run("inbox_forget", id=inbox)
+
+
 def _meant(row: Row) -> Meant:
     return Meant(row["bot"], RoomId(row["room"]), row["key"])

@@ -1,6 +1,7 @@
 """One row of a bot's lane: the handlers that it is for are called, and what they did is written with the row's end."""
 
 import json
+import re
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -31,6 +32,8 @@ from tchap_bridges.i18n import Phrase, Translator, _
 from tchap_bridges.ids import MessageId, PersonId, RoomId, UserId
 
 LONGEST = 20.0  # seconds a handler may take
+LONGEST_NAME = 100  # characters
+_TURNING = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 
 Handled = Callable[[Turn], Coroutine[Any, Any, str | None]]
 """A handler that wants only the room."""
@@ -71,7 +74,7 @@ class Runner:
         if row["action"] == HOOK:
             return await self._posted(row, name, int(body))
         if bot is None or not self._hearing.is_on(room, name):
-            return nothing
+            return partial(forget_answer, message=message["id"]) if row["action"] == ANSWER else nothing
         settings = load_config(bot, self._house.sealer, config)
         if row["action"] == TIMER:
             due = json.loads(body)
@@ -143,7 +146,10 @@ class Runner:
             when=posted.at,
             patient=True,
         )
-        argument = posted if webhook.raw else json.loads(posted.body)
+        try:
+            argument = posted if webhook.raw else json.loads(posted.body)
+        except (ValueError, RecursionError):  # so deep that it depends on who reads it
+            return ended(id_, State.REFUSED, Translator(cause.language)(_("Le corps n'est pas le JSON attendu.")))
         try:
             call = await self._call(cause, [_to(bot, webhook.handler, argument)])
         except Refused as refused:
@@ -175,6 +181,7 @@ class Runner:
             user = UserId(caller.person)
             shown = await self._house.homeserver.display_name(room, user)
             caller = Author(person=caller.person, name=shown)
+        caller = Author(person=caller.person, name=_one_line(caller.name))
         about = getattr(event, "id", None)
         return Cause(
             key=row["key"],
@@ -205,13 +212,16 @@ class Runner:
         asked = {"bot": cause.bot, "room": cause.room, "person": event.author.person, "key": message["symbol"]}
         async with self._house.db.snapshot() as tx:
             question = await tx.one("question_get", **asked)
+            others = await tx.all("questions_private", person=event.author.person)
         if question is None:  # it was withdrawn meanwhile: what was said to it is nobody's business
             return partial(forget_answer, message=message["id"])
+        # With a secret question open as well, what one of the others is told may be meant for that one.
+        secret = question["secret"] or (question["private"] and any(one["secret"] for one in others))
         cause = replace(
             cause,
             private=bool(question["private"]),
             language=question["language"],
-            message=None if question["secret"] else cause.message,
+            message=None if secret else cause.message,
         )
         done, call = await self._on_answer(bot, cause, event, question)
 
@@ -221,7 +231,7 @@ class Runner:
             else:
                 await self._house.questions.go_on(tx, cause.bot, cause.room, event.author.person, question)
             await call(tx)
-            if question["secret"]:
+            if secret:
                 await forget_answer(tx, message["id"])
 
         return written
@@ -296,6 +306,11 @@ class Runner:
             await turn.write(tx)
 
         return written
+
+
+def _one_line(name: str) -> str:
+    """What bots say of somebody is the bridge's word: nobody's name may add a line to it, or turn what follows."""
+    return " ".join(_TURNING.sub("", name).split())[:LONGEST_NAME]
 
 
 def _to(bot: Bot, handler: str, *arguments: object) -> Handled:

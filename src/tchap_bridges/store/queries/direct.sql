@@ -31,7 +31,7 @@ SELECT key, private, handler, words, secret, language FROM question
 WHERE bot = :bot AND room = :room AND person = :person AND key = :key
 
 -- name: questions_private
-SELECT bot, room, key, message FROM question WHERE person = :person AND private = 1 ORDER BY message DESC
+SELECT bot, room, key, message, secret FROM question WHERE person = :person AND private = 1 ORDER BY message DESC
 
 -- name: questions_here
 SELECT bot, room, key, message FROM question
@@ -70,6 +70,12 @@ UPDATE inbox SET raw = NULL, meta = NULL, pieces = 0 WHERE id = (SELECT inbox FR
 
 -- name: answer_forget_pieces
 DELETE FROM inbox_piece WHERE inbox = (SELECT inbox FROM message WHERE id = :id)
+
+-- name: inbox_forget
+UPDATE inbox SET raw = NULL, meta = NULL, pieces = 0 WHERE id = :id
+
+-- name: inbox_forget_pieces
+DELETE FROM inbox_piece WHERE inbox = :id
 
 -- name: answer_forget
 DELETE FROM message WHERE id = :id
