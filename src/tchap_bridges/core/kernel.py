@@ -184,7 +184,7 @@ class Kernel:
             release=self.inbox.release,
             words=options.words,
             example=next((bridge.examples[0][0] for bridge, _ in bridges.values() if bridge.examples), "!pont"),
-            bots=self.bots,
+            bots=crew.bots,
         )
         self.desk = desk = Desk(
             db=db,
