@@ -237,7 +237,7 @@ async def test_a_poison_event_becomes_a_dead_letter_and_a_notice(tmp_path: Path)
         assert [text for text in s.shown.texts if "n'a pas pu être lu" in text] != []
         async with s.db.snapshot() as tx:
             (dead,) = await tx.all("inbox_dead_list", limit=10)
-        assert "poison" in dead["error"]
+        assert dead["error"] == "RuntimeError"  # its words may be somebody's
 
 
 async def test_one_room_with_two_networks_is_a_hub(tmp_path: Path) -> None:
