@@ -62,7 +62,7 @@ async def test_settings_by_question_in_a_conversation_of_two(place: Place) -> No
     await camille.send_text(direct, "ok")
     await camille.wait_for_text(direct, "C'est réglé")
     told = await camille.wait_for_text(place.room, "a changé les réglages")
-    assert camille.user_id in told["content"]["body"]
+    assert told["content"]["body"].startswith("ℹ Camille Martin a changé")
 
 
 async def test_the_page_behind_the_link(place: Place) -> None:
