@@ -222,6 +222,8 @@ class AlertsBot(Bot):
         first, _space, template = words.partition(" ")
         number, template = (int(first), template) if first.isdecimal() and len(first) < 4 else (1, words)
         posted = await room.posted(max(1, min(number, MOST_TRIED)))
+        if not posted:
+            raise Misconfigured(_("aucun envoi n'est gardé à essayer"), remedy=_ADDRESS)
         if not 1 <= number <= len(posted):
             raise Misconfigured(
                 ngettext("je n'ai que {n} envoi à essayer", "je n'ai que {n} envois à essayer", len(posted)),

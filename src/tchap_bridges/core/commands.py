@@ -4,6 +4,7 @@ The language of the answer is that of the word: ``!pont`` is answered in French,
 """
 
 import difflib
+import re
 import shlex
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -71,10 +72,12 @@ def near(word: str, known: Iterable[str]) -> str | None:
 def split(text: str) -> tuple[tuple[str, ...], dict[str, str]]:
     """``argument … key=value``, as they follow a command's word: the arguments, and the options.
 
-    Quotes keep words together. Raises `Misconfigured` for a quote left open.
+    Quotes keep words together, and any space parts them: a keyboard may write a non-breaking one.
+    Raises `Misconfigured` for a quote left open.
     """
     try:
-        tokens = shlex.split(text.replace("’", "'").replace("'", "\\'"))
+        spaced = re.sub(r"[^\S\n]", " ", text)
+        tokens = shlex.split(spaced.replace("’", "'").replace("'", "\\'"))
     except ValueError:
         raise Misconfigured(
             _("il manque un guillemet fermant"), remedy=_('Écrivez par exemple "Direction du numérique".')

@@ -96,7 +96,7 @@ def assign(config: ModelT, words: str, language: Language) -> ModelT | Errors:
         field = _named(fields, key)
         if field is None:
             known = [one.key(language) for one in fields]
-            errors[key] = _("clé inconnue : {remedy}", remedy=did_you_mean(folded(key), known))
+            errors[key] = _("clé inconnue ({remedy})", remedy=did_you_mean(folded(key), known))
         elif field.name in typed:
             errors[key] = _("donnée deux fois")
         elif field.kind is Kind.SECRET:

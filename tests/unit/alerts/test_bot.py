@@ -268,7 +268,7 @@ async def test_a_broken_template_loses_no_alert_and_says_what_is_wrong(bench: Be
 
 async def test_trying_changes_nothing(bench: Bench) -> None:
     room = await bench.room(AlertsBot)
-    assert "0 envoi " in await room.say(ADMIN, "!alertes essayer")
+    assert "aucun envoi n'est gardé" in await room.say(ADMIN, "!alertes essayer")
     assert "modérateur" in await room.say(ANA, "!alertes essayer {{ text }}")  # what the settings keep from the room
     await post(room, alert("Un"))
     await bench.clock.forward(minutes=30)

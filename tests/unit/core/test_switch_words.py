@@ -87,7 +87,22 @@ async def test_the_list(room: BenchRoom, typed: str) -> None:
     )
 
 
-@pytest.mark.parametrize("typed", ["!bot activer Enquêtes", "!bot ACTIVER enquetes", "!bot àctiver enquetes"])
+async def test_what_is_meant_for_the_room_is_sent_there_from_a_direct_conversation() -> None:
+    async with Bench(Surveys) as bench:
+        room = await bench.room(Surveys)
+        await room.say(ADMIN, "!bot prive")
+        direct = bench.direct(ADMIN)
+        said = await direct.say(ADMIN, "!enquete lundi")
+        assert said == (
+            "✗ le robot enquetes n'est pas actif dans cette conversation directe. "
+            "Écrivez cela dans le salon où il l'est."
+        )
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["!bot activer Enquêtes", "!bot ACTIVER enquetes", "!bot àctiver enquetes", "!bot\u00a0activer\u202fenquetes"],
+)
 async def test_accents_and_capitals_of_names_do_not_count(room: BenchRoom, typed: str) -> None:
     assert "✓ enquetes est actif" in await room.say(ADMIN, typed)
 

@@ -18,6 +18,7 @@ SECTIONS: Final = {
 CODE = re.compile(r"`([^`]+)`")
 THREE = "!sondage Qui ? A / B / C"
 BEFORE: Final = {
+    "!vote Crêperie": ["!sondage Où ? Cantine / Crêperie"],
     "!vote 2 1 3": [f"{THREE} type=classement"],
     "!vote 1 2? 3!": ["!date Quand ? lundi 9h / mardi 9h / jeudi 9h"],
     "!voter": [f"{THREE} secret=oui"],

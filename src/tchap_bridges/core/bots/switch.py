@@ -149,6 +149,7 @@ class Switch:
         if not decision.allowed:
             raise NotAllowed(decision.reason, rule=decision.rule)
         if verb in SET:
+            self._here(call, [name])
             return await self._set(call, name, decision.rule)
 
         async def apply(tx: Tx) -> str:
@@ -194,6 +195,14 @@ class Switch:
         if not name:
             return Misconfigured(_("de quel robot s'agit-il ?"), remedy=remedy)
         return Misconfigured(_("je ne connais pas de robot « {name} »", name=call.arguments[1][:50]), remedy=remedy)
+
+    def _here(self, call: Call, names: Sequence[str]) -> None:
+        """Raises `Misconfigured` for what is said in a direct conversation and meant for bots of a room."""
+        if self._directs.whose(call.room) and not any(self._hearing.is_on(call.room, name) for name in names):
+            raise Misconfigured(
+                _("le robot {bot} n'est pas actif dans cette conversation directe", bot=names[0]),
+                remedy=_("Écrivez cela dans le salon où il l'est."),
+            )
 
     def _off(self, room: RoomId) -> Sequence[str]:
         return [name for name in self._bots if not self._hearing.is_on(room, name)]
@@ -286,6 +295,7 @@ class Switch:
         names = self._bots.words.get(call.word, ())
         if not names:  # the bot that had it was developed, and went
             raise Misconfigured(_("« {typed} » n'est pas une commande", typed=f"!{call.word}"))
+        self._here(call, names)
         name = _the_one(names, [name for name in names if name in on], call.word)
         command = self._command(name, call)
         decision = policy.may_command(await self._homeserver.facts(call.room), call.user, needed=int(command.who))
