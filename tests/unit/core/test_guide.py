@@ -96,7 +96,7 @@ async def test_it_is_set_question_by_question(bench: Bench, room: BenchRoom) -> 
     assert "3/3" in await direct.say(MOD, "8h30")
     assert "✓" in await direct.say(MOD, "ok")
     assert await room.say(MOD, "!qui") == "sécurité 08:30 sans"
-    assert "ℹ mod a changé les réglages du robot astreinte." in room.said
+    assert "mod a changé les réglages du robot astreinte." in room.said
 
 
 async def test_nothing_is_set_before_the_last_answer(bench: Bench, room: BenchRoom) -> None:
