@@ -18,7 +18,7 @@ demo: synapse ## see a list, an IRC channel and a Slack channel live in one room
 	@.venv/bin/tchap-bridges demo $(ARGS)
 
 test: setup synapse servers check ## everything that must pass, against real servers
-	$(python) -m pytest -n 3 --dist loadfile $(ARGS)
+	$(python) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: setup ## style, types and the borders between the parts
 	$(python) -m ruff check
