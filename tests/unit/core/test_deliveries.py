@@ -1,8 +1,6 @@
 """What is posted, in either database: kept once, in order, and handed to its bot in the same commit."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -15,31 +13,19 @@ from tchap_bridges.hooks import AGAIN_WITHIN, Identity
 from tchap_bridges.ids import RoomId
 from tchap_bridges.store.database import Database
 from tchap_bridges.store.sealing import Sealer
-from tchap_bridges.testing.postgres import PostgresServer, start_postgres
 
 KEY = bytes(range(32))
 ROOM = RoomId("!r:t")
 BYTES = Identity(kind="bytes", id="a" * 64, lasting=False)
 
 
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[PostgresServer]:
-    with start_postgres() as server:
-        yield server
-
-
-@pytest_asyncio.fixture(params=["sqlite", "postgresql"])
-async def db(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path}/store.db"
-    else:
-        url = request.getfixturevalue("postgres").create_database()
-    db = await Database.open(url)
+@pytest_asyncio.fixture
+async def db(db: Database) -> Database:
+    """With a hook in it."""
     async with db.transaction() as tx:
         names = {"room": ROOM, "bot": "fil", "handler": "came", "name": "n", "scheme": "path", "by": "@a:t"}
         await tx.run("hook_add", id="h", at=1, secret=b"", **names)
-    yield db
-    await db.close()
+    return db
 
 
 @pytest.fixture

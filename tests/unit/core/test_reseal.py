@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -18,30 +18,12 @@ from tchap_bridges.core.reseal import COLUMNS, reseal
 from tchap_bridges.store.database import Database
 from tchap_bridges.store.errors import UnknownKey
 from tchap_bridges.store.sealing import Sealer
-from tchap_bridges.testing.postgres import PostgresServer, start_postgres
 
 OLD, NEW, LOST = (bytes([n]) * 32 for n in (1, 2, 3))
 VECTORS = Path(__file__).parents[2] / "vectors" / "config"
 MANY = 450  # more than two batches
 OTHERS = 18  # other values
 SOURCE = Path(__file__).parents[3] / "src" / "tchap_bridges"
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[PostgresServer]:
-    with start_postgres() as server:
-        yield server
-
-
-@pytest_asyncio.fixture(params=["sqlite", "postgresql"])
-async def db(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path}/store.db"
-    else:
-        url = request.getfixturevalue("postgres").create_database()
-    db = await Database.open(url)
-    yield db
-    await db.close()
 
 
 async def fill(db: Database, sealer: Sealer) -> None:

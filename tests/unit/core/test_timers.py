@@ -1,12 +1,9 @@
 """The rows of orders and schedules on both databases: due, under way, called, stranded, moved and left."""
 
-from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-import pytest_asyncio
 
 from tchap_bridges.bot import CatchUp
 from tchap_bridges.core import clock
@@ -18,7 +15,6 @@ from tchap_bridges.dates import parse
 from tchap_bridges.ids import RoomId
 from tchap_bridges.store.database import Database
 from tchap_bridges.store.sealing import Sealer
-from tchap_bridges.testing.postgres import PostgresServer, start_postgres
 
 OLD, NEW = RoomId("!old:x"), RoomId("!new:x")
 PLAN = Plan(rule=parse("day 09:00"), catch_up=CatchUp.ONCE)
@@ -29,23 +25,6 @@ def ms(*when: int) -> int:
 
 
 NINE = ms(2026, 11, 24, 8)
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[PostgresServer]:
-    with start_postgres() as server:
-        yield server
-
-
-@pytest_asyncio.fixture(params=["sqlite", "postgresql"])
-async def db(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path}/store.db"
-    else:
-        url = request.getfixturevalue("postgres").create_database()
-    db = await Database.open(url)
-    yield db
-    await db.close()
 
 
 @pytest.fixture

@@ -1,37 +1,16 @@
 """Retention: what is final or undecided for too long is emptied by our own clock; what may still leave is kept."""
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from tchap_bridges.core import clock, upkeep
 from tchap_bridges.core.upkeep import DAY, Upkeep
 from tchap_bridges.store.database import Database
-from tchap_bridges.testing.postgres import PostgresServer, start_postgres
 
 DAYS = 30
 HELD = 3
 DEAD = 4
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[PostgresServer]:
-    with start_postgres() as server:
-        yield server
-
-
-@pytest_asyncio.fixture(params=["sqlite", "postgresql"])
-async def db(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path}/store.db"
-    else:
-        url = request.getfixturevalue("postgres").create_database()
-    db = await Database.open(url)
-    yield db
-    await db.close()
 
 
 class Store:
