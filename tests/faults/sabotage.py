@@ -179,7 +179,7 @@ def _clockwork(number: int) -> None:
         ours = EntryPoint(name="horloge", value="clockwork:Clockwork", group=plugins.BOTS)
         return (*found, ours) if group == {"group": plugins.BOTS} else found
 
-    plugins.entry_points = points  # type: ignore[assignment]
+    plugins.entry_points = points
 
 
 def _poison(number: int) -> None:
@@ -193,7 +193,7 @@ def _poison(number: int) -> None:
             raise ZeroDivisionError("a bug, on purpose")
         return read(item, *more)
 
-    homeserver.read = poisoned  # type: ignore[assignment]
+    homeserver.read = poisoned
 
 
 def _breaks(method: str) -> Callable[[int], None]:

@@ -271,7 +271,7 @@ async def test_what_is_told_to_many_people_is_not_said_in_one_room() -> None:
         async def ask(self, room: Room, words: str) -> str:
             """Demande à quarante."""
             for n in range(int(words), int(words) + 40):
-                await room.tell(f"@p{n}:exemple.fr", "Et vous ?")  # type: ignore[arg-type]
+                await room.tell(f"@p{n}:exemple.fr", "Et vous ?")
             return "demandé"
 
     async with Bench(Survey) as bench:

@@ -122,7 +122,7 @@ async def test_who_is_demoted_between_the_desk_and_the_call_is_refused() -> None
                 room.as_power("@ana:exemple.fr", 0)
             return await facts(where)
 
-        bench.kernel.homeserver.facts = demoted  # type: ignore[method-assign]
+        bench.kernel.homeserver.facts = demoted
         assert "au moins modérateur" in await room.say("@ana:exemple.fr", "!decret oui")
         assert asked == 2
         assert [row[2:] for row in await _denied(bench)] == [("!decret", "level=0 needed=50 users_default=0")]
@@ -218,11 +218,11 @@ async def test_one_person_s_refusals_in_many_rooms_are_bounded_and_so_are_all(
         keep = bench.kernel.denials.keep
         for n in range(80):
             async with bench.db.transaction() as tx:
-                await keep(tx, ADMIN, (await bench.room()).id if not n else f"!{n}:x", "decret", "")  # type: ignore[arg-type]
+                await keep(tx, ADMIN, (await bench.room()).id if not n else f"!{n}:x", "decret", "")
         assert len(await _denied(bench)) == denials.OF_ONE
         for n in range(80):
             async with bench.db.transaction() as tx:
-                await keep(tx, f"@u{n}:x", "!r:x", "decret", "")  # type: ignore[arg-type]
+                await keep(tx, f"@u{n}:x", "!r:x", "decret", "")
         assert len(await _denied(bench)) == 70
 
 
@@ -231,8 +231,8 @@ async def test_what_is_not_committed_is_kept_the_next_time() -> None:
         keep = bench.kernel.denials.keep
         with pytest.raises(ZeroDivisionError):  # noqa: PT012 - the transaction is what must fail
             async with bench.db.transaction() as tx:
-                await keep(tx, ADMIN, "!r:x", "decret", "")  # type: ignore[arg-type]
+                await keep(tx, ADMIN, "!r:x", "decret", "")
                 raise ZeroDivisionError
         async with bench.db.transaction() as tx:
-            await keep(tx, ADMIN, "!r:x", "decret", "")  # type: ignore[arg-type]
+            await keep(tx, ADMIN, "!r:x", "decret", "")
         assert len(await _denied(bench)) == 1

@@ -21,7 +21,7 @@ PARIS = ZoneInfo("Europe/Paris")
 
 
 def paris(*when: int) -> datetime:
-    return datetime(*when, tzinfo=PARIS)  # type: ignore[arg-type, misc]
+    return datetime(*when, tzinfo=PARIS)
 
 
 class Hours(RoomConfig):
@@ -77,7 +77,7 @@ def bot_of(*schedules: Schedule, raising: type[Exception] | None = None) -> type
 
 
 def each_day(**more: object) -> Schedule:
-    return Schedule(handler="tell", at=time(9), daily=True, **more)  # type: ignore[arg-type]
+    return Schedule(handler="tell", at=time(9), daily=True, **more)
 
 
 async def test_every_day_at_the_time_of_the_setting() -> None:
@@ -187,7 +187,7 @@ async def test_none_still_calls_for_what_is_a_little_late(tmp_path: Path) -> Non
 
 
 async def test_all_is_a_hundred_at_most(tmp_path: Path) -> None:
-    bot = bot_of(Schedule(handler="tell", seconds=30, catch_up="all"))  # type: ignore[arg-type]
+    bot = bot_of(Schedule(handler="tell", seconds=30, catch_up="all"))
     async with Bench(bot, folder=tmp_path) as bench:
         room = await bench.room(bot)
     async with Bench(bot, folder=tmp_path, at=START + timedelta(days=7)) as later:
@@ -452,7 +452,7 @@ async def test_a_setting_that_a_newer_bot_cannot_read_stays_as_it_was(tmp_path: 
 
 
 async def test_every_second_week_stays_the_same_one_over_a_restart(tmp_path: Path) -> None:
-    bot = bot_of(Schedule(handler="tell", at="un mardi sur deux à 9h", catch_up="all"))  # type: ignore[arg-type]
+    bot = bot_of(Schedule(handler="tell", at="un mardi sur deux à 9h", catch_up="all"))
     async with Bench(bot, folder=tmp_path) as bench:
         room = await bench.room(bot)
     assert await _said_after(tmp_path, bot, room, paris(2026, 12, 2)) == ["24/11 09:00:00"]

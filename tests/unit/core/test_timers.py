@@ -21,7 +21,7 @@ PLAN = Plan(rule=parse("day 09:00"), catch_up=CatchUp.ONCE)
 
 
 def ms(*when: int) -> int:
-    return clock.milliseconds(datetime(*when, tzinfo=UTC))  # type: ignore[arg-type, misc]
+    return clock.milliseconds(datetime(*when, tzinfo=UTC))
 
 
 NINE = ms(2026, 11, 24, 8)

@@ -94,7 +94,7 @@ class Store:
         return {row["n"]: row["content"] is not None for row in rows if row is not None}
 
     async def empty(self) -> None:
-        await Upkeep(self.db, None, None, content_days=DAYS).empty()  # type: ignore[arg-type]
+        await Upkeep(self.db, None, None, content_days=DAYS).empty()
 
     async def row(self, id_: int) -> dict[str, Any]:
         async with self.db.snapshot() as tx:

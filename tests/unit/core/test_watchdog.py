@@ -69,7 +69,7 @@ class Kept:
 
     async def blocks(self, seconds: str) -> None:
         """As it is called: in a task of its own."""
-        await asyncio.create_task(self.bot.block(None, seconds))  # type: ignore[arg-type]
+        await asyncio.create_task(self.bot.block(None, seconds))
 
     async def stop(self, blame: Blame) -> None:
         if self.away:
@@ -183,7 +183,7 @@ async def test_what_is_no_bot_s_is_named_and_nobody_is_blamed(tmp_path: Path, mo
         store = Path(sys.modules[Database.__module__].__file__ or "").parent / "disk.py"
         scope: dict[str, object] = {}
         exec(compile("import time\ndef read(): time.sleep(1.4)", str(store), "exec"), scope)
-        monkeypatch.setattr(sys.modules[__name__], "_wait", lambda _seconds: scope["read"]())  # type: ignore[operator]
+        monkeypatch.setattr(sys.modules[__name__], "_wait", lambda _seconds: scope["read"]())
         await kept.blocks("0")
         await asyncio.sleep(0.3)
         assert (kept.ended, kept.stopped, kept.found()) == ([], [], [])

@@ -388,11 +388,11 @@ async def test_a_call_that_is_cut_short_is_made_again_and_says_each_entry_once(
     cut: list[int] = []
 
     async def dies(self: Runner, *arguments: object) -> object:
-        written = await real(self, *arguments)  # type: ignore[arg-type]
+        written = await real(self, *arguments)
         if not cut:
             cut.append(1)
             site.pages["/f"] = rss(item(4), item(3), item(2), item(1))
-            return await real(self, *arguments)  # type: ignore[arg-type]
+            return await real(self, *arguments)
         return written
 
     monkeypatch.setattr(Runner, "handle", dies)

@@ -22,7 +22,7 @@ async def bench() -> AsyncIterator[Bench]:
 async def room(bench: Bench) -> BenchRoom:
     found = await bench.room(PollsBot)
     found.as_power(BOT, 50)
-    del found.names[BOT]  # type: ignore[arg-type]
+    del found.names[BOT]
     return found
 
 

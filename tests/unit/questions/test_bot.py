@@ -214,7 +214,7 @@ async def test_members_ask_and_vote_and_nothing_else(room: BenchRoom) -> None:
 async def test_everybody_s_level_is_nobody_s(room: BenchRoom) -> None:
     await ask(room, ANA, CANTEEN)
     room.users_default = 100
-    room.levels[BOB] = 100  # type: ignore[index]
+    room.levels[BOB] = 100
     assert (await room.say(BOB, "!qr suivante")).startswith("✗")
 
 
@@ -441,8 +441,8 @@ async def test_a_call_that_is_made_again_asks_once(
     real = Runner.handle
 
     async def twice(self: Runner, *arguments: object) -> object:
-        await real(self, *arguments)  # type: ignore[arg-type]
-        return await real(self, *arguments)  # type: ignore[arg-type]
+        await real(self, *arguments)
+        return await real(self, *arguments)
 
     monkeypatch.setattr(Runner, "handle", twice)
     await ask(room, ANA, CANTEEN)

@@ -51,7 +51,7 @@ class Alone:
         if not self.asked:
             return
         try:
-            step = walk.said(QUESTIONS, self.walk, Typed(words=words, when=START, zone=START.tzinfo, language="fr"))  # type: ignore[arg-type]
+            step = walk.said(QUESTIONS, self.walk, Typed(words=words, when=START, zone=START.tzinfo, language="fr"))
         except Misconfigured:
             return
         self.walk = step.walk

@@ -143,7 +143,7 @@ def test_two_people_at_once_do_not_mix(one: list[str], other: list[str], random:
 
     walks, left = [begun(QUESTIONS), begun(QUESTIONS)], [list(one), list(other)]
     while any(left):
-        who = random.choice([n for n in (0, 1) if left[n]])  # type: ignore[attr-defined]
+        who = random.choice([n for n in (0, 1) if left[n]])
         walks[who] = _maybe(walks[who], left[who].pop(0))
     assert walks == [alone(one), alone(other)]
 
