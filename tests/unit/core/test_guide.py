@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from tchap_bridges.bot import Bot, Room, RoomConfig, at, command, field
 from tchap_bridges.testing.bench import ADMIN, START, Bench, BenchRoom
+from tchap_bridges.web.gate import Gate
 from tchap_bridges.web.settings import settings_routes
 
 MOD = "@mod:exemple.fr"
@@ -75,7 +76,7 @@ async def room(bench: Bench) -> BenchRoom:
 @pytest_asyncio.fixture
 async def site(bench: Bench) -> AsyncIterator[TestClient[web.Request, web.Application]]:
     application = web.Application()
-    application.add_routes(settings_routes(bench.kernel.crew.forms, language="fr"))
+    application.add_routes(settings_routes(bench.kernel.crew.forms, language="fr", gate=Gate(lambda: 0.0)))
     async with TestClient(TestServer(application)) as client:
         yield client
 
