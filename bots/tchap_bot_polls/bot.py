@@ -46,7 +46,7 @@ class PollsBot(Bot):
 
     # Voting
 
-    @command("vote")
+    @command("vote", linked=True)
     async def vote(self, room: Room[PollsConfig], words: str) -> Phrase:
         """Vote par le numéro d'une réponse : !vote 2 ; un classement : !vote 2 1 3 ; des dates : !vote 1 2? 3!"""
         poll = await _meant(room, secret_=False)

@@ -90,7 +90,7 @@ def told(poll: Kept, answers: Sequence[str], translate: Translator) -> str:
 
 async def by_words(room: Room, poll: Kept, words: str) -> Phrase:
     """``!vote 2``."""
-    answers = named(words, poll) or typed(words, poll)
+    answers = named(words, poll) or typed(words, poll, twice=bool(room.network))
     await keep(room, poll, str(room.message), room.when, answers)
     if not poll.disclosed:
         return _("✓ {name} : vote compté", name=room.caller.name)
@@ -99,7 +99,7 @@ async def by_words(room: Room, poll: Kept, words: str) -> Phrase:
 
 async def by_message(room: Room, event: Message) -> None:
     """A number said on a network, where the question is a numbered text, or in answer to the question."""
-    words = event.text.plain.strip().removeprefix("!vote ").strip()
+    words = event.text.plain.strip()
     if not is_typed(words):
         return
     open_ = [one for one in await Polls(room.kv).all() if not one.rules.secret]

@@ -15,7 +15,7 @@ from tchap_bot_questions.showing import hint, line, ranking, staged
 from tchap_bridges.bot import Bot, Power, Room, command, on
 from tchap_bridges.dates.words import fold
 from tchap_bridges.errors import Misconfigured
-from tchap_bridges.events import Deletion, Message, Reaction
+from tchap_bridges.events import Deletion, Reaction
 from tchap_bridges.i18n import Phrase, Translator, _
 from tchap_bridges.ids import MessageId, PersonId
 from tchap_bridges.roomconfig.values import NO, YES
@@ -37,7 +37,7 @@ class QuestionsBot(Bot):
     name = "questions"
     Config = QuestionsConfig
 
-    @command("qr", "question", english=["qa"])
+    @command("qr", "question", english=["qa"], linked=True)
     async def questions(self, room: Room[QuestionsConfig], words: str) -> Phrase | str | None:
         """Pose une question : !qr Quand ouvre la cantine ? « privé », « liste » ; et pour qui modère « suivante »…"""
         match [fold(part).lstrip("#").removeprefix("n°").rstrip(",") for part in words.split()]:
@@ -69,21 +69,6 @@ class QuestionsBot(Bot):
                 return await self._asked(room, words)
 
     # Asking
-
-    @on(Message)
-    async def said(self, room: Room[QuestionsConfig], event: Message) -> None:
-        """On a linked network there are no commands: what begins like one is heard here, and answered there."""
-        word, _space, words = event.text.plain.strip().partition(" ")
-        if not room.network or word.lower() not in {"!qr", "!qa"}:
-            return
-        t = Translator(room.language)
-        try:
-            answer = await self.questions(room, words)
-        except Misconfigured as error:
-            said = [_("✗ {name} : {reason}", name=room.caller.name, reason=error.reason), error.remedy]
-            answer = "\n".join(t(one) for one in said if one)
-        if answer:
-            await room.say(answer, about=room.message, everywhere=True)
 
     async def alone(self, room: Room[QuestionsConfig], answer: str, words: str) -> str:
         """What somebody asks in their direct conversation."""

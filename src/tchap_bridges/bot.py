@@ -314,7 +314,7 @@ HandlerT = TypeVar("HandlerT", bound=Handler)
 class Command:
     """A word that calls a handler; the first of ``words`` is shown in help. ``english`` are those of them that are.
 
-    ``parameters``: what the handler is called with, besides the room.
+    ``parameters``: what the handler is called with, besides the room. ``linked``: of linked networks, too.
     """
 
     words: tuple[str, ...]
@@ -323,6 +323,7 @@ class Command:
     handler: str
     help: Phrase
     parameters: tuple[Parameter, ...] = ()
+    linked: bool = False
 
     def language_of(self, word: str, otherwise: Language) -> Language:
         """In which an answer to this word is said."""
@@ -333,7 +334,9 @@ class Command:
         return next((word for word in self.words if language == "en" and word in self.english), self.words[0])
 
 
-def command(*words: str, english: Sequence[str] = (), who: Power = Power.MEMBER) -> Callable[[HandlerT], HandlerT]:
+def command(
+    *words: str, english: Sequence[str] = (), who: Power = Power.MEMBER, linked: bool = False
+) -> Callable[[HandlerT], HandlerT]:
     """Make a method answer ``!word``. Called as ``method(room, words)``, words being what followed the command.
 
     ``"word more"``: only when both are typed; what fits best is called. Who calls it by one of the ``english`` words is
@@ -344,7 +347,10 @@ def command(*words: str, english: Sequence[str] = (), who: Power = Power.MEMBER)
         async def duty(self, room, who: Member, day: Annotated[date, "jour"], note: str) -> str: ...
 
     Types: `str` (one word; as the last one, all that is left), `int`, `date`, `dates.Moment`, `Member`. What is missing
-    is the parameter's default, and refused where it has none. Raises TypeError for words that cannot be typed, and for
+    is the parameter's default, and refused where it has none.
+
+    ``linked``: people of linked networks give it too, and what is answered is said there as well; others' commands they
+    may not give, and are told so. Raises TypeError for words that cannot be typed, and for
     parameters that cannot be read.
     """
     if not words:
@@ -361,6 +367,7 @@ def command(*words: str, english: Sequence[str] = (), who: Power = Power.MEMBER)
             handler=handler.__name__,
             help=_first_line(handler.__doc__),
             parameters=parameters_of(handler, ARGUMENTS),
+            linked=linked,
         )
         vars(handler)["__command__"] = found
         return handler

@@ -1,7 +1,7 @@
 """Rows that leave: added in the transaction that caused them, so that cause and effect are durable together."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from tchap_bridges.core import clock, codec
@@ -132,13 +132,22 @@ class Outbox:
             tx.after_commit(partial(self._wake, lane["id"], new, target))
 
     async def notice(
-        self, tx: Tx, room: RoomId, text: Text, *, cause: str, about: int | None = None, ordinal: int = 0
+        self,
+        tx: Tx,
+        room: RoomId,
+        text: Text,
+        *,
+        cause: str,
+        about: int | None = None,
+        ordinal: int = 0,
+        also: Sequence[str] = (),
     ) -> None:
-        """Something the bridge itself has to say, in reply to the message ``about``."""
+        """Something the bridge itself has to say, in reply to the message ``about``. ``also``: other targets."""
         root = await tx.value("message_root", id=about) if about is not None else None
         body = self._sealer.seal(notice_body(text), place="message.body")
         id_ = await self.message(tx, room, "core", "message", body, parent=about, root=root)
-        await self.show(tx, room, room, id_, cause=f"{cause} notice", ordinal=ordinal)
+        for target in (room, *also):
+            await self.show(tx, room, target, id_, cause=f"{cause} notice", ordinal=ordinal)
 
 
 async def revive(tx: Tx, sealer: Sealer, lane: int, seq: int) -> int:

@@ -11,6 +11,8 @@ import structlog
 
 from tchap_bridges.bridge import Direction, Item
 from tchap_bridges.core import clock
+from tchap_bridges.core.bots import COMMAND, TARGET
+from tchap_bridges.core.bots.afar import Afar
 from tchap_bridges.core.bots.hearing import Hearing
 from tchap_bridges.core.bots.questions import Questions, forget_arrival
 from tchap_bridges.core.breaker import Breaker
@@ -69,6 +71,7 @@ class Router:
         release: Callable[[Tx, str], Awaitable[bool]],
         spoke: Callable[[Tx, RoomId, ConnectionName, PersonId, int], Awaitable[None]],
         hearing: Hearing,
+        afar: Afar,
         directs: Directs,
         questions: Questions,
         room_of: Callable[[Item], RoomId | None],
@@ -84,6 +87,7 @@ class Router:
         self._release = release
         self._spoke = spoke
         self._hearing = hearing
+        self._afar = afar
         self._directs = directs
         self._questions = questions
         self._room_of = room_of
@@ -277,8 +281,12 @@ class Router:
         if place.link is not None:
             at = clock.milliseconds(arrival.received_at)
             await self._spoke(tx, place.room, place.link.connection, event.author.person, at)
+        called = self._afar.calls(place.room, event) if place.link is not None else None
+        if called is not None:
+            cause = f"{arrival.key} {place.target}"
+            await self._outbox.add(tx, place.room, f"{TARGET}{called}", message, COMMAND, cause=cause, ordinal=ordinal)
         if heard:
-            await self._hearing.hear(tx, arrival, ordinal, place.room, place.target, event, message=message)
+            await self._hearing.hear(tx, arrival, ordinal, place.room, place.target, event, message=message, but=called)
         if command:
             await self._outbox.add(tx, place.room, DESK, message, "command", cause=arrival.key, ordinal=ordinal)
         if answer is not None:
@@ -303,6 +311,8 @@ class Router:
                 wait=max(wait, REWORDED) if spoken_of else wait,
                 whom=whom,
             )
+        if place.link is not None and called is None:  # an answer to what is shown by then
+            await self._afar.refuse(tx, place.link, event, author, message, arrival.key)
 
     @staticmethod
     async def _no_echo(tx: Tx, place: Place) -> bool:

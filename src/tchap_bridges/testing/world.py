@@ -104,8 +104,11 @@ class World:
         run: bool = True,
         registrations: Sequence[Path] = (),
         twin: bool = False,
+        homeserver: Mapping[str, Any] | None = None,
     ) -> Self:
         """``changes`` are laid over the configuration, section by section; ``registrations`` are those of others.
+
+        ``homeserver``: what else homeserver.yaml says.
 
         ``twin``: there is a second bridge, with a bot called ``pont2``, configured and not started.
         """
@@ -124,6 +127,7 @@ class World:
             server_name=server_name,
             room_version=room_version,
             template=template,
+            extra=homeserver,
         )
         config = configuration(synapse.url, server_name, ports, sink.port, database)
         for section, values in (changes or {}).items():
@@ -151,6 +155,23 @@ class World:
     async def agent(self, localpart: str = "camille", name: str = "Camille Martin") -> Client:
         """An agent's account, signed in."""
         client = await self.synapse.register(localpart, "motdepasse-de-demo", display_name=name)
+        self.clients.append(client)
+        return client
+
+    async def guest(self) -> Client:
+        """An account of the homeserver's own guest access, which it must allow."""
+        url = f"{self.synapse.url}/_matrix/client/v3/register"
+        async with aiohttp.ClientSession() as http, http.post(url, params={"kind": "guest"}, json={}) as answer:
+            answer.raise_for_status()
+            said = await answer.json()
+        self.clients.append(Client(self.synapse.url, token=said["access_token"], user_id=said["user_id"]))
+        return self.clients[-1]
+
+    def ghost(self, localpart: str) -> Client:
+        """Whoever has the registration's token speaks as one of its users."""
+        registration = YAML(typ="safe").load(self.bridge.folder / "registration.yaml")
+        user = f"@{localpart}:{self.synapse.server_name}"
+        client = Client(self.synapse.url, token=registration["as_token"], user_id=user, params={"user_id": user})
         self.clients.append(client)
         return client
 

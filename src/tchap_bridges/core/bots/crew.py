@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from tchap_bridges.bot import Bot
 from tchap_bridges.core.bots import GUIDE
+from tchap_bridges.core.bots.afar import Afar, GhostOf
 from tchap_bridges.core.bots.conduct import Conduct
 from tchap_bridges.core.bots.deliveries import Deliveries
 from tchap_bridges.core.bots.effects import House
@@ -52,6 +53,8 @@ class Crew:
         meter: Meter,
         bots: Mapping[str, Bot],
         blamed: Sequence[Blame],
+        ghost_of: GhostOf,
+        home: str,
         hook_rate: int,
         public_url: str | None,
         zone: ZoneInfo,
@@ -61,6 +64,15 @@ class Crew:
         self._blamed = blamed
         self.bots = Bots(bots, BUILTIN)
         self.hearing = Hearing(self.bots, outbox, db.queries_of)
+        self.afar = Afar(
+            bots=self.bots,
+            hearing=self.hearing,
+            outbox=outbox,
+            denials=denials,
+            ghost_of=ghost_of,
+            home=home,
+            words=words,
+        )
         self.questions = Questions(directs, outbox)
         deliveries = Deliveries(db, sealer, secrets, outbox)
         self.hooks = Hooks(
@@ -135,6 +147,7 @@ class Crew:
             self.hearing,
             Conduct(Limits(), self.stops),
             denials,
+            ghost_of,
         )
 
     async def open(self) -> None:

@@ -85,12 +85,13 @@ class Hearing:
         event: Event,
         *,
         message: int | None = None,
+        but: str | None = None,
     ) -> None:
-        """``target`` is where it happened, ``message`` the row that keeps it already.
+        """``target`` is where it happened, ``message`` the row that keeps it already, ``but`` who hears it otherwise.
 
         Raises `inbox.Await` for a vote on a poll that is on its way.
         """
-        names = self.listeners(room, type(event))
+        names = [name for name in self.listeners(room, type(event)) if name != but]
         if not names:
             return
         if isinstance(event, PollVote | PollEnded):

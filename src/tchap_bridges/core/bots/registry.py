@@ -4,7 +4,7 @@ Two bots may have one word: it calls the one that is on in the room, and each is
 it, as in ``!sondages-vote``. Words of the bridge itself are never a bot's.
 """
 
-from collections.abc import Callable, Container, ItemsView, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, ItemsView, Iterator, Mapping, Sequence
 from typing import Final
 
 from tchap_bridges.bot import Bot, Command
@@ -23,7 +23,7 @@ class Bots(Mapping[str, Bot]):
     One that is developed stands in for the installed one of its name. What a call has begun with, it ends with.
     """
 
-    def __init__(self, installed: Mapping[str, Bot], builtin: Container[str] = ()) -> None:
+    def __init__(self, installed: Mapping[str, Bot], builtin: Collection[str] = ()) -> None:
         if GUIDE in installed:
             raise Misconfigured(_("un robot ne peut pas s'appeler « {name} »", name=GUIDE), where=f"bots.{GUIDE}")
         self._installed = dict(installed)

@@ -12,6 +12,7 @@ import structlog
 from tchap_bridges.bot import Bot, Command, Power, RoomConfig
 from tchap_bridges.core import clock, codec, policy
 from tchap_bridges.core.bots import ANSWER, COMMAND, GUIDE, HOOK, TARGET, TIMER
+from tchap_bridges.core.bots.afar import GhostOf
 from tchap_bridges.core.bots.arguments import read
 from tchap_bridges.core.bots.conduct import Conduct, Refused, nothing
 from tchap_bridges.core.bots.deliveries import State
@@ -29,7 +30,7 @@ from tchap_bridges.core.roomwork import Written
 from tchap_bridges.errors import BridgeError, Misconfigured, NotAllowed, NotReady, Undeliverable
 from tchap_bridges.events import Author, Delivery, Event, Message
 from tchap_bridges.i18n import Phrase, Translator, _
-from tchap_bridges.ids import MessageId, PersonId, RoomId, UserId
+from tchap_bridges.ids import ConnectionName, MessageId, PersonId, RoomId, UserId
 
 LONGEST = 20.0  # seconds a handler may take
 LONGEST_NAME = 100  # characters
@@ -53,6 +54,7 @@ class Runner:
         hearing: Hearing,
         conduct: Conduct,
         denials: Denials,
+        ghost_of: GhostOf,
     ) -> None:
         self._house = house
         self._bots = bots
@@ -60,6 +62,7 @@ class Runner:
         self._hearing = hearing
         self._conduct = conduct
         self._denials = denials
+        self._ghost_of = ghost_of
         self._leash = Leash()
 
     async def handle(self, room: RoomId, target: str, row: Row) -> Written:
@@ -114,6 +117,9 @@ class Runner:
 
     async def _commanded(self, cause: Cause, command: Command, call: Handled) -> Written:
         """Who was allowed at the desk may have lost their level since."""
+        if cause.network and command.who > Power.MEMBER:  # nobody has a level there
+            error = NotAllowed(_("cela ne se fait que depuis le salon"), rule=f"network={cause.network}")
+            return self._refused(cause, Refused(refusal(error, Translator(cause.language)), error))
         if command.who > Power.MEMBER:
             facts = await self._house.homeserver.facts(cause.room)
             decision = policy.may_command(facts, UserId(cause.caller.person), needed=command.who)
@@ -265,7 +271,9 @@ class Runner:
             await said(tx)
             await refused.then(tx)
             if cause.word and isinstance(why := refused.why, NotAllowed):
-                await self._denials.keep(tx, UserId(cause.caller.person), cause.room, cause.word, why.rule)
+                person = cause.caller.person
+                who = self._ghost_of(ConnectionName(cause.network), person) if cause.network else UserId(person)
+                await self._denials.keep(tx, who, cause.room, cause.word, why.rule)
 
         return written
 

@@ -126,7 +126,9 @@ class Turn:
 
     async def answer(self, text: str | Text, about: MessageId | None) -> MessageId:
         """Say it to whoever called, where they did."""
-        return self._effects.show(partial(self._message_of, self._words(text), ()), about, place=self._cause.place)
+        make = partial(self._message_of, self._words(text), ())
+        far = self._cause.asked and bool(self.network)
+        return self._effects.show(make, about, everywhere=far, place=self._cause.place)
 
     async def tell(self, person: PersonId, text: str | Text) -> bool:
         return await self._told(person, partial(self._message_of, self._words(text), ()))
