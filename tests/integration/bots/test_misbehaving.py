@@ -46,7 +46,7 @@ async def test_one_that_blocks_is_named_and_after_kill_9_it_is_off(on: Stage) ->
     bridge, camille = on.world.bridge, on.agent
     room, other = await on.room(GOOD, "bloque"), await on.room("bloque")
     await camille.send_text(room, "!bloque 600")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not logged(on, "bot.blocks_the_loop"):
             await asyncio.sleep(0.1)
     (named,) = logged(on, "bot.blocks_the_loop")
@@ -55,7 +55,7 @@ async def test_one_that_blocks_is_named_and_after_kill_9_it_is_off(on: Stage) ->
     await bridge.kill()
     await bridge.start()
     for each in (room, other):
-        told = await camille.wait_for_text(each, "Le robot bloque est arrêté dans ce salon")
+        told = await camille.wait_for_text(each, "Le robot bloque est arrêté dans ce salon", timeout=60)
         assert "il a empêché tout le pont de travailler (Blocks.block)" in told["content"]["body"]
         assert "alba, pour l'activer de nouveau : !bot activer bloque" in told["content"]["body"]
         assert told["content"]["m.mentions"] == {"user_ids": [camille.user_id]}, "its admin is called"
