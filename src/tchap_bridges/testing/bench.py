@@ -206,14 +206,23 @@ class BenchRoom:
 
 
 class Bench:
-    """``bots`` are installed; `room` switches them on. ``at``: when it is. ``users``: whom the operator admits."""
+    """``bots`` are installed; `room` switches them on. ``at``: when it is. ``users``: whom the operator admits.
+
+    ``database``: the address of an empty store, as in ``storage.url``; a file in ``folder`` unless said.
+    """
 
     def __init__(
-        self, *bots: type[Bot], folder: Path | None = None, at: datetime = START, users: Sequence[str] = ("@*:*",)
+        self,
+        *bots: type[Bot],
+        folder: Path | None = None,
+        at: datetime = START,
+        users: Sequence[str] = ("@*:*",),
+        database: str | None = None,
     ) -> None:
         self._bots = {bot.name: bot() for bot in bots}
         self._folder = folder
         self._users = users
+        self._database = database
         self._stack = AsyncExitStack()
         self.clock = Clock(self, at)
         self.rooms: dict[RoomId, BenchRoom] = {}
@@ -228,7 +237,7 @@ class Bench:
         real = clock.now
         clock.now = self.clock.milliseconds
         self._stack.callback(setattr, clock, "now", real)
-        self.db = await Database.open(f"sqlite:///{folder}/bench.db")
+        self.db = await Database.open(self._database or f"sqlite:///{folder}/bench.db")
         self._stack.push_async_callback(self.db.close)
         await self.db.adopt({name: type(bot) for name, bot in self._bots.items()})
         self.kernel = Kernel(
