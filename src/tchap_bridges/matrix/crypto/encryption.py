@@ -1,0 +1,113 @@
+"""Events of encrypted rooms: sealed as they leave, opened as they come."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any, Final
+from weakref import WeakValueDictionary
+
+from mautrix.crypto import OlmMachine
+from mautrix.errors import EncryptionError, GroupSessionWithheldError
+from mautrix.types import EventID, EventType, IdentityKey, RoomID, SessionID, UserID
+
+from tchap_bridges.ids import RoomId, UserId
+from tchap_bridges.matrix.crypto import olm
+from tchap_bridges.matrix.crypto.accounts import Accounts, Machine
+
+Json = Mapping[str, Any]
+MEGOLM: Final = "m.megolm.v1.aes-sha2"
+
+
+class KeyMissing(Exception):
+    """The key of an event is not there, or not yet. ``session`` is what it is waited for by."""
+
+    def __init__(self, session: str) -> None:
+        super().__init__(session)
+        self.session = session
+
+
+class Unreadable(Exception):
+    """An event that no key will open, or that is not what it pretends to be."""
+
+
+class Encryption:
+    """``people`` says who is to read what is said in a room: its members that are nobody of ours, and the bot."""
+
+    def __init__(
+        self, accounts: Accounts, bot: UserId, people: Callable[[RoomId], Awaitable[Collection[UserId]]]
+    ) -> None:
+        self._accounts = accounts
+        self._bot = bot
+        self._people = people
+        self._locks: WeakValueDictionary[tuple[RoomId, UserId], asyncio.Lock] = WeakValueDictionary()
+
+    async def seal(self, room: RoomId, kind: str, content: Json, user: UserId) -> dict[str, Any]:
+        """The content of the ``m.room.encrypted`` by which the user says it, for whoever may read it now."""
+        machine = await self._accounts.machine(user)
+        async with self._locks.setdefault((room, user), asyncio.Lock()):
+            try:
+                sealed = await self._sealed(machine, room, kind, content)
+            except EncryptionError:  # no session, or one that has served its time, or was not shared to the end
+                await machine.share_group_session(RoomID(room), [UserID(one) for one in await self._people(room)])
+                sealed = await self._sealed(machine, room, kind, content)
+        if "m.relates_to" in content:  # as it is: servers relate events by it
+            sealed["m.relates_to"] = content["m.relates_to"]
+        return sealed
+
+    @staticmethod
+    async def _sealed(machine: OlmMachine, room: RoomId, kind: str, content: Json) -> dict[str, Any]:
+        type_ = EventType.find(kind, EventType.Class.MESSAGE)
+        found: dict[str, Any] = (await machine.encrypt_megolm_event(RoomID(room), type_, dict(content))).serialize()
+        return found
+
+    async def open(self, event: Json) -> dict[str, Any]:
+        """The event as it was said. Raises KeyMissing, Unreadable."""
+        content, room = event.get("content"), str(event.get("room_id"))
+        if not isinstance(content, dict) or content.get("algorithm") != MEGOLM:
+            raise Unreadable("not encrypted as rooms are")
+        session_id, ciphertext = content.get("session_id"), content.get("ciphertext")
+        if not isinstance(session_id, str) or not isinstance(ciphertext, str):
+            raise Unreadable("it names no session")
+        machine = await self._accounts.machine(self._bot)
+        try:
+            session = await machine.keys.get_group_session(RoomID(room), SessionID(session_id))
+        except GroupSessionWithheldError as error:
+            raise Unreadable("its key was given up") from error
+        if session is None:
+            raise KeyMissing(session_id)
+        try:
+            plain, index = session.decrypt(ciphertext)
+        except olm.OlmGroupSessionError as error:
+            raise Unreadable(f"its key does not open it: {error}") from error
+        await self._own(machine, event, session.sender_key, session.signing_key)
+        at = event.get("origin_server_ts")
+        known = await machine.keys.validate_message_index(
+            session.sender_key,
+            SessionID(session_id),
+            EventID(str(event.get("event_id"))),
+            index,
+            at if isinstance(at, int) else 0,
+        )
+        if not known:
+            raise Unreadable("it was said before, by another event")
+        return self._read(event, content, plain)
+
+    @staticmethod
+    async def _own(machine: Machine, event: Json, sender_key: IdentityKey, signing_key: str) -> None:
+        """Its sender's: the key came from a device that is theirs, by their own homeserver's word."""
+        device = await machine.get_or_fetch_device_by_key(UserID(str(event.get("sender"))), sender_key)
+        if device is None or device.signing_key != signing_key:
+            raise Unreadable("its key is not its sender's")
+
+    @staticmethod
+    def _read(event: Json, content: Json, plain: str) -> dict[str, Any]:
+        try:
+            said = json.loads(plain)
+            room, kind, inner = said["room_id"], said["type"], said["content"]
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise Unreadable("what it says cannot be read") from error
+        if room != event.get("room_id") or not isinstance(kind, str) or not isinstance(inner, dict):
+            raise Unreadable("it was said elsewhere")
+        if "m.relates_to" in content:
+            inner.setdefault("m.relates_to", content["m.relates_to"])
+        return {**event, "type": kind, "content": inner}
