@@ -80,6 +80,7 @@ class Application:
                     on_alive=alive,
                     on_lost=lost,
                     is_encrypted=edge.is_encrypted,
+                    on_keys=edge.keys,
                     translate=words,
                     observe=self.metrics.observe,
                 )

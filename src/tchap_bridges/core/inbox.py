@@ -219,6 +219,8 @@ class Inbox:
                 return await read(item)
         except NotReady:
             raise
+        except Await as wait:  # as a route may have it; it ends nothing else that is read
+            return wait
         except Exception as error:  # noqa: BLE001 - a stranger's bytes may break any reader; the row keeps them
             return error
 
@@ -246,11 +248,13 @@ class Inbox:
             row["link"],
             row["due_at"] is not None,
         )
-        if isinstance(reading, Exception):
+        if isinstance(reading, Exception) and not isinstance(reading, Await):
             log.warning("inbox.unreadable", source=arrival.source, inbox=arrival.id, **harmless(reading))
             return await self._dead(tx, arrival, row, _kept(reading))
         try:
             async with tx.savepoint():
+                if isinstance(reading, Await):
+                    raise reading
                 for ordinal, event in enumerate(reading):
                     await self._route(tx, arrival, ordinal, event)
                 return await tx.run("inbox_done", id=arrival.id)

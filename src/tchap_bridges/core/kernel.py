@@ -1,7 +1,7 @@
 """The core put together: its parts, and the order in which they start and stop."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import tzinfo
@@ -30,7 +30,7 @@ from tchap_bridges.core.ends import Ends
 from tchap_bridges.core.files import Files
 from tchap_bridges.core.help import help_topic
 from tchap_bridges.core.host import ConnectionHost
-from tchap_bridges.core.inbox import MATRIX, Inbox
+from tchap_bridges.core.inbox import MATRIX, Await, Inbox
 from tchap_bridges.core.lanes import Lanes, Pool
 from tchap_bridges.core.linking import Network
 from tchap_bridges.core.links import Links
@@ -39,7 +39,7 @@ from tchap_bridges.core.outbox import DESK, REVIEW, Outbox
 from tchap_bridges.core.passing import Passing
 from tchap_bridges.core.pieces import Pieces
 from tchap_bridges.core.pont import Pont
-from tchap_bridges.core.ports import Database, Homeserver, Meter, RoomFact, Row, Sealer, Tx
+from tchap_bridges.core.ports import Database, Homeserver, KeyAwaited, Meter, RoomFact, Row, Sealer, Tx
 from tchap_bridges.core.reader import Reader
 from tchap_bridges.core.receipts import Receipts
 from tchap_bridges.core.resolve import Resolver
@@ -59,6 +59,10 @@ PER_CONNECTION = 8
 PER_BOT = 2
 
 log = structlog.get_logger(__name__)
+
+
+KEY_PATIENCE = 600.0
+"""For how many seconds an event waits for its key; then the room is told that it was not read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +95,8 @@ class Edge:
     passing: Callable[[Typing | Read], None]
     is_encrypted: Callable[[RoomId], bool]
     alive: Callable[[], None]
+    keys: Callable[[Sequence[str]], Awaitable[None]]
+    """Told which keys of events have come; of some more than once."""
 
 
 class Kernel:
@@ -140,6 +146,7 @@ class Kernel:
                 passing=self._from_room,
                 is_encrypted=self.rooms.is_encrypted,
                 alive=self._alive.set,
+                keys=self._keys,
             )
         )
         self.crew = crew = Crew(
@@ -390,7 +397,15 @@ class Kernel:
             self.passing.from_room(event)
 
     async def _read_room(self, item: Item) -> Sequence[Event | RoomFact]:
-        return self.homeserver.read(item)
+        try:
+            return self.homeserver.read(await self.homeserver.opened(item))
+        except KeyAwaited as wait:
+            raise Await(_key(wait.key), KEY_PATIENCE, matters=True) from wait
+
+    async def _keys(self, keys: Sequence[str]) -> None:
+        async with self.db.transaction() as tx:
+            for key in keys:
+                await self.inbox.release(tx, _key(key))
 
     def _host(self, db: Database, sealer: Sealer, meter: Meter, zone: tzinfo, name: ConnectionName) -> ConnectionHost:
         return ConnectionHost(
@@ -430,3 +445,8 @@ class Kernel:
         if not isinstance(connection, OpensFiles):
             raise TypeError(f"{link.connection} names files and does not open them")
         return connection
+
+
+def _key(key: str) -> str:
+    """What a row waits for by that name."""
+    return f"key {key}"

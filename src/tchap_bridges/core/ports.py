@@ -169,6 +169,14 @@ class Ghost:
     name: str = ""
 
 
+class KeyAwaited(Exception):
+    """An event whose key is not there, or not yet: ``key`` is told by `Edge.keys` once it is."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
 class Homeserver(Protocol):
     """The Matrix side. Every method raises `errors.BridgeError` and nothing else."""
 
@@ -179,6 +187,10 @@ class Homeserver(Protocol):
 
     @property
     def bot(self) -> UserId: ...
+
+    async def opened(self, item: Item) -> Item:
+        """The event as it was said, where it came encrypted. Raises KeyAwaited, and RemoteViolation where it cannot be."""
+        ...
 
     def read(self, item: Item) -> Sequence[Event | RoomFact]:
         """What one room event means. Pure. Events of our own ghosts and bot mean nothing, but for membership."""

@@ -3,7 +3,8 @@
 Made where a loop runs; `start` listens, `run` keeps it alive until cancelled, `close` ends it.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
 from typing import Final
@@ -20,6 +21,7 @@ from tchap_bridges.ids import MessageId, PersonId, RoomId, UserId
 from tchap_bridges.matrix import names
 from tchap_bridges.matrix.arrivals import Arrivals, Take
 from tchap_bridges.matrix.client import SENDS, MatrixClient, MatrixRefused, Observe, path_of, text_of
+from tchap_bridges.matrix.crypto import Crypto
 from tchap_bridges.matrix.endpoint import Endpoint
 from tchap_bridges.matrix.facts import facts
 from tchap_bridges.matrix.ghosts import Ghosts, Speaker
@@ -66,8 +68,8 @@ class MatrixHomeserver:
     """``take`` keeps what arrives, on disk when it returns; ``on_passing`` is told what has meaning only now.
 
     ``on_alive`` is called when the homeserver answers, at first and after each absence: what waits for it may leave.
-    ``is_encrypted`` says which rooms are known to be encrypted. ``translate`` reads the few phrases that are sent to
-    rooms.
+    ``is_encrypted`` says which rooms are known to be encrypted; ``on_keys`` is told which keys of events have come.
+    ``translate`` reads the few phrases that are sent to rooms.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class MatrixHomeserver:
         on_alive: Callable[[], object],
         on_lost: Callable[[], object] = lambda: None,
         is_encrypted: Callable[[RoomId], bool],
+        on_keys: Callable[[Sequence[str]], Awaitable[None]],
         translate: Callable[[str], str] = str,
         observe: Observe | None = None,
     ) -> None:
@@ -93,16 +96,19 @@ class MatrixHomeserver:
         bot = Speaker(self._bot, self._ours.device(self._bot) if settings.devices else "")
         self._voices = Voices(self._client, db, self._ghosts, bot)
         self._media = Media(self._client, bot)
+        self._members = Members(self._client, self._bot)
+        self._crypto = Crypto(self._client, db, sealer, self._ours, on_keys=on_keys) if settings.devices else None
         self._rooms = Rooms(
             self._client,
             self._voices,
             self._media,
             is_encrypted=is_encrypted,
+            seal=self._crypto.seal if self._crypto is not None else None,
             pictures=Pictures(self._media, db, self._ghosts.id_of),
             translate=translate,
         )
-        self._members = Members(self._client, self._bot)
-        self._arrivals = Arrivals(take, on_passing, self._ours, watches=(self._rooms, self._voices, self._members))
+        watches = (self._rooms, self._voices, self._members, *((self._crypto,) if self._crypto is not None else ()))
+        self._arrivals = Arrivals(take, on_passing, self._ours, watches=watches)
         self._sweeper = Sweeper(
             self._client,
             db,
@@ -138,7 +144,10 @@ class MatrixHomeserver:
 
     async def run(self) -> None:
         """Keep in touch with the homeserver until cancelled. Raises BadCredentials when it knows us no longer."""
-        await self._sweeper.run()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._sweeper.run())
+            if self._crypto is not None:
+                group.create_task(self._crypto.run())
 
     async def close(self) -> None:
         """Take nothing more, and let go of every connection."""
@@ -172,6 +181,9 @@ class MatrixHomeserver:
     @property
     def bot(self) -> UserId:
         return self._bot
+
+    async def opened(self, item: Item) -> Item:
+        return await self._crypto.opened(item) if self._crypto is not None else item
 
     def read(self, item: Item) -> Sequence[Event | RoomFact]:
         return read(item, self._ours)

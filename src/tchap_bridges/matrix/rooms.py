@@ -7,7 +7,7 @@ after a crash, the homeserver's too, shows nothing twice (`saying`).
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import datetime
@@ -42,6 +42,11 @@ from tchap_bridges.outgoing import (
 
 _TYPING_SECONDS: Final = 30
 
+ENCRYPTED: Final = "m.room.encrypted"
+
+Seal = Callable[[RoomId, str, Mapping[str, Any], UserId], Awaitable[dict[str, Any]]]
+"""The content of the event by which a user says something of this kind in an encrypted room."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -60,6 +65,7 @@ class Rooms(Connection, Edits, Deletes, Reacts, AsksPolls, ShowsTyping, OpensFil
         media: Media,
         *,
         is_encrypted: Callable[[RoomId], bool],
+        seal: Seal | None = None,
         pictures: Pictures | None = None,
         translate: Translate = str,
     ) -> None:
@@ -67,6 +73,7 @@ class Rooms(Connection, Edits, Deletes, Reacts, AsksPolls, ShowsTyping, OpensFil
         self._voices = voices
         self._media = media
         self._is_encrypted = is_encrypted
+        self._seal = seal
         self._pictures = pictures
         self._translate = translate
         self._saying = Saying(client, voices, self._put_event)
@@ -318,10 +325,13 @@ class Rooms(Connection, Edits, Deletes, Reacts, AsksPolls, ShowsTyping, OpensFil
     async def _put_event(
         self, room: RoomId, kind: str, content: Content, txn: str, speaker: Speaker, *, at: datetime | None = None
     ) -> MessageId:
-        """The one way out for content. To encrypt, do it here.
+        """The one way out for content: sealed where the room is encrypted, and else not at all.
 
         ``at`` becomes its time (https://spec.matrix.org/v1.17/application-service-api/#timestamp-massaging).
         """
+        sealed = self._seal is not None and self._encrypts(room)
+        if self._seal is not None and sealed:
+            kind, content = ENCRYPTED, await self._seal(room, kind, content, speaker.user)
         found = await self._client.call(
             "PUT",
             path_of("rooms", room, "send", kind, txn),
@@ -330,14 +340,17 @@ class Rooms(Connection, Edits, Deletes, Reacts, AsksPolls, ShowsTyping, OpensFil
             user=speaker.user,
             device=speaker.device,
             params=_time(at),
-            before=lambda: self._refuse_encrypted(room),
+            before=lambda: None if sealed else self._refuse_encrypted(room),
         )
         sent = MessageId(text_of(found, "event_id"))
         self._senders.put(sent, speaker.user)
         return sent
 
+    def _encrypts(self, room: RoomId) -> bool:
+        return bool(self._just_encrypted.get(room)) or self._is_encrypted(room)
+
     def _refuse_encrypted(self, room: RoomId) -> None:
-        if self._just_encrypted.get(room) or self._is_encrypted(room):
+        if self._encrypts(room):
             raise Undeliverable(_("ce salon est chiffré et le pont ne sait pas encore chiffrer"))
 
     async def _sender_of(self, room: RoomId, event: MessageId) -> UserId | None:

@@ -125,6 +125,9 @@ class Homeserver:
         self.rooms = Rooms(bench)
         self._ours = Namespace(server="exemple.fr", prefix="pont_", bot=BOT, secret=KEY)
 
+    async def opened(self, item: Item) -> Item:
+        return item
+
     def read(self, item: Item) -> Sequence[Event | RoomFact]:
         return read.read(item, self._ours)
 

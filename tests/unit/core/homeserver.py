@@ -47,6 +47,9 @@ class FakeHomeserver:
         self.pictures: dict[str, str] = {}
         self.facts_of: dict[RoomId, RoomFacts] = {}
 
+    async def opened(self, item: Item) -> Item:
+        return item
+
     def read(self, item: Item) -> Sequence[Event | RoomFact]:
         data = json.loads(item.raw)
         author = Author(person=PersonId(data.get("by", ALICE)), name="Alice")

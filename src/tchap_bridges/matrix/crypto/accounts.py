@@ -24,6 +24,7 @@ from mautrix.types import (
     KeyID,
     RoomEncryptionStateEventContent,
     RoomID,
+    SessionID,
     SigningKey,
     TrustState,
     UserID,
@@ -55,12 +56,17 @@ class Machine(OlmMachine):
         self.keys = keys
         self.requests = requests
         self.dont_store_outbound_keys = True
+        self.received: list[str] = []
+        """Sessions whose keys have come, since somebody looked."""
         self.broken: set[tuple[UserID, IdentityKey]] = set()
         """Devices whose sessions with us failed, since somebody looked."""
 
     async def resolve_trust(self, device: DeviceIdentity, allow_fetch: bool = True) -> TrustState:
         del allow_fetch
         return device.trust
+
+    def _mark_session_received(self, session_id: SessionID) -> None:
+        self.received.append(session_id)
 
     async def _unwedge_session(self, sender: UserID, sender_key: IdentityKey) -> None:
         self.broken.add((sender, sender_key))

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
@@ -10,9 +10,11 @@ from mautrix.crypto import OlmMachine
 from mautrix.errors import EncryptionError, GroupSessionWithheldError
 from mautrix.types import EventID, EventType, IdentityKey, RoomID, SessionID, UserID
 
+from tchap_bridges.core.ports import Database
 from tchap_bridges.ids import RoomId, UserId
 from tchap_bridges.matrix.crypto import olm
 from tchap_bridges.matrix.crypto.accounts import Accounts, Machine
+from tchap_bridges.matrix.names import Namespace
 
 Json = Mapping[str, Any]
 MEGOLM: Final = "m.megolm.v1.aes-sha2"
@@ -34,10 +36,15 @@ class Encryption:
     """``people`` says who is to read what is said in a room: its members that are nobody of ours, and the bot."""
 
     def __init__(
-        self, accounts: Accounts, bot: UserId, people: Callable[[RoomId], Awaitable[Collection[UserId]]]
+        self,
+        accounts: Accounts,
+        db: Database,
+        ours: Namespace,
+        people: Callable[[RoomId], Awaitable[Collection[UserId]]],
     ) -> None:
         self._accounts = accounts
-        self._bot = bot
+        self._db = db
+        self._ours = ours
         self._people = people
         self._locks: WeakValueDictionary[tuple[RoomId, UserId], asyncio.Lock] = WeakValueDictionary()
 
@@ -48,11 +55,31 @@ class Encryption:
             try:
                 sealed = await self._sealed(machine, room, kind, content)
             except EncryptionError:  # no session, or one that has served its time, or was not shared to the end
-                await machine.share_group_session(RoomID(room), [UserID(one) for one in await self._people(room)])
+                await self._share(machine, room)
                 sealed = await self._sealed(machine, room, kind, content)
         if "m.relates_to" in content:  # as it is: servers relate events by it
             sealed["m.relates_to"] = content["m.relates_to"]
         return sealed
+
+    async def _share(self, machine: Machine, room: RoomId) -> None:
+        """Who reads it is noted first: a device that is added meanwhile must end the session that it does not have."""
+        people = await self._people(room)
+        async with self._db.transaction() as tx:
+            await tx.run_many("crypto_reader_add", [{"person": person, "room": room} for person in people])
+        await machine.share_group_session(RoomID(room), [UserID(person) for person in people])
+
+    async def changed(self, people: Sequence[UserId]) -> None:
+        """Devices of these people have come or gone: what is said from now on is for those that they have now."""
+        async with self._db.transaction() as tx:
+            await tx.run_many("crypto_outbound_drop_read", [{"person": person} for person in people])
+
+    async def saw(self, event: Json) -> None:
+        """Who comes may read what follows, and not what came before; who is gone reads nothing more."""
+        room = event.get("room_id")
+        if isinstance(room, str) and event.get("state_key") not in self._ours and _moves(event):
+            async with self._db.transaction() as tx:
+                await tx.run("crypto_outbound_drop", room=room)
+                await tx.run("crypto_readers_drop", room=room)
 
     @staticmethod
     async def _sealed(machine: OlmMachine, room: RoomId, kind: str, content: Json) -> dict[str, Any]:
@@ -68,7 +95,7 @@ class Encryption:
         session_id, ciphertext = content.get("session_id"), content.get("ciphertext")
         if not isinstance(session_id, str) or not isinstance(ciphertext, str):
             raise Unreadable("it names no session")
-        machine = await self._accounts.machine(self._bot)
+        machine = await self._accounts.machine(self._ours.bot)
         try:
             session = await machine.keys.get_group_session(RoomID(room), SessionID(session_id))
         except GroupSessionWithheldError as error:
@@ -111,3 +138,17 @@ class Encryption:
         if "m.relates_to" in content:
             inner.setdefault("m.relates_to", content["m.relates_to"])
         return {**event, "type": kind, "content": inner}
+
+
+def _moves(event: Json) -> bool:
+    """Not a new name or picture of somebody who stays."""
+    if event.get("type") != "m.room.member":
+        return False
+    before, now = (
+        _map(part).get("membership") for part in (_map(event.get("unsigned")).get("prev_content"), event.get("content"))
+    )
+    return before != now
+
+
+def _map(value: Any) -> Json:
+    return value if isinstance(value, dict) else {}

@@ -1,6 +1,8 @@
 """Keys as they arrive: the bot's device listens without end, and what came counts as heard once it is on disk."""
 
 import json
+import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
@@ -13,6 +15,8 @@ from tchap_bridges.matrix.client import MatrixClient, path_of, text_of
 from tchap_bridges.matrix.crypto.accounts import Accounts, Machine
 
 WAIT: Final = 30_000  # milliseconds that the homeserver may wait for news
+_AGAIN: Final = 90.0  # seconds for which a key that has come is told of
+_MOST: Final = 10_000
 _NOTHING: Final = {"not_types": ["*"]}
 _FILTER: Final = json.dumps(
     {"presence": _NOTHING, "account_data": _NOTHING, "room": {"rooms": [], "include_leave": False}},
@@ -23,7 +27,10 @@ log = structlog.get_logger(__name__)
 
 
 class KeyInbox:
-    """``on_people`` is told whose devices have changed, ``on_keys`` that keys have come; both before they are heard."""
+    """``on_people`` is told whose devices have changed, before that counts as heard; ``on_keys`` which keys have come.
+
+    It is told of each again for a while: somebody may have looked for it just before, and not yet begun to wait.
+    """
 
     def __init__(
         self,
@@ -32,13 +39,16 @@ class KeyInbox:
         bot: UserId,
         *,
         on_people: Callable[[Sequence[UserId]], Awaitable[None]],
-        on_keys: Callable[[], Awaitable[None]],
+        on_keys: Callable[[Sequence[str]], Awaitable[None]],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
         self._accounts = accounts
         self._bot = bot
         self._on_people = on_people
         self._on_keys = on_keys
+        self._clock = clock
+        self._lately: deque[tuple[float, str]] = deque(maxlen=_MOST)
 
     async def run(self) -> None:
         """Raises what `MatrixClient` does; to be run again then."""
@@ -76,14 +86,22 @@ class KeyInbox:
         except BaseException:
             machine.account = await machine.keys.get_account()  # as it is on disk
             raise
-        if events:
-            await self._on_keys()
+        await self._tell(machine)
         await machine.mend()
         counts = _map(found.get("device_one_time_keys_count"))
         left = counts.get("signed_curve25519", 0)
         await machine.handle_otk_count(
             DeviceOTKCount(curve25519=0, signed_curve25519=left if isinstance(left, int) else 0)
         )
+
+    async def _tell(self, machine: Machine) -> None:
+        now = self._clock()
+        self._lately.extend((now, session) for session in machine.received)
+        machine.received.clear()
+        while self._lately and self._lately[0][0] < now - _AGAIN:
+            self._lately.popleft()
+        if self._lately:
+            await self._on_keys([session for _at, session in self._lately])
 
     @staticmethod
     async def _key(machine: Machine, event: JSON) -> None:

@@ -46,6 +46,13 @@ CREATE TABLE crypto_outbound (
 );
 CREATE INDEX crypto_outbound_room ON crypto_outbound (room);
 
+-- Whom our devices have told what they say there, since their last sessions began.
+CREATE TABLE crypto_reader (
+    person TEXT NOT NULL,
+    room   TEXT NOT NULL,
+    PRIMARY KEY (person, room)
+);
+
 -- Which event had which place in a session: one place is one event, whoever says it again.
 CREATE TABLE crypto_index (
     sender_key TEXT   NOT NULL,

@@ -62,6 +62,16 @@ SELECT pickle FROM crypto_outbound WHERE mxid = :mxid AND room = :room
 -- name: crypto_outbound_drop
 DELETE FROM crypto_outbound WHERE room = :room
 
+-- name: crypto_outbound_drop_read
+-- Of all rooms in which this person reads us.
+DELETE FROM crypto_outbound WHERE room IN (SELECT room FROM crypto_reader WHERE person = :person)
+
+-- name: crypto_reader_add
+INSERT INTO crypto_reader (person, room) VALUES (:person, :room) ON CONFLICT (person, room) DO NOTHING
+
+-- name: crypto_readers_drop
+DELETE FROM crypto_reader WHERE room = :room
+
 -- name: crypto_outbound_forget
 DELETE FROM crypto_outbound WHERE mxid = :mxid
 

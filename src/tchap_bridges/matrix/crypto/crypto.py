@@ -1,0 +1,92 @@
+"""Encryption, put together: what the rest of ``matrix`` sees of it."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import structlog
+
+from tchap_bridges.bridge import Item
+from tchap_bridges.core.ports import Database, KeyAwaited, Sealer
+from tchap_bridges.errors import BadCredentials, RemoteViolation
+from tchap_bridges.ids import RoomId, UserId
+from tchap_bridges.logs import harmless
+from tchap_bridges.matrix.client import MatrixClient, path_of
+from tchap_bridges.matrix.crypto.accounts import Accounts, Plain
+from tchap_bridges.matrix.crypto.encryption import Encryption, KeyMissing, Unreadable
+from tchap_bridges.matrix.crypto.inbox import KeyInbox
+from tchap_bridges.matrix.names import Namespace
+
+_MARK: Final = b"m.room.encrypted"
+_APART: Final = 2.0  # seconds between two tries where keys could not be heard of
+
+log = structlog.get_logger(__name__)
+
+
+class Crypto:
+    """``on_keys`` is told which sessions have come: their events can be opened now."""
+
+    def __init__(
+        self,
+        client: MatrixClient,
+        db: Database,
+        sealer: Sealer,
+        ours: Namespace,
+        *,
+        on_keys: Callable[[Sequence[str]], Awaitable[None]],
+    ) -> None:
+        self._client = client
+        self._ours = ours
+        accounts = Accounts(client, db, sealer, Plain(lambda _room: None))
+        self._encryption = Encryption(accounts, db, ours, self._people)
+        self._keys = KeyInbox(client, accounts, ours.bot, on_people=self._encryption.changed, on_keys=on_keys)
+
+    async def run(self) -> None:
+        """Hear of keys until cancelled."""
+        while True:
+            try:
+                await self._keys.run()
+            except BadCredentials:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever one turn met, the next one comes
+                log.warning("crypto.keys_later", **harmless(error))
+                await asyncio.sleep(_APART)
+
+    async def seal(self, room: RoomId, kind: str, content: Mapping[str, Any], user: UserId) -> dict[str, Any]:
+        return await self._encryption.seal(room, kind, content, user)
+
+    async def opened(self, item: Item) -> Item:
+        """See `core.ports.Homeserver`."""
+        if _MARK not in item.raw:
+            return item
+        try:
+            event = json.loads(item.raw)
+        except ValueError:
+            return item
+        if not isinstance(event, dict) or event.get("type") != "m.room.encrypted" or event.get("sender") in self._ours:
+            return item
+        try:
+            return replace(item, raw=json.dumps(await self._encryption.open(event)).encode())
+        except KeyMissing as missing:
+            raise KeyAwaited(missing.session) from missing
+        except Unreadable as error:
+            raise RemoteViolation(f"an encrypted event cannot be read: {error}") from error
+
+    async def saw(self, event: Mapping[str, Any]) -> None:
+        await self._encryption.saw(event)
+
+    async def _people(self, room: RoomId) -> Collection[UserId]:
+        """Who may read: those who are in the room or are asked in, and our bot, which hears for all our ghosts."""
+        path = path_of("rooms", room, "members")
+        found = await self._client.call("GET", path, name="members", user=self._ours.bot)
+        events = found.get("chunk")
+        present = {
+            UserId(str(event.get("state_key")))
+            for event in (events if isinstance(events, list) else ())
+            if isinstance(event, dict)
+            and isinstance(content := event.get("content"), dict)
+            and content.get("membership") in {"join", "invite"}
+        }
+        return [user for user in sorted(present) if user not in self._ours or user == self._ours.bot]
