@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from tchap_bridges.bridge import Connection
-from tchap_bridges.core import clock, codec
+from tchap_bridges.core import clock, codec, policy
 from tchap_bridges.core.acts import Acts
 from tchap_bridges.core.bots import TARGET
 from tchap_bridges.core.bots.runner import Runner
@@ -115,6 +115,8 @@ class Courier:
             raise Pointless("its content is gone")
         if way.link is not None and row["created_at"] <= way.link.suspended_at:
             raise Undeliverable(_("le pont était suspendu pendant que ce message attendait"))
+        if way.link is not None and way.link.muted and row["action"] != "delete":
+            raise Undeliverable(policy.no_consent().reason, remedy=policy.no_consent().remedy)
         event = codec.load(self._sealer.open(message["body"], place="message.body"))
         steps = RowSteps(self._db, self._sealer, row)
         if not way.connection.limits.repeatable:

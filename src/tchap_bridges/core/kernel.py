@@ -50,9 +50,10 @@ from tchap_bridges.core.secrets import Secrets
 from tchap_bridges.core.shares import Shares
 from tchap_bridges.core.supervisor import Supervisor, Watched
 from tchap_bridges.core.upkeep import Upkeep
+from tchap_bridges.core.verdicts import Verdicts
 from tchap_bridges.events import Event, Read, Typing
 from tchap_bridges.i18n import Translator
-from tchap_bridges.ids import ConnectionName, FileRef, RoomId, UserId
+from tchap_bridges.ids import ConnectionName, FileRef, PersonId, RoomId, UserId
 
 WORKERS = {"matrix": 32, DESK: 4, REVIEW: 4}
 PER_CONNECTION = 8
@@ -139,7 +140,18 @@ class Kernel:
         )
         outbox = Outbox(sealer, self._wake)
         self.directs = Directs(outbox, sealer, lambda user: self._admits(user).allowed)
-        self.rooms = RoomDesk(outbox, sealer, self.links, self.directs, forget_voice=self._forget_voice)
+        verdicts = Verdicts(self.links, outbox, release=self.inbox.release, speaks=self._may_speak, words=options.words)
+        self.rooms = RoomDesk(
+            outbox,
+            sealer,
+            self.links,
+            self.directs,
+            verdicts,
+            rules=options.rules,
+            guest=self._guest,
+            forget_voice=self._forget_voice,
+            words=options.words,
+        )
         self.homeserver = hs = homeserver(
             Edge(
                 take=self.inbox.take,
@@ -190,7 +202,7 @@ class Kernel:
             hearing=crew.hearing,
             hooks=crew.hooks,
             directs=self.directs,
-            release=self.inbox.release,
+            verdicts=verdicts,
             words=options.words,
             example=next((bridge.examples[0][0] for bridge, _ in bridges.values() if bridge.examples), "!pont"),
             bots=crew.bots,
@@ -213,6 +225,7 @@ class Kernel:
             homeserver=hs,
             links=self.links,
             inbox=self.inbox,
+            rooms=self.rooms,
             rules=options.rules,
             connection_of=self.supervisor.connection,
             state_of=self.supervisor.state_of,
@@ -385,6 +398,12 @@ class Kernel:
 
     def _admits(self, user: UserId) -> policy.Decision:
         return policy.may_use(user, patterns=self._users, guests=self._guests, is_ours=self.homeserver.is_ours)
+
+    def _guest(self, user: UserId) -> str:
+        return self.secrets.person(MATRIX, PersonId(user)) if policy.is_guest(user, self._guests) else ""
+
+    def _may_speak(self, room: RoomId) -> bool:
+        return self.rooms.may_speak(room)
 
     def _wake(self, lane: int, room: RoomId, target: str) -> None:
         self.lanes.wake(lane, room, target)

@@ -9,6 +9,7 @@ from tchap_bridges.core import clock, policy
 from tchap_bridges.core.commands import Apply, Call, audit
 from tchap_bridges.core.links import Link, Links
 from tchap_bridges.core.ports import Database, Homeserver, RoomFacts, Tx
+from tchap_bridges.core.roomfacts import RoomDesk
 from tchap_bridges.core.secrets import Secrets
 from tchap_bridges.core.words import DIRECTIONS, direction_words, state_words, unaccented
 from tchap_bridges.errors import Misconfigured, NotAllowed, NotReady
@@ -47,6 +48,13 @@ def still_held(link: Link) -> Phrase:
     return _("{name} reste retenu : {why}.", name=link.name, why=link.reason or state_words(link.held))
 
 
+def still_muted() -> Phrase:
+    """What the room of a new link has to do before its words leave."""
+    return _(
+        "🔒 Ce salon est chiffré : ce qui s'y dit n'en sort pas encore. Pour l'autoriser : !pont chiffrement autoriser"
+    )
+
+
 def _named_network(call: Call, found: Sequence[Network]) -> tuple[str | None, str]:
     """Through which connection of several, and what is to be linked: ``!pont irc #canal libera`` or ``via=libera``."""
     words = call.arguments[1:]
@@ -66,6 +74,7 @@ class Linking:
         secrets: Secrets,
         homeserver: Homeserver,
         links: Links,
+        rooms: RoomDesk,
         rules: policy.Rules,
         connection_of: Callable[[ConnectionName], Connection],
     ) -> None:
@@ -73,11 +82,13 @@ class Linking:
         self._secrets = secrets
         self._homeserver = homeserver
         self._links = links
+        self._rooms = rooms
         self._rules = rules
         self._connection_of = connection_of
 
     async def link(self, call: Call, found: Sequence[Network]) -> Apply:
         """``!pont <word> <what> …`` for the networks of that word."""
+        changes = self._rooms.changes(call.room)
         facts = await may_change(self._homeserver, call)
         wanted, argument = _named_network(call, found)
         network = next((n for n in found if n.name == wanted), None) if wanted else found[0]
@@ -98,9 +109,10 @@ class Linking:
             )
         asker = Asker(user=call.user, name=call.user_name, room_name=facts.name)
         chat = await connection.find(argument, call.options, asker)
-        decision = policy.may_link(facts, chat.destination, self._rules)
+        tie = policy.Tie(connection=network.name, destination=chat.destination)
+        decision = policy.may_link(self._rooms.stands(facts), tie, self._rules)
         if not decision.allowed:
-            raise NotAllowed(decision.reason, rule=decision.rule)
+            raise NotAllowed(decision.reason, rule=decision.rule, remedy=decision.remedy)
         direction = self._direction(call, chat)
         async with self._db.snapshot() as tx:
             links = await self._links.of_room(tx, call.room)
@@ -116,6 +128,9 @@ class Linking:
             await connection.challenge(chat.proof, code, asker, key=call.key)
 
         async def apply(tx: Tx) -> str:
+            current = self._rooms.changes(call.room) == changes
+            if not (current and (await self._rooms.judge(tx, facts, tie)).allowed):
+                raise Misconfigured(_("les règles de ce salon viennent de changer"), remedy=_("Refaites la commande."))
             for link in unproved:  # asked again: a new code, and the old one is worth nothing
                 await self._links.want(tx, link, "gone")
             made = await self._links.add(
@@ -131,7 +146,9 @@ class Linking:
             await audit(tx, call, "linked", chat.name, decision.rule)
             if not code:
                 others = [link for link in links if link not in unproved]
-                return self._welcome(call.translator, chat.name, direction, chat.waiting, chat.destination, others)
+                muted = facts.encrypted and direction is not Direction.IN
+                said = self._welcome(call.translator, chat.name, direction, chat.waiting, chat.destination, others)
+                return f"{said}\n{call.translator(still_muted())}" if muted else said
             await self._count(tx, call)
             until = clock.now() + PROOF_MINUTES * 60_000
             await self._links.seal_proof(tx, made, {"code": code, "until": until, "tries": PROOF_TRIES})
@@ -218,7 +235,10 @@ class Linking:
                     await audit(tx, call, "proved", link.name)
                     others = [other for other in links if other.wanted != "proof"]
                     said = self._welcome(t, link.name, link.direction, link.waiting, link.destination, others)
-                    return f"{said}\n{t(still_held(link))}" if link.held else said
+                    if link.held:
+                        return f"{said}\n{t(still_held(link))}"
+                    muted = link.muted and link.direction is not Direction.IN
+                    return f"{said}\n{t(still_muted())}" if muted else said
             left = 0
             for link, proof in open_:  # nobody can tell which was meant
                 tries = int(str(proof["tries"])) - 1

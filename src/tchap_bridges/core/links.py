@@ -9,7 +9,7 @@ from typing import TypeVar
 import structlog
 
 from tchap_bridges.bridge import Chat, Destination, Direction
-from tchap_bridges.core import clock
+from tchap_bridges.core import clock, policy
 from tchap_bridges.core.ports import Database, Row, Sealer, Snapshot, Tx
 from tchap_bridges.i18n import pack, unpack
 from tchap_bridges.ids import ChatId, ConnectionName, RoomId, UserId
@@ -27,6 +27,7 @@ class Link:
 
     ``wanted`` is what people want of it: proof, active, paused, gone. ``held`` is why it may not carry all the same:
     checking, moving, suspended, or ''; ``reason`` says why it is suspended. ``number`` is how the room calls it.
+    ``consent``: who lets what is said in the room leave by it though the room is ``encrypted``; '' for nobody.
     """
 
     id: int
@@ -44,6 +45,8 @@ class Link:
     options: Mapping[str, str]
     moderated: bool
     correspondents: bool
+    consent: str
+    encrypted: bool
     created_by: UserId
     created_at: int
     suspended_at: int
@@ -70,7 +73,21 @@ class Link:
 
     @property
     def carries_out(self) -> bool:
-        return self.direction is not Direction.IN
+        return self.direction is not Direction.IN and not self.muted
+
+    @property
+    def muted(self) -> bool:
+        """The room is encrypted, and nobody has consented."""
+        return self.encrypted and not self.consent
+
+    @property
+    def tie(self) -> policy.Tie:
+        return policy.Tie(
+            connection=self.connection,
+            destination=self.destination,
+            direction=self.direction,
+            consent=bool(self.consent),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +217,15 @@ class Links:
         await tx.run("link_held", id=link.id, held=held, reason=pack(reason), suspended_at=suspended_at)
         self._forget_after(tx)
 
+    async def consent(self, tx: Tx, link: Link, by: str) -> None:
+        """Who lets an encrypted room's words leave by it; '' takes it back, and what waits to leave never does."""
+        await tx.run("link_consent", id=link.id, consent=by)
+        self._forget_after(tx)
+
+    def changed(self, tx: Tx) -> None:
+        """Something of a room changed that its links are read with."""
+        self._forget_after(tx)
+
     async def stand_by(self, tx: Tx, room: RoomId, held: str) -> None:
         """Every link of the room that may carry waits for what the desk will find: checking, or moving."""
         for link in await self.of_room(tx, room):
@@ -273,6 +299,8 @@ class Links:
             options=json.loads(self._sealer.open(row["options"], place="link.options")),
             moderated=bool(row["moderated"]),
             correspondents=bool(row["correspondents"]),
+            consent=row["consent"],
+            encrypted=bool(row["encrypted"]),
             created_by=UserId(row["created_by"]),
             created_at=row["created_at"],
             suspended_at=row["suspended_at"],

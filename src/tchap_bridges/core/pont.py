@@ -13,6 +13,7 @@ from tchap_bridges.core.inbox import Inbox
 from tchap_bridges.core.linking import OPTIONS, Linking, Network, may_change, still_held
 from tchap_bridges.core.links import Link, Links
 from tchap_bridges.core.ports import Database, Homeserver, Row, Sealer, Tx
+from tchap_bridges.core.roomfacts import RoomDesk
 from tchap_bridges.core.secrets import Secrets
 from tchap_bridges.core.strangers import LET_IN, REFUSED, held
 from tchap_bridges.core.words import VERBS, direction_words, state_words, unaccented
@@ -39,6 +40,7 @@ class Pont:
         homeserver: Homeserver,
         links: Links,
         inbox: Inbox,
+        rooms: RoomDesk,
         rules: policy.Rules,
         networks: Sequence[Network],
         connection_of: Callable[[ConnectionName], Connection],
@@ -49,13 +51,20 @@ class Pont:
         self._sealer = sealer
         self._homeserver = homeserver
         self._links = links
+        self._rooms = rooms
         self._inbox = inbox
         self._networks = networks
         self._connection_of = connection_of
         self._state_of = state_of
         self._zone = zone
         self._linking = Linking(
-            db=db, secrets=secrets, homeserver=homeserver, links=links, rules=rules, connection_of=connection_of
+            db=db,
+            secrets=secrets,
+            homeserver=homeserver,
+            links=links,
+            rooms=rooms,
+            rules=rules,
+            connection_of=connection_of,
         )
 
     @property
@@ -255,6 +264,7 @@ class Pont:
 
         async def apply(tx: Tx) -> None:
             await tx.run("room_joined", id=call.room, joined=0)
+            await self._rooms.forget(tx, call.room)
             for link in await self._links.of_room(tx, call.room):
                 await self._links.want(tx, link, "gone")
                 await audit(tx, call, "unlinked", link.name)

@@ -96,11 +96,16 @@ class Gone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoomChanged:
-    """State that a permission or a voice may hang on. ``by`` changed it."""
+    """State that a permission or a voice may hang on. ``by`` changed it.
+
+    ``value`` is what it is from then on, as in `RoomFacts`: the access rule, or ``public``, or '' for a room that not
+    everybody may join; None where it is not told, or nothing hangs on it.
+    """
 
     room: RoomId
     what: Literal["encryption", "access", "power", "join", "create"]
     by: UserId
+    value: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +137,7 @@ class RoomFacts:
     '' when the room has none, 'malformed' when it cannot be understood. ``levels`` are those of the users named;
     a version 12 creator counts as 2**53. ``predecessor`` is what the create event names. ``present``: who is in the
     room; a level outlives its owner's stay.
-    From ``redact_level`` on one may remove what others say.
+    From ``redact_level`` on one may remove what others say. ``in_sync``: the bot is in the room whose state this is.
     """
 
     room: RoomId
@@ -149,6 +154,7 @@ class RoomFacts:
     predecessor: RoomId | None = None
     federates: bool = True
     redact_level: int = 50
+    in_sync: bool = True
 
     def level(self, user: UserId) -> int:
         return self.levels.get(user, self.users_default)

@@ -3,6 +3,7 @@
 What rooms tell of themselves (`roomfacts`) asks for it; each answers, like the desk, with what has to be written.
 """
 
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 
@@ -12,11 +13,13 @@ from tchap_bridges.core import clock, policy
 from tchap_bridges.core.bots.hearing import Hearing
 from tchap_bridges.core.bots.hooks import Hooks
 from tchap_bridges.core.directs import INVITE, OPEN, WAITING, Directs
-from tchap_bridges.core.links import Link, Links
+from tchap_bridges.core.links import Links
 from tchap_bridges.core.outbox import REVIEW, Outbox
 from tchap_bridges.core.policy import Decision
 from tchap_bridges.core.ports import Database, Homeserver, RoomFacts, Row, Sealer, Tx
 from tchap_bridges.core.roomfacts import RoomDesk
+from tchap_bridges.core.verdicts import Verdicts
+from tchap_bridges.core.words import raised_words
 from tchap_bridges.errors import NotReady, Undeliverable
 from tchap_bridges.events import Text
 from tchap_bridges.i18n import Translator, _
@@ -26,6 +29,9 @@ from tchap_bridges.logs import harmless
 log = structlog.get_logger(__name__)
 
 Written = Callable[[Tx], Awaitable[None]]
+
+SUSPENDED_EVERY = 3600.0
+"""Seconds between looks at rooms whose links are suspended."""
 
 
 class RoomWork:
@@ -45,7 +51,7 @@ class RoomWork:
         hearing: Hearing,
         hooks: Hooks,
         directs: Directs,
-        release: Callable[[Tx, str], Awaitable[bool]],
+        verdicts: Verdicts,
         words: Translator,
         example: str,
         bots: Collection[str],
@@ -61,7 +67,8 @@ class RoomWork:
         self._hearing = hearing
         self._hooks = hooks
         self._directs = directs
-        self._release = release
+        self._verdicts = verdicts
+        self._looked = time.monotonic()
         self._words = words
         self._example = example
         self._bots = bots
@@ -90,7 +97,7 @@ class RoomWork:
         if not self._admits(by).allowed:
             await self._homeserver.leave(room, self._words(_("Ce pont n'est pas ouvert à votre compte.")))
             return self._audited("refused invite", by, room)
-        if fact["encrypted"]:
+        if fact["encrypted"] and not self._rules.encrypts:
             reason = _("Ce salon est chiffré et le pont ne sait pas encore chiffrer : il n'y entre pas.")
             if fact.get("direct"):
                 reason = _(
@@ -109,7 +116,8 @@ class RoomWork:
             await tx.run("room_joined", id=room, joined=1)
             if facts.encrypted:
                 await self._rooms.encrypted(tx, room)
-                return
+                if not self._rules.encrypts:
+                    return
             await self._audit(tx, "joined", by, room)
             old = await tx.value("room_replaced_by", to=room)
             if old is not None and old == facts.predecessor:
@@ -119,7 +127,7 @@ class RoomWork:
             if alone:
                 await self._directs.opened(tx, by, room)
 
-        if facts.encrypted:
+        if facts.encrypted and not self._rules.encrypts:
             await self._homeserver.leave(
                 room,
                 self._words(_("Ce salon est chiffré et le pont ne sait pas encore chiffrer : il n'y entre pas.")),
@@ -140,6 +148,7 @@ class RoomWork:
 
         async def written(tx: Tx) -> None:
             await tx.run("room_joined", id=room, joined=0)
+            await self._rooms.forget(tx, room)
             for link in await self._links.of_room(tx, room):
                 await self._links.want(tx, link, "gone")
                 await self._audit(tx, "unlinked", UserId(str(fact["by"])), room, link.name)
@@ -179,7 +188,7 @@ class RoomWork:
         async def written(tx: Tx) -> None:
             for link in await self._links.of_room(tx, room):
                 if link.held == "moving":
-                    await self._lift(tx, link)
+                    await self._verdicts.lift(tx, link)
 
         return written
 
@@ -187,6 +196,7 @@ class RoomWork:
         await tx.run("room_replaced", id=old, to=facts.room)
         if facts.encrypted:  # its own event of that was before our time
             await self._rooms.encrypted(tx, facts.room)
+        await self._rooms.adopt(tx, facts)
         await self._links.move(tx, old, facts.room)
         await self._outbox.move(tx, old, facts.room)
         await self._hearing.move(tx, old, facts.room)
@@ -194,7 +204,7 @@ class RoomWork:
         await self._directs.follow(tx, old, facts.room, set(facts.present) - {self._homeserver.bot})
         for link in await self._links.of_room(tx, facts.room):
             if link.held == "moving":
-                await self._lift(tx, link)
+                await self._verdicts.lift(tx, link)
         await self._audit(tx, "followed upgrade", by, old, facts.room)
         await self._review(tx, facts, row)
 
@@ -233,27 +243,23 @@ class RoomWork:
     # Rules
 
     async def _refresh(self, room: RoomId, row: Row) -> Written:
+        changes = self._rooms.changes(room)
         facts = await self._homeserver.facts(room)
         async with self._db.snapshot() as tx:
             links = await self._links.of_room(tx, room)
-        if facts.encrypted and any(link.held != "suspended" for link in links):
+        if facts.encrypted and not self._rules.encrypts and links:
             with suppress(Undeliverable):  # the name is a courtesy; the refusal does not hang on it
                 await self._homeserver.wear(room, self._words(_("Pont suspendu : salon chiffré")))
 
         async def written(tx: Tx) -> None:
-            await self._review(tx, facts, row)
+            if self._rooms.changes(room) == changes:  # else what was read is old, and the newer change asks again
+                await self._review(tx, facts, row)
 
         return written
 
-    async def _lift(self, tx: Tx, link: Link) -> None:
-        """Nothing holds it any more. What waited comes now; with a paused link it waits for people to go on."""
-        await self._links.hold(tx, link, "")
-        if link.wanted == "active":
-            await self._release(tx, link.standing_by)
-
     async def review_all(self) -> None:
         """Look at every linked room again, if the operator's rules are not those of the last start."""
-        rules = f"{sorted(self._rules.destinations)} {self._rules.restricted_rooms}"
+        rules = str(self._rules)
         async with self._db.transaction() as tx:
             if await tx.value("kv_get", space="policy", key="rules") == rules.encode():
                 return
@@ -278,6 +284,15 @@ class RoomWork:
         async with self._db.transaction() as tx:
             for row in await tx.all("rooms_unchecked"):
                 await self._ask_again(tx, RoomId(row["room"]), "unchecked")
+        if time.monotonic() - self._looked >= SUSPENDED_EVERY:
+            await self.review_suspended()
+
+    async def review_suspended(self) -> None:
+        """What was refused may be allowed by now, whatever we were not told."""
+        self._looked = time.monotonic()
+        async with self._db.transaction() as tx:
+            for row in await tx.all("rooms_suspended"):
+                await self._ask_again(tx, RoomId(row["room"]), "suspended")
 
     async def _ask_again(self, tx: Tx, room: RoomId, why: str) -> None:
         body = self._sealer.seal(b"{}", place="message.body")
@@ -285,30 +300,32 @@ class RoomWork:
         await self._outbox.add(tx, room, REVIEW, message, "refresh", cause=f"{why} {clock.now()} {room}")
 
     async def _review(self, tx: Tx, facts: RoomFacts, row: Row) -> None:
-        """Suspend what is no longer allowed, resume what is allowed again; say so where it can be said."""
-        if facts.encrypted:
+        """Suspend what is no longer allowed, resume what is allowed again."""
+        if facts.encrypted and not self._rooms.is_encrypted(facts.room):
             await self._rooms.encrypted(tx, facts.room)
-        for ordinal, link in enumerate(await self._links.of_room(tx, facts.room)):
-            decision = policy.may_link(facts, link.destination, self._rules)
-            if link.held != "suspended" and not decision.allowed:
-                await self._links.hold(tx, link, "suspended", decision.reason)
-                text = _("Le pont vers {name} est suspendu : {why}.", name=link.name, why=decision.reason)
+        by, cause = self._homeserver.bot, row["key"]
+        for link in await self._links.of_room(tx, facts.room):
+            decision = await self._rooms.judge(tx, facts, link.tie)
+            if not decision.allowed:
+                if link.held != "suspended":
+                    await self._verdicts.suspend(tx, link, decision, by, cause)
             elif link.held == "checking":
-                await self._lift(tx, link)  # the change took nothing away: nobody needs to hear of it
+                await self._verdicts.lift(tx, link)  # the change took nothing away: nobody needs to hear of it
+            elif link.held == "suspended":
+                await self._verdicts.resume(tx, link, decision, by, cause)
+        await self._tell_raised(tx, facts, row)
+
+    async def _tell_raised(self, tx: Tx, facts: RoomFacts, row: Row) -> None:
+        """A level is a power that nobody gave to whoever speaks through us: told once for each."""
+        for user, level in sorted(policy.raised(facts, self._homeserver.is_ours).items()):
+            key = f"{facts.room} {user}"
+            if await tx.value("kv_get", space="raised", key=key) == str(level).encode():
                 continue
-            elif link.held == "suspended" and decision.allowed:
-                await self._lift(tx, link)
-                if link.wanted == "active":
-                    text = _("Le pont vers {name} reprend.", name=link.name)
-                else:
-                    text = _("Le pont vers {name} n'est plus suspendu.", name=link.name)
-            else:
-                continue
-            await self._audit(tx, "reviewed", self._homeserver.bot, facts.room, link.name, decision.rule)
-            if not facts.encrypted:
-                await self._outbox.notice(
-                    tx, facts.room, Text(plain=self._words(text)), cause=row["key"], ordinal=ordinal
-                )
+            await tx.run("kv_set", space="raised", key=key, value=str(level).encode())
+            await self._audit(tx, "raised", user, facts.room, "", f"level={level}")
+            if self._rooms.may_speak(facts.room):
+                text = self._words(raised_words(user, level, bot=user == self._homeserver.bot))
+                await self._outbox.notice(tx, facts.room, Text(plain=text), cause=f"{row['key']} {user}")
 
     # The record
 

@@ -127,7 +127,7 @@ class Router:
                 "⚠ Un message n'a pas pu être lu et n'est pas relayé. L'exploitant le garde (n° {n}).", n=arrival.id
             )
         for ordinal, room in enumerate(rooms):
-            if not self._rooms.is_encrypted(room):
+            if self._rooms.may_speak(room):
                 await self._outbox.notice(
                     tx,
                     room,
@@ -224,6 +224,7 @@ class Router:
                 if place.link is None:
                     person = UserId(event.author.person)
                     await self._directs.moved(tx, place.room, person, present=event.present)
+                    await self._rooms.moved(tx, arrival, ordinal, place.room, person, present=event.present)
             case PollStarted() | PollVote() | PollEnded():
                 pass  # no network is told of polls
             case Typing() | Read():

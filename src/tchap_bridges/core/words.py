@@ -1,10 +1,12 @@
 """The words of commands and states, by language: what is typed, and what is shown."""
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tchap_bridges.bridge import Direction
+from tchap_bridges.core.links import Link
 from tchap_bridges.i18n import Language, Phrase, _
+from tchap_bridges.ids import UserId
 
 VERBS: Mapping[str, Mapping[Language, str]] = {
     "list": {"fr": "liste", "en": "list"},
@@ -16,6 +18,8 @@ VERBS: Mapping[str, Mapping[Language, str]] = {
     "accept": {"fr": "accepter", "en": "accept"},
     "refuse": {"fr": "refuser", "en": "refuse"},
     "leave": {"fr": "partir", "en": "leave"},
+    "policy": {"fr": "politique", "en": "policy"},
+    "encryption": {"fr": "chiffrement", "en": "encryption"},
 }
 
 DIRECTIONS: Mapping[str, Direction] = {
@@ -72,3 +76,47 @@ def state_words(state: str) -> Phrase:
             return _("identifiants refusés, l'exploitant doit intervenir")
         case _:
             return _("arrêté")
+
+
+# Where an encrypted room's words go
+
+
+def named(links: Sequence[Link]) -> str:
+    """Each by its name and by where it leads: « #equipe (slack, hors-ue) »."""
+    return ", ".join(f"{link.name} ({link.connection}, {link.destination.value})" for link in links)
+
+
+def encrypted_words(links: Sequence[Link]) -> Phrase:
+    """The room was encrypted, and these links carry nothing out any more."""
+    return _(
+        "🔒 Ce salon est maintenant chiffré : ce qui s'y dit ne part plus vers {names}."
+        " Un modérateur peut l'autoriser : !pont chiffrement autoriser {n}",
+        names=named(links),
+        n=links[0].number,
+    )
+
+
+def newcomer_words(links: Sequence[Link], operator: str) -> Phrase:
+    """Somebody came into an encrypted room whose words leave."""
+    return _(
+        "🔓 À qui vient d'arriver : ce qui se dit dans ce salon chiffré en sort, déchiffré par le pont, vers {names}."
+        " Exploitant du pont : {operator}. Les règles : !pont politique",
+        names=named(links),
+        operator=operator or _("non nommé"),
+    )
+
+
+def raised_words(user: UserId, level: int, *, bot: bool) -> Phrase:
+    """One of our users has a level in the room."""
+    if bot:
+        return _(
+            "⚠ Le pont a reçu dans ce salon le niveau {level}, dont il n'a pas besoin."
+            " Un administrateur du salon peut le remettre à 0.",
+            level=level,
+        )
+    return _(
+        "⚠ {user}, qui parle ici pour quelqu'un d'un autre réseau, a reçu le niveau {level} dans ce salon."
+        " Le pont n'obéit pas à ces comptes ; un administrateur du salon peut le remettre à 0.",
+        user=user,
+        level=level,
+    )

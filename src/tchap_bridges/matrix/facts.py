@@ -14,14 +14,14 @@ from tchap_bridges.matrix.polls import redact_level
 from tchap_bridges.matrix.text import clean_text
 
 INFINITE: Final = 2**53
-_RULES: Final = "im.vector.room.access_rules"
+RULES: Final = "im.vector.room.access_rules"
 _WITH_CREATORS_ABOVE_ALL: Final = 12
 
 Content = Mapping[str, Any]
 
 
-def facts(room: RoomId, state: Iterable[Any], *, tchap: bool) -> RoomFacts:
-    """``state`` as ``GET /rooms/{id}/state`` gives it. Raises NotReady when it is not all of it."""
+def facts(room: RoomId, state: Iterable[Any], *, tchap: bool, bot: UserId | None = None) -> RoomFacts:
+    """``state`` as ``GET /rooms/{id}/state`` gives it to ``bot``. Raises NotReady when it is not all of it."""
     state = list(state)
     events = _by_kind(state)
     if "m.room.create" not in events:
@@ -30,22 +30,23 @@ def facts(room: RoomId, state: Iterable[Any], *, tchap: bool) -> RoomFacts:
     powers = events["m.room.power_levels"][0] if "m.room.power_levels" in events else None
     version = create.get("room_version")
     version = version if isinstance(version, str) else "1"
-    creators = _creators(create, creator, version)
+    creators, present = _creators(create, creator, version), _present(state)
     return RoomFacts(
         room=room,
         name=clean_text(_text(_content(events, "m.room.name").get("name"))).replace("\n", " "),
         encrypted="m.room.encryption" in events,
         tchap=tchap,
-        rule=_rule(events[_RULES][0] if _RULES in events else None, tchap=tchap),
-        public="m.room.join_rules" in events and _lets_in(events["m.room.join_rules"][0]),
+        rule=access_rule(events[RULES][0] if RULES in events else None, tchap=tchap),
+        public="m.room.join_rules" in events and lets_in(events["m.room.join_rules"][0]),
         users_default=_level((powers or {}).get("users_default"), 0),
         levels=_levels(powers, creators, first=UserId(creator), version=version),
         invite_level=_level((powers or {}).get("invite"), 0),
         version=version,
-        present=_present(state),
+        present=present,
         predecessor=_predecessor(create),
         federates=create.get("m.federate") is not False,
         redact_level=redact_level(powers or {}),
+        in_sync=bot is None or bot in present,
     )
 
 
@@ -87,13 +88,13 @@ def _content(events: Mapping[str, tuple[Content, str]], kind: str) -> Content:
     return events[kind][0] if kind in events else {}
 
 
-def _lets_in(join_rules: Content) -> bool:
+def lets_in(join_rules: Content) -> bool:
     """Anybody may come in, or nobody can tell."""
     rule = join_rules.get("join_rule")
     return rule == "public" or not isinstance(rule, str)
 
 
-def _rule(content: Content | None, *, tchap: bool) -> str:
+def access_rule(content: Content | None, *, tchap: bool) -> str:
     """All three fields of Tchap's access rules count; a room without them is a restricted one there."""
     if content is None:
         return "restricted" if tchap else ""

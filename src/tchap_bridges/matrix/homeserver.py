@@ -206,7 +206,7 @@ class MatrixHomeserver:
 
     async def facts(self, room: RoomId) -> RoomFacts:
         state = await self._client.listed(path_of("rooms", room, "state"), name="state", user=self._bot)
-        return facts(room, state, tchap=self._settings.tchap)
+        return facts(room, state, tchap=self._settings.tchap, bot=self._bot)
 
     async def display_name(self, room: RoomId, user: UserId) -> str:
         return await self._members.name(room, user)

@@ -16,6 +16,7 @@ from tchap_bridges.errors import RemoteViolation
 from tchap_bridges.events import Author, Deletion, Edit, Event, File, Form, Membership, Message, Reaction, Text
 from tchap_bridges.ids import ChatId, FileRef, MessageId, PersonId, RoomId, UserId
 from tchap_bridges.matrix import polls
+from tchap_bridges.matrix.facts import access_rule, lets_in
 from tchap_bridges.matrix.html import safe_html
 from tchap_bridges.matrix.names import Namespace, is_user_id
 from tchap_bridges.matrix.pills import read_mentions
@@ -277,7 +278,17 @@ def _state(event: _Envelope) -> Iterator[RoomFact]:
         return
     for kind, what in _RULE_EVENTS:
         if kind == event.kind:
-            yield RoomChanged(room=event.room, what=what, by=event.sender)  # type: ignore[arg-type]
+            yield RoomChanged(room=event.room, what=what, by=event.sender, value=_value(event))  # type: ignore[arg-type]
+
+
+def _value(event: _Envelope) -> str | None:
+    match event.kind:
+        case "im.vector.room.access_rules":
+            return access_rule(event.content, tchap=True)
+        case "m.room.join_rules":
+            return "public" if lets_in(event.content) else ""
+        case _:
+            return None
 
 
 # Fields that may be anything

@@ -227,7 +227,7 @@ async def test_facts_of_rooms(side, agent, version):
     await agent.kick(tchap, side.homeserver.bot)
     assert GhostMoved(room=room, ghost=ghost, present=True) in told(side, room)
     await agent.set_state(new, "m.room.join_rules", {"join_rule": "public"})
-    await until(lambda: RoomChanged(room=new, what="join", by=agent.user_id) in told(side, new))
+    await until(lambda: RoomChanged(room=new, what="join", by=agent.user_id, value="public") in told(side, new))
 
 
 def told(side, room) -> list:

@@ -28,7 +28,7 @@ BAD = {
     "what came": f"UPDATE inbox SET state = 0, raw = {SEALED_BY_A_LOST_KEY}",
     "what came, around it": f"UPDATE inbox SET state = 0, meta = {SEALED_BY_A_LOST_KEY}, kind = 'mystère'",
     "what the rules were": f"UPDATE kv SET value = {SEALED_BY_A_LOST_KEY}",
-    "a room": f"INSERT INTO room (id, voice, replaced) VALUES ('{ROOM}', 'chantée', '{ROOM}')",
+    "a room": f"UPDATE room SET voice = 'chantée', replaced = '{ROOM}', standing = '[' WHERE id = '{ROOM}'",
 }
 
 

@@ -210,10 +210,25 @@ EVENTS = {
     "encryption under a key": (state("m.room.encryption", {}, "x"), ()),
     "access rules": (
         state("im.vector.room.access_rules", {"rule": "x"}),
-        (RoomChanged(room=ROOM, what="access", by=AGENT),),
+        (RoomChanged(room=ROOM, what="access", by=AGENT, value="malformed"),),
     ),
     "powers": (state("m.room.power_levels", {}), (RoomChanged(room=ROOM, what="power", by=AGENT),)),
-    "join rules": (state("m.room.join_rules", {}), (RoomChanged(room=ROOM, what="join", by=AGENT),)),
+    "join rules": (
+        state("m.room.join_rules", {"join_rule": "invite"}),
+        (RoomChanged(room=ROOM, what="join", by=AGENT, value=""),),
+    ),
+    "join rules that let everybody in": (
+        state("m.room.join_rules", {"join_rule": "public"}),
+        (RoomChanged(room=ROOM, what="join", by=AGENT, value="public"),),
+    ),
+    "join rules that nobody can tell": (
+        state("m.room.join_rules", {}),
+        (RoomChanged(room=ROOM, what="join", by=AGENT, value="public"),),
+    ),
+    "access rules that are read": (
+        state("im.vector.room.access_rules", {"rule": "unrestricted", "visibility": "private"}),
+        (RoomChanged(room=ROOM, what="access", by=AGENT, value="unrestricted"),),
+    ),
     "create": (state("m.room.create", {}), (RoomChanged(room=ROOM, what="create", by=AGENT),)),
     "tombstone": (
         state("m.room.tombstone", {"replacement_room": "!new:x.fr"}),

@@ -64,7 +64,8 @@ class Afar:
             return
         await tx.run("kv_set", space="hint", key=told, value=b"told")
         text = Text(plain=refusal(Misconfigured(self._reason), self._words))
-        there = [link.target] if link.direction is Direction.BOTH and link.state == "active" else []
+        both_ways = link.direction is Direction.BOTH and link.carries_out and link.state == "active"
+        there = [link.target] if both_ways else []
         await self._outbox.notice(tx, link.room, text, cause=cause, about=message, also=there)
 
     def _typed(self, event: Message) -> tuple[str, str]:

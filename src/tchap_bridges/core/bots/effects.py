@@ -153,7 +153,9 @@ class Effects:
         """Where all that is said in the room is said: not to a list that is told answers only."""
         links = await self._house.links.of_room(tx, self._cause.room)
         return [
-            one.target for one in links if one.state == "active" and one.direction in {Direction.BOTH, Direction.OUT}
+            one.target
+            for one in links
+            if one.state == "active" and one.carries_out and one.direction is not Direction.REPLIES
         ]
 
     async def _where(self, tx: Tx, about: MessageId | None) -> Sequence[str]:

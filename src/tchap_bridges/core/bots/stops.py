@@ -128,7 +128,7 @@ class Stops:
 
     async def _tell(self, tx: Tx, room: RoomId, words: str, cause: str, admin: str) -> None:
         """To the room, and by name to whoever has switched the bot on."""
-        if self._rooms.is_encrypted(room):
+        if not self._rooms.may_speak(room):
             return
         name = admin.removeprefix("@").partition(":")[0]
         text = Text(

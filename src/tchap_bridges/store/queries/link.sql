@@ -2,22 +2,26 @@
 
 -- name: link_get
 SELECT id, room, connection, chat, name, direction, destination, number, state, held, reason, waiting, options, moderated,
-       correspondents, created_by, created_at, suspended_at, last_in, last_out
+       correspondents, consent, created_by, created_at, suspended_at, last_in, last_out,
+       coalesce((SELECT encrypted FROM room WHERE room.id = link.room), 0) AS encrypted
 FROM link WHERE id = :id
 
 -- name: links_of_room
 SELECT id, room, connection, chat, name, direction, destination, number, state, held, reason, waiting, options, moderated,
-       correspondents, created_by, created_at, suspended_at, last_in, last_out
+       correspondents, consent, created_by, created_at, suspended_at, last_in, last_out,
+       coalesce((SELECT encrypted FROM room WHERE room.id = link.room), 0) AS encrypted
 FROM link WHERE room = :room AND state <> 'gone' ORDER BY number, id
 
 -- name: links_of_connection
 SELECT id, room, connection, chat, name, direction, destination, number, state, held, reason, waiting, options, moderated,
-       correspondents, created_by, created_at, suspended_at, last_in, last_out
+       correspondents, consent, created_by, created_at, suspended_at, last_in, last_out,
+       coalesce((SELECT encrypted FROM room WHERE room.id = link.room), 0) AS encrypted
 FROM link WHERE connection = :connection AND state <> 'gone' ORDER BY number, id
 
 -- name: links_named
 SELECT link.id, room, link.connection, chat, link.name, direction, destination, number, state, held, reason, waiting, options,
-       moderated, correspondents, created_by, created_at, suspended_at, last_in, last_out
+       moderated, correspondents, consent, created_by, created_at, suspended_at, last_in, last_out,
+       coalesce((SELECT encrypted FROM room WHERE room.id = link.room), 0) AS encrypted
 FROM link_name JOIN link ON link.id = link_name.link
 WHERE link_name.connection = :connection AND link_name.name = :name AND state <> 'gone' ORDER BY link.id
 
@@ -46,6 +50,12 @@ UPDATE link SET state = :state WHERE id = :id
 
 -- name: link_held
 UPDATE link SET held = :held, reason = :reason, suspended_at = coalesce(CAST(:suspended_at AS BIGINT), suspended_at) WHERE id = :id
+
+-- name: link_consent
+UPDATE link SET consent = :consent WHERE id = :id
+
+-- name: rooms_suspended [slow]
+SELECT DISTINCT room FROM link WHERE state <> 'gone' AND held = 'suspended'
 
 -- name: link_arrived
 UPDATE link SET last_in = :now, waiting = '' WHERE id = :id

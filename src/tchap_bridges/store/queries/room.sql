@@ -9,6 +9,12 @@ SELECT id FROM room WHERE encrypted = 1
 -- name: room_joined
 INSERT INTO room (id, joined) VALUES (:id, :joined) ON CONFLICT (id) DO UPDATE SET joined = :joined
 
+-- name: room_standing
+SELECT standing FROM room WHERE id = :id
+
+-- name: room_stands
+INSERT INTO room (id, standing) VALUES (:id, :standing) ON CONFLICT (id) DO UPDATE SET standing = excluded.standing
+
 -- name: room_is_left
 SELECT id FROM room WHERE id = :id AND joined = 0
 
