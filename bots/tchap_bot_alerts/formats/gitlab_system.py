@@ -56,26 +56,26 @@ _MEMBERS: Final[Mapping[str, Phrase]] = {
 
 def read(value: Json, say: Translator) -> Notice | None:
     """What an event of an instance or group says; None for one that has no words here, or that names nothing."""
-    event = line(value, "event_name")
-    account, person = _account(value, "name", "username"), _account(value, "user_name", "user_username")
-    old = line(value, "old_path_with_namespace") or line(value, "old_full_path") or line(value, "old_username")
-    old = old or line(value, "old_path")
-    for sentences, who, where in (
-        (_PLACES, "", place(value)),
-        (_ACCOUNTS, account, ""),
-        (_MEMBERS, person, place(value)),
-    ):
-        if event not in sentences or not (who or where) or (sentences is _MEMBERS and not (who and where)):
-            continue
-        role = line(value, "group_access") or line(value, "project_access") or line(value, "access_level")
-        return Notice(
-            kind=f"gitlab.{event}",
-            title=say.gettext(sentences[event], place=where, who=who, old=old or "?"),
-            text=words(role if sentences is _MEMBERS else ""),
-            url=link(value, "project", "web_url"),
-            labels={name: one for name, one in (("repo", where), ("who", who)) if one},
-        )
-    return None
+    event, where, who = line(value, "event_name"), place(value), ""
+    account, member = _account(value, "name", "username"), _account(value, "user_name", "user_username")
+    if event in _PLACES and where:
+        title = say.gettext(_PLACES[event], place=where, old=_old(value))
+    elif event in _ACCOUNTS and account:
+        where, who = "", account
+        title = say.gettext(_ACCOUNTS[event], who=who, old=_old(value))
+    elif event in _MEMBERS and where and member:
+        who = member
+        title = say.gettext(_MEMBERS[event], place=where, who=who)
+    else:
+        return None
+    role = line(value, "group_access") or line(value, "project_access") or line(value, "access_level")
+    return Notice(
+        kind=f"gitlab.{event}",
+        title=title,
+        text=words(role if event in _MEMBERS else ""),
+        url=link(value, "project", "web_url"),
+        labels={name: one for name, one in (("repo", where), ("who", who)) if one},
+    )
 
 
 def place(value: Json) -> str:
@@ -85,6 +85,12 @@ def place(value: Json) -> str:
     # A group of the top is told by its bare ``path`` alone.
     bare = line(value, "path") if line(value, "event_name").startswith("group_") else ""
     return project or group or bare
+
+
+def _old(value: Json) -> str:
+    """What it was called before."""
+    keys = ("old_path_with_namespace", "old_full_path", "old_path", "old_username")
+    return next((old for key in keys if (old := line(value, key))), "?")
 
 
 def _account(value: Json, name: str, username: str) -> str:

@@ -31,11 +31,11 @@ def read(value: Json, headers: Mapping[str, str], say: Translator) -> list[Notic
     """A delivery: one message, or none when there are no words."""
     del headers
     attachments = items(value, "attachments")[:MOST]
-    if len(attachments) == 1 and (group := _group(attachments[0], say)) is not None:
-        return [group]
     blocks = stacked(_blocks(value))
     # Beside blocks, ``text`` is only what a notification shows.
     said = blocks or text_of(block(value, "text", most=LONGEST))
+    if not said and len(attachments) == 1 and (group := _group(attachments[0], say)) is not None:
+        return [group]
     text = stacked((said, *map(_attachment, attachments)))
     return [
         Notice(
