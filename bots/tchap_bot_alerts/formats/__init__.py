@@ -96,6 +96,8 @@ def sniffed(headers: Mapping[str, str], value: Json) -> Format:
             return sender
     if isinstance(value.get("alerts"), list):
         return Format.GRAFANA if "orgId" in value else Format.ALERTMANAGER
+    if grafana.of_a_dashboard(value):
+        return Format.GRAFANA
     if line(value, "object_kind") and isinstance(at(value, "project"), Mapping):
         return Format.GITLAB
     if isinstance(value.get("message"), str) and not value.keys() - {"message", "message_format", "message_raw"}:

@@ -16,6 +16,8 @@ _BRANCH_CAME: Final = _("[{repo}] {who} crée la branche {branch}")
 SHOWN_COMMITS: Final = 10
 EXCERPT: Final = 600
 _NOTHING: Final = "0" * 40
+_AROUND: Final = frozenset(("sender", "repository", "organization", "enterprise", "installation"))
+"""Where an event happened, which is not what it is about."""
 _TITLE: Final = 120
 
 MERGES: Final[Mapping[str, Phrase]] = {
@@ -226,35 +228,42 @@ def review(say: Translator, kind: str, value: Json) -> Notice:
 def other(say: Translator, kind: str, value: Json, event: str) -> Notice:
     """An event that has no words of its own: its name, who, and the page of the first thing that has one."""
     action = line(value, "action")
-    title = say.gettext(
-        _("[{repo}] {who} : {event}"),
-        repo=repository(value),
-        who=sender(value),
-        event=f"{event} {action}".replace("_", " ").strip(),
-    )
-    things = [one for key, one in value.items() if key not in {"sender", "repository", "organization", "installation"}]
+    repo, who = repository(value, ""), sender(value, "")
+    things = [one for key, one in value.items() if key not in _AROUND]
     # Of a remark or a review without words, what lies under it is not said by whoever sends it.
     new = [one for one in things if one is not value.get("pull_request") and one is not value.get("issue")]
     said = next((block(one, "body", most=EXCERPT) for one in new if block(one, "body")), "")
-    named = next((name for one in things if (name := line(one, "title") or line(one, "name"))), "")
+    names = (line(one, "title") or line(one, "name") or line(one, "summary") for one in things)
+    named = next(filter(None, names), "")
     url = next((link(one, "html_url") for one in things if link(one, "html_url")), "")
     return Notice(
         kind=kind,
-        title=title,
+        title=told(say, repo, who, f"{event} {action}".replace("_", " ").strip()),
         text=stacked((bold(named), quoted(from_markdown(said)) if said else Text())),
         url=url or link(value, "repository", "html_url"),
-        labels={"repo": repository(value), "who": sender(value), **({"action": action} if action else {})},
+        labels={name: one for name, one in (("repo", repo), ("who", who), ("action", action)) if one},
     )
 
 
-def repository(value: Json) -> str:
-    """``owner/name``, of an event of an organisation its name."""
-    return line(value, "repository", "full_name") or line(value, "organization", "login") or "?"
+def told(say: Translator, repo: str, who: str, event: str) -> str:
+    """The title of an event that has no words of its own; "" where nobody says where it was, or who did it."""
+    if repo and who:
+        return say.gettext(_("[{repo}] {who} : {event}"), repo=repo, who=who, event=event)
+    if repo:
+        return say.gettext(_("[{repo}] {event}"), repo=repo, event=event)
+    return say.gettext(_("{who} : {event}"), who=who, event=event) if who else event
 
 
-def sender(value: Json) -> str:
+def repository(value: Json, unknown: str = "?") -> str:
+    """``owner/name``; of what is above a repository, the organisation, the enterprise or whose app it is."""
+    whose = line(value, "installation", "account", "login") or line(value, "installation", "account", "slug")
+    above = line(value, "organization", "login") or line(value, "enterprise", "slug") or whose
+    return line(value, "repository", "full_name") or above or unknown
+
+
+def sender(value: Json, unknown: str = "?") -> str:
     """Who did it."""
-    return line(value, "sender", "login") or line(value, "pusher", "name") or line(value, "pusher", "login") or "?"
+    return line(value, "sender", "login") or line(value, "pusher", "name") or line(value, "pusher", "login") or unknown
 
 
 def _ref(say: Translator, kind: str, value: Json, sentence: Phrase) -> Notice:

@@ -7,7 +7,8 @@ from typing import Any, Final
 from tchap_bot_alerts.formats import forge, runs
 from tchap_bot_alerts.notice import Notice, Severity, State
 from tchap_bot_alerts.values import Json, block, items, line, link, moment, severity
-from tchap_bot_alerts.words import code, row, words
+from tchap_bot_alerts.words import code, row, stacked, words
+from tchap_bridges.events import Text
 from tchap_bridges.i18n import Phrase, Translator, _
 
 _EVENTS: Final[Mapping[str, Callable[[Translator, str, Json], Notice]]] = {
@@ -22,12 +23,18 @@ _EVENTS: Final[Mapping[str, Callable[[Translator, str, Json], Notice]]] = {
     "pull_request_review_comment": forge.remark,
     "pull_request_review": forge.review,
 }
+_SHOWN: Final = 10
 # One version that comes out is told as published, created and released at once.
 _ECHOES: Final = frozenset(("created", "released", "prereleased"))
 _ALERTS: Final = frozenset((
     "code_scanning_alert", "dependabot_alert", "secret_scanning_alert", "repository_vulnerability_alert",
 ))  # fmt: skip
 _CLOSED: Final = frozenset(("fixed", "resolve", "resolved", "dismiss", "dismissed", "auto_dismissed", "closed_by_user"))
+_ADVICE: Final[Mapping[str, Phrase]] = {
+    "withdrawn": _("Avis de sécurité retiré : {title}"),
+    "updated": _("Avis de sécurité modifié : {title}"),
+    "": _("Avis de sécurité : {title}"),
+}
 _SAFETY: Final[Mapping[State, Phrase]] = {
     State.FIRING: _("[{repo}] Alerte de sécurité : {title}"),
     State.RESOLVED: _("[{repo}] Alerte de sécurité close : {title}"),
@@ -44,6 +51,8 @@ def read(value: Json, headers: Mapping[str, str], say: Translator) -> list[Notic
         return _workflow(value, say)
     if event in _RUNS:
         return _RUNS[event](value, say, kind)
+    if event == "security_advisory":
+        return [_advisory(value, say)]
     if event in _ALERTS:
         return [_alert(value, say, kind)]
     if event == "release" and line(value, "action") in _ECHOES:
@@ -54,8 +63,7 @@ def read(value: Json, headers: Mapping[str, str], say: Translator) -> list[Notic
 
 
 def _ping(value: Json, say: Translator) -> Notice:
-    hook = line(value, "repository", "full_name") or line(value, "organization", "login") or "GitHub"
-    title = say.gettext(_("Le webhook de {sender} fonctionne."), sender=hook)
+    title = say.gettext(_("Le webhook de {sender} fonctionne."), sender=forge.repository(value, "GitHub"))
     return Notice(kind="github.ping", title=title, text=words(line(value, "zen")))
 
 
@@ -176,4 +184,33 @@ def _alert(value: Json, say: Translator, kind: str) -> Notice:
         group=f"{kind.replace('.', ':')}:{repo}",
         labels={"repo": repo, "number": number},
         at=moment(alert, "fixed_at") or moment(alert, "created_at"),
+    )
+
+
+def _advisory(value: Json, say: Translator) -> Notice:
+    """A weakness that the world is told of, in no repository: what is affected, and in which version mended."""
+    advisory: Any = value.get("security_advisory")
+    action, known = line(value, "action"), line(advisory, "ghsa_id")
+    pages = [link(advisory, "html_url"), *(link(one, "url") for one in items(advisory, "references"))]
+    sentence = _ADVICE.get(action, _ADVICE[""])
+    return Notice(
+        kind="github.security_advisory",
+        title=say.gettext(sentence, title=line(advisory, "summary") or known or "?"),
+        text=stacked(_affected(one, say) for one in items(advisory, "vulnerabilities")[:_SHOWN]),
+        url=next(filter(None, pages), ""),
+        severity=severity(line(advisory, "severity")) if action != "withdrawn" else Severity.NONE,
+        group=f"github:security_advisory:{known}",
+        labels={name: one for name, one in (("advisory", known), ("action", action)) if one},
+        at=moment(advisory, "updated_at") or moment(advisory, "published_at"),
+    )
+
+
+def _affected(one: Json, say: Translator) -> Text:
+    """``django >= 2.0.0, < 2.0.2 (pip) — corrigé en 2.0.2``."""
+    mended, ecosystem = line(one, "first_patched_version", "identifier"), line(one, "package", "ecosystem")
+    return row(
+        code(line(one, "package", "name")),
+        words(line(one, "vulnerable_version_range")),
+        words(f"({ecosystem})" if ecosystem else ""),
+        words(say.gettext(_("— corrigé en {version}"), version=mended) if mended else ""),
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tchap_bot_alerts.formats import forge, runs
+from tchap_bot_alerts.formats import forge, gitlab_system, runs
 from tchap_bot_alerts.notice import Notice, Severity, State
 from tchap_bot_alerts.values import Json, at, block, cut, items, line, link, moment, whole
 from tchap_bot_alerts.words import bold, code, from_markdown, linked, quoted, row, stacked, words
@@ -27,7 +27,8 @@ _NOTED: Final[Mapping[str, tuple[str, str, Phrase]]] = {
 
 def read(value: Json, headers: Mapping[str, str], say: Translator) -> list[Notice]:
     """A delivery; what is still under way says nothing."""
-    match line(value, "object_kind"):
+    # System hooks tell pushes in the ordinary shape, under another key.
+    match line(value, "object_kind") or line(value, "event_name"):
         case "push" | "tag_push" as kind:
             commits = items(value, "commits")
             return [
@@ -71,16 +72,14 @@ def read(value: Json, headers: Mapping[str, str], say: Translator) -> list[Notic
         case "release":
             return [_release(value, say)]
         case kind:
-            return [_other(value, kind or line(value, "event_name"), headers, say)]
+            return [gitlab_system.read(value, say) or _other(value, kind, headers, say)]
 
 
 def _other(value: Json, kind: str, headers: Mapping[str, str], say: Translator) -> Notice:
-    """An event that has no words of its own: its name, who, and what it is about. A group's name no ``object_kind``."""
+    """An event that has no words of its own: its name, who, and what it is about."""
     thing: Any = value.get("object_attributes")
     event = (kind or line(headers.get("x-gitlab-event", "")) or "?") + " " + line(thing, "action")
-    title = say.gettext(
-        _("[{repo}] {who} : {event}"), repo=_project(value), who=_who(value), event=event.replace("_", " ").strip()
-    )
+    title = forge.told(say, _project(value, ""), _who(value, ""), event.replace("_", " ").strip())
     url = link(thing, "url") or link(thing, "awarded_on_url") or link(value, "project", "web_url")
     return Notice(
         kind=f"gitlab.{kind or 'other'}", title=title, text=bold(line(thing, "title") or line(thing, "name")), url=url
@@ -194,13 +193,12 @@ def _note(value: Json, say: Translator) -> Notice:
     )
 
 
-def _project(value: Json) -> str:
+def _project(value: Json, unknown: str = "?") -> str:
     project = line(value, "project", "path_with_namespace") or line(value, "project", "name")
-    group = line(value, "path_with_namespace") or line(value, "full_path") or line(value, "group_path")
-    return project or group or "?"
+    return project or gitlab_system.place(value) or unknown
 
 
-def _who(value: Json) -> str:
+def _who(value: Json, unknown: str = "?") -> str:
     user = at(value, "user")
     names = (line(user, "name"), line(value, "user_name"), line(user, "username"), line(value, "user_username"))
-    return next(filter(None, names), "?")
+    return next(filter(None, names), unknown)

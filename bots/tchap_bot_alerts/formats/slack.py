@@ -6,30 +6,36 @@ https://docs.slack.dev/reference/block-kit/blocks
 https://developers.mattermost.com/integrate/webhooks/incoming/
 """
 
+import re
 from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from typing import Any, Final
 
 from tchap_bot_alerts.formats.mrkdwn import text_of
-from tchap_bot_alerts.notice import Notice, Severity
-from tchap_bot_alerts.values import LINE, MOST, Json, at, block, items, line, link, severity
+from tchap_bot_alerts.notice import Notice, Severity, State
+from tchap_bot_alerts.values import LINE, MOST, Json, at, block, cut, items, line, link, severity
 from tchap_bot_alerts.words import LONGEST, bold, linked, row, stacked, words
 from tchap_bridges.events import Text
-from tchap_bridges.i18n import Translator
+from tchap_bridges.i18n import Translator, ngettext
 
 _COLOURS: Final = {"danger": Severity.ERROR, "warning": Severity.WARNING, "good": Severity.INFO}
 _DEEPEST: Final = 6
 _SECTION: Final = 3000
 _FIELD: Final = 500
 """Characters of a part that are read: a message has many."""
+_STATE: Final = re.compile(r"\[(?:(?P<firing>FIRING):(?P<n>[0-9]{1,6})|RESOLVED)\] (?P<title>.+)")
+"""What the titles of Alertmanager's ``slack_configs`` begin with, unless they were given others (default.tmpl)."""
 
 
 def read(value: Json, headers: Mapping[str, str], say: Translator) -> list[Notice]:
     """A delivery: one message, or none when there are no words."""
-    del headers, say
+    del headers
     attachments = items(value, "attachments")[:MOST]
     blocks = stacked(_blocks(value))
     # Beside blocks, ``text`` is only what a notification shows.
     said = blocks or text_of(block(value, "text", most=LONGEST))
+    if not said and len(attachments) == 1 and (group := _group(attachments[0], say)) is not None:
+        return [group]
     text = stacked((said, *map(_attachment, attachments)))
     return [
         Notice(
@@ -39,6 +45,29 @@ def read(value: Json, headers: Mapping[str, str], say: Translator) -> list[Notic
             severity=min((_severity(one) for one in attachments), default=Severity.NONE, key=list(Severity).index),
         )
     ] if text else []  # fmt: skip
+
+
+def _group(one: Json, say: Translator) -> Notice | None:
+    """A group of alerts that Alertmanager tells: as a whole it fires, and is over when all of it is."""
+    url, match = link(one, "title_link"), _STATE.fullmatch(line(one, "title", most=2 * LINE))
+    if match is None:
+        return None
+    title, firing = match["title"].strip(), bool(match["firing"])
+    # The labels of the group, then in brackets those that all of its alerts share just now.
+    named = title.partition(" (")[0]
+    trouble = sha256(f"{url} {named or title}".encode()).hexdigest()[:16]
+    n = int(match["n"] or 0)
+    count = say(ngettext("{n} alerte", "{n} alertes", n)) if n > 1 else ""
+    return Notice(
+        kind="slack",
+        title=cut(title, LINE),
+        text=stacked((words(count), _attachment({**one, "title": "", "title_link": "", "fallback": ""}))),
+        url=url,
+        severity=_severity(one) if firing else Severity.NONE,
+        state=State.FIRING if firing else State.RESOLVED,
+        fingerprint=f"slack:{trouble}",
+        group=f"slack:{trouble}",
+    )
 
 
 def _attachment(one: Json) -> Text:

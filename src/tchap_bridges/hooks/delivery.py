@@ -17,6 +17,8 @@ from typing import Any, Final
 
 AGAIN_WITHIN: Final = timedelta(minutes=10)
 """The same bytes later than this are a new delivery: a nightly job may say the same every night."""
+AGAIN_AFTER_OTHERS: Final = timedelta(minutes=1)
+"""The same where something else has come in between: an alert that ends and fires again says the same as before."""
 _IDS: Final = ("webhook-id", "x-github-delivery", "x-forgejo-delivery", "x-gitea-delivery", "idempotency-key")
 """Not X-Request-Id, which proxies make anew for each attempt."""
 _WITHHELD: Final = frozenset(

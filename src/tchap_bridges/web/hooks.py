@@ -29,6 +29,9 @@ one, and whoever sends nonsense by either must not keep others from being heard.
 _UNHEARD: Final = frozenset((401, 408, 413, 415))
 """Told as 429 from then on."""
 
+_TAKEN: Final = "ok"
+"""Word for word what Slack's own addresses answer: who posts in Slack's shape (Alertmanager, Grafana) calls all else a
+failure, and goes on trying. https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks"""
 _WORDS: Final[Mapping[int, Phrase]] = {
     400: _("Le corps n'est pas le JSON attendu."),
     401: _("Adresse inconnue ou expirée, ou signature fausse."),
@@ -65,7 +68,7 @@ def hook_routes(hooks: Accepts, *, language: Language, gate: Gate | None = None)
     say = Translator(language)
 
     def answer(status: int, **headers: str) -> web.Response:
-        text = f"{say(_WORDS[status])}\n" if status in _WORDS else None
+        text = f"{say(_WORDS[status])}\n" if status in _WORDS else _TAKEN
         return web.Response(status=status, text=text, headers=headers)
 
     async def take(request: web.Request) -> web.Response:

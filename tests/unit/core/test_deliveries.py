@@ -65,6 +65,19 @@ async def test_the_bytes_tell_for_a_while(
     assert await handed(db) == 3
 
 
+@pytest.mark.parametrize(("between", "times"), [(0, 1), (1, 2)])
+async def test_what_comes_back_after_something_else_is_said_again(
+    db: Database, deliveries: Deliveries, monkeypatch: pytest.MonkeyPatch, between: int, times: int
+) -> None:
+    """Rouge, vert, rouge: a sender without times says the third as it said the first."""
+    now = clock.now()
+    for second, same in ((0, True), (5, True), *((10 + n, False) for n in range(between)), (50, True), (70, True)):
+        monkeypatch.setattr(clock, "now", lambda at=now + second * 1000: at)
+        identity = BYTES if same else Identity(kind="bytes", id=f"{second}" * 32, lasting=False)
+        assert await deliveries.keep("h", ROOM, "fil", identity, {}, b"x") is Outcome.TAKEN
+    assert await handed(db) == times + between
+
+
 async def test_what_is_kept_is_read_back_newest_first_as_far_as_it_is_there(
     db: Database, deliveries: Deliveries
 ) -> None:

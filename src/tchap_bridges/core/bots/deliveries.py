@@ -13,7 +13,7 @@ from tchap_bridges.core.bots.kept import Effect
 from tchap_bridges.core.outbox import Outbox
 from tchap_bridges.core.ports import Database, Row, Sealer, Tx
 from tchap_bridges.core.secrets import Secrets
-from tchap_bridges.hooks import AGAIN_WITHIN, Identity
+from tchap_bridges.hooks import AGAIN_AFTER_OTHERS, AGAIN_WITHIN, Identity
 from tchap_bridges.ids import RoomId
 
 MOST: Final = 100
@@ -85,8 +85,10 @@ class Deliveries:
             if await tx.value("room_is_left", id=room):
                 return Outcome.OFF
             if not identity.lasting:
-                before = now - int(AGAIN_WITHIN.total_seconds() * 1000)
-                await tx.run("delivery_free", hook=hook, key=key, before=before)
+                before, before_other = (
+                    now - int(one.total_seconds() * 1000) for one in (AGAIN_WITHIN, AGAIN_AFTER_OTHERS)
+                )
+                await tx.run("delivery_free", hook=hook, key=key, before=before, before_other=before_other)
             id_ = await tx.value("delivery_add", hook=hook, n=n, key=key, at=now, size=len(body), content=content)
             if id_ is None:  # its commit is the first one's too: neither is acknowledged before both are on disk
                 await tx.run("hook_repeated", id=hook)

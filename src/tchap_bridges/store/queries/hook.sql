@@ -31,10 +31,15 @@ UPDATE hook SET deliveries = deliveries + 1, last_at = :at WHERE id = :id RETURN
 -- name: hook_repeated
 UPDATE hook SET deliveries = deliveries - 1, repeated = repeated + 1 WHERE id = :id
 
--- A repeat is known by the bytes for a while only: after it, the key is free.
+-- A repeat is known by the bytes for a while only: after it, the key is free. It is sooner where something else has come
+-- from that address since: what ends and begins again may say the same each time.
 
 -- name: delivery_free
-UPDATE hook_delivery SET key = key || ' ' || CAST(n AS TEXT) WHERE hook = :hook AND key = :key AND received_at < :before
+UPDATE hook_delivery SET key = key || ' ' || CAST(n AS TEXT) 
+WHERE hook = :hook AND key = :key
+  AND (received_at < :before
+       OR received_at < :before_other
+          AND EXISTS (SELECT 1 FROM hook_delivery AS other WHERE other.hook = :hook AND other.n > hook_delivery.n))
 
 -- How many wait for the bot, :most at most.
 
