@@ -55,6 +55,8 @@ class Application:
         self._found, self._missed = asyncio.Event(), asyncio.Event()  # the homeserver, once
         self.ready = False
 
+        side = matrix_settings(settings)
+
         def homeserver(edge: Edge) -> Homeserver:
             def alive() -> None:
                 self.homeserver_state = "up"
@@ -72,7 +74,7 @@ class Application:
 
             made.append(
                 MatrixHomeserver(
-                    matrix_settings(settings),
+                    side,
                     db=db,
                     sealer=sealer,
                     take=take,
@@ -99,6 +101,7 @@ class Application:
                 rules=policy.Rules(
                     destinations=frozenset(settings.policy.destinations),
                     restricted_rooms=settings.policy.restricted_rooms,
+                    encrypts=side.devices,
                 ),
                 users=settings.policy.users,
                 guests=settings.policy.guests,
