@@ -253,9 +253,7 @@ class Inbox:
             return await self._dead(tx, arrival, row, _kept(reading))
         try:
             async with tx.savepoint():
-                if isinstance(reading, Await):
-                    raise reading
-                for ordinal, event in enumerate(reading):
+                for ordinal, event in enumerate(_told(reading)):
                     await self._route(tx, arrival, ordinal, event)
                 return await tx.run("inbox_done", id=arrival.id)
         except Await as wait:
@@ -303,6 +301,13 @@ class Inbox:
             for query, values in (("inbox_give_up", {"now": clock.now()}), ("inbox_strayed", {})):
                 for row in await tx.all(query, **values):
                     tx.after_commit(partial(self._added, row["source"], 1))
+
+
+def _told(reading: Sequence[Event | RoomFact] | Await) -> Sequence[Event | RoomFact]:
+    """Raises what it waits for."""
+    if isinstance(reading, Await):
+        raise reading
+    return reading
 
 
 def _kept(error: Exception) -> str:

@@ -195,7 +195,7 @@ class Homeserver(Protocol):
     def bot(self) -> UserId: ...
 
     async def opened(self, item: Item) -> Item:
-        """The event as it was said, where it came encrypted. Raises KeyAwaited, and RemoteViolation where it cannot be."""
+        """An event that came encrypted, as it was said. Raises KeyAwaited; RemoteViolation where it cannot be read."""
         ...
 
     def read(self, item: Item) -> Sequence[Event | RoomFact]:

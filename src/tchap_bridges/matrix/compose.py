@@ -5,7 +5,7 @@ Contents are plain dicts: encryption and unknown keys want them so.
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
@@ -87,8 +87,8 @@ def line(text: str, profile: Profile | None) -> Content:
     return _spoken(_body(Text(plain=text), (), None, Form.TEXT), profile)
 
 
-def file(name: str, mime: str, size: int, mxc: str, profile: Profile | None) -> Content:
-    """An image, a video, a sound, or any file."""
+def file(name: str, mime: str, size: int, where: str | Mapping[str, Any], profile: Profile | None) -> Content:
+    """An image, a video, a sound, or any file. ``where``: its mxc URI, or an ``EncryptedFile``."""
     kind = mime.partition("/")[0]
     safe = one_line(name) or "fichier"
     content: Content = {
@@ -96,7 +96,7 @@ def file(name: str, mime: str, size: int, mxc: str, profile: Profile | None) -> 
         "body": safe,
         "filename": safe,
         "info": {"mimetype": mime, "size": size},
-        "url": mxc,
+        **({"url": where} if isinstance(where, str) else {"file": where}),
         "m.mentions": {},
     }
     return _spoken(content, profile)

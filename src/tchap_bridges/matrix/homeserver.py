@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from aiohttp import web
@@ -216,7 +216,10 @@ class MatrixHomeserver:
         return {user: name for user, name in found.items() if user != self._bot}
 
     async def related(self, room: RoomId, event: MessageId) -> Related:
-        return await related(self._client, room, event, user=self._bot, ours=self._ours)
+        return await related(self._client, room, event, user=self._bot, ours=self._ours, opened=self._event)
+
+    async def _event(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
+        return await self._crypto.event(event) if self._crypto is not None else event
 
     async def avatar(self, room: RoomId, user: UserId) -> str:
         return await self._members.avatar(room, user)

@@ -1,15 +1,17 @@
 """Files on their way through the homeserver, streamed and never held whole."""
 
+import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from tchap_bridges.errors import NotReady, Undeliverable, Unsupported
 from tchap_bridges.i18n import _
 from tchap_bridges.ids import FileRef
 from tchap_bridges.matrix.client import Before, MatrixClient, MatrixRefused, SizeDiffers, path_of, text_of
+from tchap_bridges.matrix.crypto.attachments import EncryptedFile, SealedFile
 from tchap_bridges.matrix.ghosts import Speaker
 from tchap_bridges.matrix.text import clean_text
 from tchap_bridges.outgoing import Steps
@@ -19,6 +21,10 @@ _MXC = re.compile(r"mxc://(?!\.{1,2}/)([A-Za-z0-9.:\[\]-]{1,255})/(?!\.{1,2}\Z)(
 _MIME = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,60}", re.ASCII)
 _SMALL: Final = 96  # pixels of a side: what homeservers keep ready, and twice what chats show
 _HERE_ALREADY: Final = "M_CANNOT_OVERWRITE_MEDIA"
+
+
+Sealed = dict[str, Any]
+"""An ``EncryptedFile``, as events name it."""
 
 
 class Source(Protocol):
@@ -60,6 +66,33 @@ class Media:
             told = found.get("m.upload.size")
             self._limit = told if isinstance(told, int) and told > 0 else 0
         return self._limit
+
+    async def put_sealed(self, attachment: Source, steps: Steps, part: int) -> tuple[Sealed, int]:
+        """Upload it for an encrypted room; returns what the event says of it, and the size. Raises as `put` does.
+
+        Each attempt has a key of its own, so that what an earlier one has left behind is nobody's.
+        """
+        if (done := steps.get(f"sealed.{part}")) is not None:
+            kept: tuple[Sealed, int] = tuple(json.loads(done))
+            return kept
+        seal = SealedFile()
+        sealed = _SealedSource(attachment, seal)
+        mxc, size = await self._deposit(sealed)
+        described = seal.described(mxc)
+        await steps.done(f"sealed.{part}", json.dumps((described, size)))
+        return described, size
+
+    async def _deposit(self, source: Source) -> tuple[str, int]:
+        size = source.size if source.size is not None else await _measured(source)
+        if 0 < await self.limit() < size:
+            raise TooLarge(size, await self.limit())
+        mxc = await self._create()
+        try:
+            return mxc, await self._upload(source, mxc, size, None)
+        except MatrixRefused as error:
+            if error.status == 413 or error.errcode == "M_TOO_LARGE":
+                raise TooLarge(size, await self.limit()) from error
+            raise
 
     async def put(
         self, attachment: Source, steps: Steps, part: int, *, before: Before | None = None
@@ -131,13 +164,14 @@ class Media:
     @asynccontextmanager
     async def open(self, ref: FileRef) -> AsyncIterator[AsyncIterator[bytes]]:
         """The bytes that an event's `File` names, by authenticated media. Raises Undeliverable when there are none."""
-        match = _MXC.fullmatch(ref)
+        encrypted = EncryptedFile(ref) if ref.startswith("{") else None
+        match = _MXC.fullmatch(encrypted.mxc if encrypted is not None else ref)
         if match is None:
-            raise Unsupported("OpensFiles", _("ce fichier est chiffré, ou son adresse est illisible"))
+            raise Unsupported("OpensFiles", _("l'adresse de ce fichier est illisible"))
         path = path_of("media", "download", match[1], match[2], prefix="/_matrix/client/v1")
         try:
             async with self._client.download(path, user=self._bot.user) as chunks:
-                yield chunks
+                yield encrypted.opened(chunks) if encrypted is not None else chunks
         except MatrixRefused as error:
             raise Undeliverable(_("le fichier n'est plus sur le serveur Matrix ({why})", why=error.errcode)) from error
 
@@ -154,6 +188,25 @@ class Media:
                 yield chunks
         except MatrixRefused as error:
             raise Undeliverable(_("le fichier n'est plus sur le serveur Matrix ({why})", why=error.errcode)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _SealedSource:
+    """As the homeserver gets it: it learns neither what the file is nor what it is called."""
+
+    source: Source
+    seal: SealedFile
+    name: str = ""
+    mime: str = "application/octet-stream"
+
+    @property
+    def size(self) -> int | None:
+        return self.source.size
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[AsyncIterator[bytes]]:
+        async with self.source.open() as chunks:
+            yield self.seal.sealed(chunks)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What was said about one event of a room: https://spec.matrix.org/v1.17/client-server-api/#relationships-api."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -21,7 +21,13 @@ _KINDS: Final = ("m.reference", "m.replace")
 _PREFIX: Final = "/_matrix/client/v1"
 
 
-async def related(client: MatrixClient, room: RoomId, event: MessageId, *, user: UserId, ours: Namespace) -> Related:
+Open = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+"""An event as it was said; one that cannot be opened, as it came."""
+
+
+async def related(
+    client: MatrixClient, room: RoomId, event: MessageId, *, user: UserId, ours: Namespace, opened: Open
+) -> Related:
     """Every page of it. Raises as `MatrixClient` does; an event that is not there is a `Related` without message."""
     try:
         start = await client.call("GET", path_of("rooms", room, "event", event), name="event", user=user)
@@ -33,11 +39,13 @@ async def related(client: MatrixClient, room: RoomId, event: MessageId, *, user:
     unreadable = 0
     for kind in _KINDS:
         for one in await _pages(client, path_of("rooms", room, "relations", event, kind, prefix=_PREFIX), user):
-            means = _means(one, room, ours)
+            means = _means(await opened({**one, "room_id": room}), ours)
             unreadable += means is None
             found += means or ()
     return Related(
-        message=next(iter(_means(start, room, ours) or ()), None), events=tuple(found), unreadable=unreadable
+        message=next(iter(_means(await opened({**start, "room_id": room}), ours) or ()), None),
+        events=tuple(found),
+        unreadable=unreadable,
     )
 
 
@@ -56,11 +64,11 @@ async def _pages(client: MatrixClient, path: str, user: UserId) -> list[Json]:
     raise NotReady(_("le serveur Matrix n'en finit pas de répondre"))
 
 
-def _means(event: Mapping[str, Any], room: RoomId, ours: Namespace) -> tuple[Event, ...] | None:
-    """What it says of a poll; None when that cannot be read: it is encrypted, or no event at all."""
+def _means(event: Mapping[str, Any], ours: Namespace) -> tuple[Event, ...] | None:
+    """What it says of a poll; None when that cannot be read: it was not opened, or is no event at all."""
     if event.get("type") == "m.room.encrypted":
         return None
-    raw = json.dumps({**event, "room_id": room}).encode()
+    raw = json.dumps(dict(event)).encode()
     try:
         means = read(Item(key=str(event.get("event_id")), raw=raw, meta={}, received_at=datetime.now(UTC)), ours)
     except RemoteViolation:

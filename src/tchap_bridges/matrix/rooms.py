@@ -16,7 +16,7 @@ from typing import Any, Final
 import structlog
 
 from tchap_bridges.bridge import AsksPolls, Connection, Deletes, Edits, Limits, OpensFiles, Reacts, ShowsTyping
-from tchap_bridges.errors import Undeliverable
+from tchap_bridges.errors import NotReady, Undeliverable
 from tchap_bridges.events import PERSON, Author, Text
 from tchap_bridges.i18n import _
 from tchap_bridges.ids import ChatId, FileRef, MessageId, PersonId, RoomId, UserId
@@ -137,13 +137,18 @@ class Rooms(Connection, Edits, Deletes, Reacts, AsksPolls, ShowsTyping, OpensFil
 
     async def _file(self, message: Outgoing, room: RoomId, part: int, attachment: Source, *, first: bool) -> MessageId:
         """The file, or a line that says why it cannot be there: it never holds back what it came with."""
-        self._refuse_encrypted(room)
+        if self._seal is None:
+            self._refuse_encrypted(room)
         if (done := message.steps.get(f"event.{part}")) is not None:
             return MessageId(done)
+        where: str | Mapping[str, Any]
         try:
-            mxc, size = await self._media.put(
-                attachment, message.steps, part, before=lambda: self._refuse_encrypted(room)
-            )
+            if self._encrypts(room):
+                where, size = await self._media.put_sealed(attachment, message.steps, part)
+            else:
+                where, size = await self._media.put(
+                    attachment, message.steps, part, before=lambda: self._refuse_encrypted(room)
+                )
         except TooLarge as error:
             reason = self._too_large(error)
         except Undeliverable as error:
@@ -151,7 +156,7 @@ class Rooms(Connection, Edits, Deletes, Reacts, AsksPolls, ShowsTyping, OpensFil
         else:
             mime = mime_of(attachment)
             return await self._part(
-                message, part, lambda profile: compose.file(attachment.name, mime, size, mxc, profile), first=first
+                message, part, lambda profile: compose.file(attachment.name, mime, size, where, profile), first=first
             )
         line = self._translate(
             _("📎 {name} n'a pas pu être joint : {reason}", name=compose.one_line(attachment.name), reason=reason)
@@ -350,8 +355,12 @@ class Rooms(Connection, Edits, Deletes, Reacts, AsksPolls, ShowsTyping, OpensFil
         return bool(self._just_encrypted.get(room)) or self._is_encrypted(room)
 
     def _refuse_encrypted(self, room: RoomId) -> None:
-        if self._encrypts(room):
-            raise Undeliverable(_("ce salon est chiffré et le pont ne sait pas encore chiffrer"))
+        """Nothing goes into an encrypted room in clear. What was on its way when it became one is sealed next time."""
+        if not self._encrypts(room):
+            return
+        if self._seal is None:
+            raise Undeliverable(_("ce salon est chiffré, et ce pont est réglé pour ne pas chiffrer"))
+        raise NotReady(_("ce salon vient d'être chiffré"))
 
     async def _sender_of(self, room: RoomId, event: MessageId) -> UserId | None:
         """Who sent an event that the bot can see."""

@@ -130,7 +130,11 @@ class Saying:
         senders = [self._voices.bot.user]
         if draft.author is not None:
             senders.append(self._voices.ghost_of(draft.author, draft.network))
-        params = {"dir": "b", "limit": "100", "filter": json.dumps({"types": [draft.kind], "senders": senders})}
+        params = {
+            "dir": "b",
+            "limit": "100",
+            "filter": json.dumps({"types": [draft.kind, "m.room.encrypted"], "senders": senders}),
+        }
         for _page in range(_SEARCHED):
             found = await self._client.call(
                 "GET",

@@ -1,7 +1,7 @@
 """End-to-end encryption: devices of the bot and of ghosts, keys that arrive, events that are sealed and opened.
 
-`crypto` is the whole; `olm` stands in for libolm, on vodozemac; `store` keeps what must be kept; `accounts` are our own;
-`inbox` hears of keys; `encryption` seals and opens.
+`crypto` is the whole; `olm` stands in for libolm, on vodozemac; `store` keeps what must be kept; `accounts` are our
+own; `inbox` hears of keys; `encryption` seals and opens events, `attachments` files.
 """
 
 from tchap_bridges.matrix.crypto import olm

@@ -74,6 +74,16 @@ class Crypto:
         except Unreadable as error:
             raise RemoteViolation(f"an encrypted event cannot be read: {error}") from error
 
+    async def event(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
+        """As it was said; as it came where that is not known."""
+        if event.get("type") != "m.room.encrypted":
+            return event
+        try:
+            return await self._encryption.open(event)
+        except (KeyMissing, Unreadable) as error:
+            log.info("crypto.unopened", **harmless(error))
+            return event
+
     async def saw(self, event: Mapping[str, Any]) -> None:
         await self._encryption.saw(event)
 

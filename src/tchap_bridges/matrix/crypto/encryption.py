@@ -15,6 +15,7 @@ from tchap_bridges.ids import RoomId, UserId
 from tchap_bridges.matrix.crypto import olm
 from tchap_bridges.matrix.crypto.accounts import Accounts, Machine
 from tchap_bridges.matrix.names import Namespace
+from tchap_bridges.matrix.read import ORIGIN
 
 Json = Mapping[str, Any]
 MEGOLM: Final = "m.megolm.v1.aes-sha2"
@@ -59,11 +60,13 @@ class Encryption:
                 sealed = await self._sealed(machine, room, kind, content)
         if "m.relates_to" in content:  # as it is: servers relate events by it
             sealed["m.relates_to"] = content["m.relates_to"]
+        if ORIGIN in content:  # by which we find it again: it says nothing
+            sealed[ORIGIN] = {"key": content[ORIGIN].get("key")}
         return sealed
 
     async def _share(self, machine: Machine, room: RoomId) -> None:
         """Who reads it is noted first: a device that is added meanwhile must end the session that it does not have."""
-        people = await self._people(room)
+        people = [person for person in await self._people(room) if person != machine.requests.user]
         async with self._db.transaction() as tx:
             await tx.run_many("crypto_reader_add", [{"person": person, "room": room} for person in people])
         await machine.share_group_session(RoomID(room), [UserID(person) for person in people])
