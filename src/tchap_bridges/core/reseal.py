@@ -42,6 +42,11 @@ COLUMNS = (
     Column("reseal_hook_former", "hook.former", {"id": ""}),
     Column("reseal_delivery_content", "hook_delivery.content", {"id": 0}, batch=8),  # up to a megabyte each
     Column("reseal_delivery_reason", "hook_delivery.reason", {"id": 0}),
+    Column("reseal_crypto_seeds", "crypto_seeds.seeds", {"mxid": ""}),
+    Column("reseal_crypto_account", "crypto_account.pickle", {"mxid": ""}),
+    Column("reseal_crypto_olm", "crypto_olm.pickle", {"mxid": "", "session": ""}),
+    Column("reseal_crypto_inbound", "crypto_inbound.pickle", {"mxid": "", "session": ""}),
+    Column("reseal_crypto_outbound", "crypto_outbound.pickle", {"mxid": "", "room": ""}),
     Column("reseal_sender_name", "sender.name", {"link": 0, "person": ""}),
     Column("reseal_ghost_person", "ghost.person", {"mxid": ""}),
     Column("reseal_outbox_steps", "outbox.steps", {"lane": 0, "seq": 0}),

@@ -64,6 +64,11 @@ class Settings:
     sends: int = SENDS
 
 
+async def _unheard(keys: Sequence[str]) -> None:
+    """Nobody waits for any."""
+    del keys
+
+
 class MatrixHomeserver:
     """``take`` keeps what arrives, on disk when it returns; ``on_passing`` is told what has meaning only now.
 
@@ -83,7 +88,7 @@ class MatrixHomeserver:
         on_alive: Callable[[], object],
         on_lost: Callable[[], object] = lambda: None,
         is_encrypted: Callable[[RoomId], bool],
-        on_keys: Callable[[Sequence[str]], Awaitable[None]],
+        on_keys: Callable[[Sequence[str]], Awaitable[None]] = _unheard,
         translate: Callable[[str], str] = str,
         observe: Observe | None = None,
     ) -> None:
@@ -122,6 +127,7 @@ class MatrixHomeserver:
         )
         self._endpoint = Endpoint(settings.hs_token, self._arrivals, self._knows, catch_up=self._sweeper.catch_up)
         self._site: web.AppRunner | None = None
+        self._greeted = asyncio.Event()
 
     # Life
 
@@ -144,10 +150,17 @@ class MatrixHomeserver:
 
     async def run(self) -> None:
         """Keep in touch with the homeserver until cancelled. Raises BadCredentials when it knows us no longer."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._sweeper.run())
-            if self._crypto is not None:
-                group.create_task(self._crypto.run())
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._sweeper.run())
+                if self._crypto is not None:
+                    group.create_task(self._hear_keys(self._crypto))
+        except ExceptionGroup as failed:  # a TaskGroup wraps even one
+            raise failed.exceptions[0] from failed
+
+    async def _hear_keys(self, crypto: Crypto) -> None:
+        await self._greeted.wait()
+        await crypto.run()
 
     async def close(self) -> None:
         """Take nothing more, and let go of every connection."""
@@ -158,6 +171,7 @@ class MatrixHomeserver:
 
     async def _greet(self) -> None:
         await self._ghosts.account(self._bot)
+        self._greeted.set()
         try:
             await self._ghosts.rename(self._bot, self._settings.name)
         except MatrixRefused as error:  # some homeservers let nobody change a name

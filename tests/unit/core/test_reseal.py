@@ -22,7 +22,7 @@ from tchap_bridges.store.sealing import Sealer
 OLD, NEW, LOST = (bytes([n]) * 32 for n in (1, 2, 3))
 VECTORS = Path(__file__).parents[2] / "vectors" / "config"
 MANY = 450  # more than two batches
-OTHERS = 18  # other values
+OTHERS = 23  # other values
 SOURCE = Path(__file__).parents[3] / "src" / "tchap_bridges"
 
 
@@ -54,6 +54,15 @@ async def fill(db: Database, sealer: Sealer) -> None:
         await tx.run("sender_hold", link=link, person="p", name=sealed("sender.name"))
         await tx.run("ghost_add", mxid="@g:t", network="mail", person=sealed("ghost.person"), device="")
         await tx.run("kv_set", space="matrix", key="since", value=b"not sealed")
+        await tx.run("crypto_seeds_add", mxid="@g:t", seeds=sealed("crypto_seeds.seeds"))
+        account = sealed("crypto_account.pickle")
+        await tx.run("crypto_account_put", mxid="@g:t", device="D", shared=1, pickle=account)
+        session = {"mxid": "@g:t", "session": "s"}
+        olm = sealed("crypto_olm.pickle")
+        await tx.run("crypto_olm_put", **session, their_key="k", read_at=1, pickle=olm)
+        heard = {"room": "!r", "sender_key": "k", "received_at": 1, "pickle": sealed("crypto_inbound.pickle")}
+        await tx.run("crypto_inbound_put", **session, **heard)
+        await tx.run("crypto_outbound_put", **session, room="!r", pickle=sealed("crypto_outbound.pickle"))
         for n in range(MANY):
             await tx.run("kv_set", space="connection:email", key=str(n), value=sealed("kv.value", str(n).encode()))
         await tx.run("kv_set", space="bot:rappels !r", key="1", value=sealed("kv.value"))

@@ -7,8 +7,8 @@ publish no one-time keys: nobody has to open a session to them.
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable
-from typing import Final, cast
+from collections.abc import Mapping
+from typing import Any, Final, cast
 from weakref import WeakValueDictionary
 
 from mautrix.crypto import OlmAccount, OlmMachine
@@ -32,6 +32,8 @@ from mautrix.types import (
 from mautrix.util.logging import TraceLogger
 
 from tchap_bridges.core.ports import Database, Sealer
+from tchap_bridges.errors import Undeliverable
+from tchap_bridges.i18n import _
 from tchap_bridges.ids import UserId
 from tchap_bridges.matrix.client import MatrixClient, MatrixRefused, path_of
 from tchap_bridges.matrix.crypto.requests import Requests
@@ -41,6 +43,8 @@ from tchap_bridges.matrix.recent import Recent
 DEVICE: Final = "PONTCLE"
 """How the ids of these devices begin."""
 REMEMBERED: Final = 2_000
+_WEEK: Final = 7 * 86_400_000  # milliseconds
+_MESSAGES: Final = 100
 _SEED: Final = 32  # bytes
 _SEEDS: Final = "crypto_seeds.seeds"
 
@@ -77,23 +81,42 @@ class Machine(OlmMachine):
             await super()._unwedge_session(*self.broken.pop())
 
 
-class Plain(StateStore):
-    """What rooms say of their encryption, as far as it is known: mautrix's own rotation where it is not."""
+class Rotations(StateStore):
+    """How soon each room wants new sessions: what `learn` was last told, and the specification's own where nothing."""
 
-    def __init__(self, rotation: Callable[[str], RoomEncryptionStateEventContent | None]) -> None:
-        self._rotation = rotation
+    def __init__(self) -> None:
+        self._known: Recent[str, RoomEncryptionStateEventContent] = Recent(REMEMBERED)
+
+    def learn(self, room: str, content: Mapping[str, Any]) -> None:
+        """``content`` of the room's ``m.room.encryption``. Raises Undeliverable for an encryption that is not ours."""
+        if content.get("algorithm") != EncryptionAlgorithm.MEGOLM_V1.value:
+            raise Undeliverable(_("ce salon est chiffré d'une façon inconnue"))
+        self._known.put(
+            room,
+            RoomEncryptionStateEventContent(
+                algorithm=EncryptionAlgorithm.MEGOLM_V1,
+                rotation_period_ms=_count(content.get("rotation_period_ms"), _WEEK),
+                rotation_period_msgs=_count(content.get("rotation_period_msgs"), _MESSAGES),
+            ),
+        )
 
     async def is_encrypted(self, room_id: RoomID) -> bool:
         del room_id
         return True
 
     async def get_encryption_info(self, room_id: RoomID) -> RoomEncryptionStateEventContent:
-        return self._rotation(room_id) or RoomEncryptionStateEventContent(algorithm=EncryptionAlgorithm.MEGOLM_V1)
+        known = self._known.get(room_id)
+        return known or RoomEncryptionStateEventContent(algorithm=EncryptionAlgorithm.MEGOLM_V1)
 
     async def find_shared_rooms(self, user_id: UserID) -> list[RoomID]:
         """`Inbox` drops the sessions of these rooms: it knows whose devices have changed."""
         del user_id
         return []
+
+
+def _count(told: Any, most: int) -> int:
+    """As the room says, where that is a number; longer than usual is nobody's to ask."""
+    return min(told, most) if isinstance(told, int) and not isinstance(told, bool) and told > 0 else most
 
 
 class Accounts:

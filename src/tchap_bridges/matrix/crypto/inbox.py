@@ -72,6 +72,16 @@ class KeyInbox:
         )
         await self._take(machine, found, text_of(found, "next_batch"))
 
+    async def drain(self, user: UserId) -> None:
+        """Have the homeserver forget what it holds for the user's device: the next sync deletes what one has given."""
+        device = str((await self._accounts.machine(user)).requests.device_id)
+        params = {"filter": _FILTER, "set_presence": "offline", "timeout": "0"}
+        for _turn in range(2):
+            found = await self._client.call(
+                "GET", path_of("sync"), name="keys", user=user, device=device, params=params
+            )
+            params["since"] = text_of(found, "next_batch")
+
     async def _take(self, machine: Machine, found: dict[str, Any], token: str) -> None:
         changed = _list(_map(found.get("device_lists")).get("changed"))
         if changed:

@@ -120,3 +120,40 @@ WHERE signed_person = :signed_person AND signed_key = :signed_key
 
 -- name: crypto_signatures_drop
 DELETE FROM crypto_signature WHERE signer_person = :signer_person AND signer_key = :signer_key
+
+-- Sealed anew under another key (core/reseal.py).
+
+-- name: reseal_crypto_account [slow]
+SELECT mxid, pickle AS sealed FROM crypto_account
+WHERE mxid > :mxid AND substr(pickle, 1, 5) <> :mark ORDER BY mxid LIMIT :limit
+
+-- name: reseal_crypto_account_set
+UPDATE crypto_account SET pickle = :fresh WHERE mxid = :mxid AND pickle = :sealed
+
+-- name: reseal_crypto_seeds [slow]
+SELECT mxid, seeds AS sealed FROM crypto_seeds
+WHERE mxid > :mxid AND substr(seeds, 1, 5) <> :mark ORDER BY mxid LIMIT :limit
+
+-- name: reseal_crypto_seeds_set
+UPDATE crypto_seeds SET seeds = :fresh WHERE mxid = :mxid AND seeds = :sealed
+
+-- name: reseal_crypto_olm [slow]
+SELECT mxid, session, pickle AS sealed FROM crypto_olm
+WHERE (mxid, session) > (:mxid, :session) AND substr(pickle, 1, 5) <> :mark ORDER BY mxid, session LIMIT :limit
+
+-- name: reseal_crypto_olm_set
+UPDATE crypto_olm SET pickle = :fresh WHERE mxid = :mxid AND session = :session AND pickle = :sealed
+
+-- name: reseal_crypto_inbound [slow]
+SELECT mxid, session, pickle AS sealed FROM crypto_inbound
+WHERE (mxid, session) > (:mxid, :session) AND substr(pickle, 1, 5) <> :mark ORDER BY mxid, session LIMIT :limit
+
+-- name: reseal_crypto_inbound_set
+UPDATE crypto_inbound SET pickle = :fresh WHERE mxid = :mxid AND session = :session AND pickle = :sealed
+
+-- name: reseal_crypto_outbound [slow]
+SELECT mxid, room, pickle AS sealed FROM crypto_outbound
+WHERE (mxid, room) > (:mxid, :room) AND substr(pickle, 1, 5) <> :mark ORDER BY mxid, room LIMIT :limit
+
+-- name: reseal_crypto_outbound_set
+UPDATE crypto_outbound SET pickle = :fresh WHERE mxid = :mxid AND room = :room AND pickle = :sealed
