@@ -22,6 +22,7 @@ from tchap_bridges.core.reseal import reseal
 from tchap_bridges.development import Development
 from tchap_bridges.errors import BadCredentials
 from tchap_bridges.i18n import Translator
+from tchap_bridges.ids import ConnectionName
 from tchap_bridges.logs import harmless
 from tchap_bridges.matrix import homeserver as matrix
 from tchap_bridges.matrix.homeserver import MatrixHomeserver
@@ -95,10 +96,7 @@ class Application:
             bots=bots,
             blamed=self._marks.read(Grounds(bots)),
             options=Options(
-                rules=policy.Rules(
-                    destinations=frozenset(settings.policy.destinations),
-                    restricted_rooms=settings.policy.restricted_rooms,
-                ),
+                rules=policy_rules(settings),
                 users=settings.policy.users,
                 guests=settings.policy.guests,
                 home="Tchap" if settings.homeserver.tchap else "Matrix",
@@ -253,6 +251,19 @@ class Application:
         async with self.kernel.db.snapshot() as tx:
             link = await self.kernel.links.get(tx, int(target.removeprefix("link:")))
         return link.connection if link else "gone"
+
+
+def policy_rules(settings: Settings) -> policy.Rules:
+    """What the operator allows. ``encrypts`` stays False as long as the bridge cannot encrypt."""
+    said = settings.policy
+    return policy.Rules(
+        destinations=frozenset(said.destinations),
+        restricted_rooms=said.restricted_rooms,
+        agents_only=frozenset(map(ConnectionName, said.agents_only)),
+        local_rooms=said.local_rooms,
+        shared=frozenset(said.shared),
+        operator=said.operator,
+    )
 
 
 def matrix_settings(settings: Settings) -> matrix.Settings:

@@ -1,4 +1,4 @@
-"""What policy decides, case by case (vectors/policy): whether an event passes, by which rule, why, and who may say no."""
+"""What policy decides, case by case (vectors/policy): whether an event passes, by which rule, why, who may change it."""
 
 from collections.abc import Mapping
 from pathlib import Path
