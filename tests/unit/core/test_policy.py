@@ -1,4 +1,4 @@
-"""What policy decides, case by case (vectors/policy): whether an event passes, by which rule, why, who may change it."""
+"""What policy decides, case by case (vectors/policy): does an event pass, by which rule, why, who can change it."""
 
 from collections.abc import Mapping
 from pathlib import Path
