@@ -22,6 +22,7 @@ from tchap_bridges.core.reseal import reseal
 from tchap_bridges.development import Development
 from tchap_bridges.errors import BadCredentials
 from tchap_bridges.i18n import Translator
+from tchap_bridges.ids import ConnectionName
 from tchap_bridges.logs import harmless
 from tchap_bridges.matrix import homeserver as matrix
 from tchap_bridges.matrix.homeserver import MatrixHomeserver
@@ -55,8 +56,6 @@ class Application:
         self._found, self._missed = asyncio.Event(), asyncio.Event()  # the homeserver, once
         self.ready = False
 
-        side = matrix_settings(settings)
-
         def homeserver(edge: Edge) -> Homeserver:
             def alive() -> None:
                 self.homeserver_state = "up"
@@ -74,7 +73,7 @@ class Application:
 
             made.append(
                 MatrixHomeserver(
-                    side,
+                    matrix_settings(settings),
                     db=db,
                     sealer=sealer,
                     take=take,
@@ -98,11 +97,7 @@ class Application:
             bots=bots,
             blamed=self._marks.read(Grounds(bots)),
             options=Options(
-                rules=policy.Rules(
-                    destinations=frozenset(settings.policy.destinations),
-                    restricted_rooms=settings.policy.restricted_rooms,
-                    encrypts=side.devices,
-                ),
+                rules=policy_rules(settings),
                 users=settings.policy.users,
                 guests=settings.policy.guests,
                 home="Tchap" if settings.homeserver.tchap else "Matrix",
@@ -257,6 +252,20 @@ class Application:
         async with self.kernel.db.snapshot() as tx:
             link = await self.kernel.links.get(tx, int(target.removeprefix("link:")))
         return link.connection if link else "gone"
+
+
+def policy_rules(settings: Settings) -> policy.Rules:
+    """What the operator allows, and whether the bridge can encrypt: it makes devices of its own for that (MSC4190)."""
+    said = settings.policy
+    return policy.Rules(
+        destinations=frozenset(said.destinations),
+        restricted_rooms=said.restricted_rooms,
+        agents_only=frozenset(map(ConnectionName, said.agents_only)),
+        local_rooms=said.local_rooms,
+        shared=frozenset(said.shared),
+        operator=said.operator,
+        encrypts=settings.registration.msc4190,
+    )
 
 
 def matrix_settings(settings: Settings) -> matrix.Settings:

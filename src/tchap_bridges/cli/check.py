@@ -64,6 +64,7 @@ async def look(settings: Settings, config: Path) -> Groups:
         *check_local.files(settings),
         *check_local.ports(settings, running=running),
         *check_local.labels(settings),
+        *check_local.policy(settings),
         *check_local.bots(settings),
         await check_local.database(settings),
         *check_local.stopped(settings, health),

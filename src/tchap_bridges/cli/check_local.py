@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from tchap_bridges.app import policy_rules
 from tchap_bridges.bridge import Destination, Finding, Level
 from tchap_bridges.config import ConfigError, Settings, places, probe_ports
 from tchap_bridges.core.bots.frames import Grounds
@@ -57,6 +58,38 @@ def labels(settings: Settings) -> Iterator[Finding]:
                 ),
                 remedy=_("ajoutez-la à policy.destinations, si c'est bien votre décision"),
             )
+
+
+def policy(settings: Settings) -> Iterator[Finding]:
+    """What the operator consents to, where two consents make more than each, and what cannot be done at all."""
+    rules = policy_rules(settings)
+    for name in sorted(rules.agents_only - settings.bridges.keys()):
+        yield Finding(
+            subject="policy.agents_only",
+            level=Level.WARN,
+            detail=_("aucune connexion ne s'appelle « {name} »", name=name),
+            remedy=_("écrivez un nom de la section bridges"),
+        )
+    if rules.restricted_rooms and Destination.ABROAD in rules.destinations:
+        yield Finding(
+            subject="policy.restricted_rooms",
+            level=Level.WARN,
+            detail=_("les messages de salons réservés aux agents peuvent partir hors de l'Union européenne"),
+            remedy=_("retirez hors-ue de policy.destinations, si ce n'est pas votre décision"),
+        )
+    if rules.encrypts and not rules.operator:
+        yield Finding(
+            subject="policy.operator",
+            level=Level.WARN,
+            detail=_("les salons chiffrés ne sauront pas qui exploite le pont"),
+            remedy=_("écrivez policy.operator"),
+        )
+    if not rules.encrypts:
+        yield Finding(
+            subject=_("salons chiffrés"),
+            level=Level.OK,
+            detail=_("refusés : le pont ne sait pas encore chiffrer, et n'y entre pas"),
+        )
 
 
 def bots(settings: Settings) -> Iterator[Finding]:

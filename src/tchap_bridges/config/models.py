@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BeforeValidator, Field, SecretBytes, SecretStr, ValidationInfo, field_validator
 
 from tchap_bridges.bridge import Destination
+from tchap_bridges.core.policy import Shared
 from tchap_bridges.fields import ListenTcp, LocalPath, PublicUrl, Section, Url
 from tchap_bridges.i18n import Language, _
 
@@ -149,6 +150,10 @@ class Policy(Section):
     guests: tuple[UserPattern, ...] = ("*:agent.externe.tchap.gouv.fr",)
     destinations: tuple[Destination, ...] = (Destination.STATE,)
     restricted_rooms: bool = False
+    local_rooms: bool = False
+    agents_only: tuple[str, ...] = ()
+    shared: tuple[Shared, ...] = tuple(Shared)
+    operator: Annotated[str, Field(max_length=200)] = ""
 
 
 class Log(Section):

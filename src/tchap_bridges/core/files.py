@@ -111,6 +111,15 @@ def without_left_out(message: Outgoing) -> Outgoing:
     return replace(message, files=whole)
 
 
+def kept_back(files: Sequence[SentFile], why: Undeliverable) -> tuple[SentFile, ...]:
+    """Files that are not to leave: neither their bytes nor their names, and no link to them."""
+
+    async def no_link() -> str:
+        raise Undeliverable(why.reason, remedy=why.remedy)
+
+    return tuple(SentFile(_("fichier"), "application/octet-stream", None, _refused(why), no_link) for _file in files)
+
+
 def left_out(message: Outgoing) -> Sequence[LeftOut]:
     """What of it was left out, once it was sent."""
     found = ((file.name, message.left_out(n)) for n, file in enumerate(message.files))

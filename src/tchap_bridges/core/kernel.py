@@ -50,10 +50,9 @@ from tchap_bridges.core.secrets import Secrets
 from tchap_bridges.core.shares import Shares
 from tchap_bridges.core.supervisor import Supervisor, Watched
 from tchap_bridges.core.upkeep import Upkeep
-from tchap_bridges.core.verdicts import Verdicts
 from tchap_bridges.events import Event, Read, Typing
 from tchap_bridges.i18n import Translator
-from tchap_bridges.ids import ConnectionName, FileRef, PersonId, RoomId, UserId
+from tchap_bridges.ids import ConnectionName, FileRef, RoomId, UserId
 
 WORKERS = {"matrix": 32, DESK: 4, REVIEW: 4}
 PER_CONNECTION = 8
@@ -140,15 +139,15 @@ class Kernel:
         )
         outbox = Outbox(sealer, self._wake)
         self.directs = Directs(outbox, sealer, lambda user: self._admits(user).allowed)
-        verdicts = Verdicts(self.links, outbox, release=self.inbox.release, speaks=self._may_speak, words=options.words)
         self.rooms = RoomDesk(
             outbox,
             sealer,
             self.links,
             self.directs,
-            verdicts,
+            secrets,
+            release=self.inbox.release,
             rules=options.rules,
-            guest=self._guest,
+            guests=options.guests,
             forget_voice=self._forget_voice,
             words=options.words,
         )
@@ -189,7 +188,7 @@ class Kernel:
             closed=lambda name: self.lanes.close(name),  # noqa: PLW0108
         )
         self.receipts = Receipts(db, hs)
-        self.passing = Passing(db, self.links, hs, self.supervisor.connection)
+        self.passing = Passing(db, self.links, hs, self.supervisor.connection, options.rules)
         self.roomwork = RoomWork(
             db=db,
             sealer=sealer,
@@ -202,7 +201,6 @@ class Kernel:
             hearing=crew.hearing,
             hooks=crew.hooks,
             directs=self.directs,
-            verdicts=verdicts,
             words=options.words,
             example=next((bridge.examples[0][0] for bridge, _ in bridges.values() if bridge.examples), "!pont"),
             bots=crew.bots,
@@ -303,6 +301,7 @@ class Kernel:
             labels=labels,
             home=options.home,
             zone=options.zone,
+            rules=options.rules,
         )
         self.ends = Ends(
             db=db,
@@ -398,12 +397,6 @@ class Kernel:
 
     def _admits(self, user: UserId) -> policy.Decision:
         return policy.may_use(user, patterns=self._users, guests=self._guests, is_ours=self.homeserver.is_ours)
-
-    def _guest(self, user: UserId) -> str:
-        return self.secrets.person(MATRIX, PersonId(user)) if policy.is_guest(user, self._guests) else ""
-
-    def _may_speak(self, room: RoomId) -> bool:
-        return self.rooms.may_speak(room)
 
     def _wake(self, lane: int, room: RoomId, target: str) -> None:
         self.lanes.wake(lane, room, target)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import structlog
 
 from tchap_bridges.bridge import Connection, ShowsTyping
+from tchap_bridges.core import policy
 from tchap_bridges.core.links import Links
 from tchap_bridges.core.ports import Database, Homeserver
 from tchap_bridges.errors import BridgeError
@@ -28,11 +29,13 @@ class Passing:
         links: Links,
         homeserver: Homeserver,
         connections: Callable[[ConnectionName], Connection],
+        rules: policy.Rules,
     ) -> None:
         self._db = db
         self._links = links
         self._homeserver = homeserver
         self._connections = connections
+        self._told = policy.may_tell(policy.Kind.TYPING, rules).allowed
         self._queue: asyncio.Queue[tuple[ConnectionName | None, Typing]] = asyncio.Queue(KEPT)
 
     def from_network(self, connection: ConnectionName, event: Typing | Read) -> None:
@@ -40,7 +43,7 @@ class Passing:
             self._queue.put_nowait((connection, event))
 
     def from_room(self, event: Typing) -> None:
-        if not self._queue.full():
+        if self._told and not self._queue.full():
             self._queue.put_nowait((None, event))
 
     async def run(self) -> None:

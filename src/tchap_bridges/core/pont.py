@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import tzinfo
 
 from tchap_bridges.bridge import Connection, ListsMembers
-from tchap_bridges.core import carrying, clock, policy
+from tchap_bridges.core import carrying, clock, consent, policy, rulebook
 from tchap_bridges.core.commands import Apply, Call, Topic, audit, near
 from tchap_bridges.core.inbox import Inbox
 from tchap_bridges.core.linking import OPTIONS, Linking, Network, may_change, still_held
@@ -52,6 +52,7 @@ class Pont:
         self._homeserver = homeserver
         self._links = links
         self._rooms = rooms
+        self._rules = rules
         self._inbox = inbox
         self._networks = networks
         self._connection_of = connection_of
@@ -91,6 +92,16 @@ class Pont:
             ),
             (f"{head} {verb['resume']} 1", words(_("le reprend"))),
             (f"{head} {verb['remove']} 1", words(_("le retire"))),
+            (f"{head} {verb['policy']}", words(_("les règles de ce salon, et ce qu'elles laissent passer"))),
+            (
+                f"{head} {verb['encryption']} {'autoriser' if language == 'fr' else 'allow'} 1",
+                words(
+                    _(
+                        "laisse sortir par le lien n° 1 ce qui se dit dans ce salon chiffré (« {back} » : plus rien)",
+                        back="retirer" if language == "fr" else "withdraw",
+                    )
+                ),
+            ),
             (f"{head} {verb['leave']}", words(_("retire tous les liens ; le pont quitte le salon"))),
             (f"{head} {verb['code']} 12345678", words(_("rend le code reçu à l'adresse à relier"))),
             (
@@ -135,6 +146,27 @@ class Pont:
 
     async def _code(self, call: Call) -> Apply:
         return await self._linking.code(call)
+
+    # Rules
+
+    async def _policy(self, call: Call) -> Apply:
+        facts = await self._homeserver.facts(call.room)
+
+        async def apply(tx: Tx) -> str:
+            links = await self._links.of_room(tx, call.room)
+            return rulebook.told(self._rooms.stands(facts), links, self._rules, call.translator)
+
+        return apply
+
+    async def _encryption(self, call: Call) -> Apply:
+        facts, given = await may_change(self._homeserver, call), consent.asked(call)
+        async with self._db.snapshot() as tx:
+            link = self._chosen(call, await self._links.of_room(tx, call.room), at=2)
+        return (
+            consent.give(self._links, call, link, facts, self._rules)
+            if given
+            else consent.take_back(self._links, call, link)
+        )
 
     # Looking
 
@@ -272,8 +304,8 @@ class Pont:
         return apply
 
     @staticmethod
-    def _chosen(call: Call, links: Sequence[Link]) -> Link:
-        which = call.arguments[1].lower().strip("<>") if len(call.arguments) > 1 else ""
+    def _chosen(call: Call, links: Sequence[Link], *, at: int = 1) -> Link:
+        which = call.arguments[at].lower().strip("<>") if len(call.arguments) > at else ""
         if not links:
             raise Misconfigured(_("ce salon n'est relié à rien"), remedy=_("Pour commencer : !aide"))
         found = [link for link in links if which in {"", str(link.number), link.name.lower(), link.chat.lower()}]

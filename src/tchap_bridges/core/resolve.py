@@ -10,18 +10,19 @@ from datetime import tzinfo
 from functools import partial
 
 from tchap_bridges.bridge import Connection
-from tchap_bridges.core import clock, codec
+from tchap_bridges.core import clock, codec, policy
 from tchap_bridges.core.avatars import Avatars
-from tchap_bridges.core.files import Files
+from tchap_bridges.core.files import Files, SentFile, kept_back
 from tchap_bridges.core.links import Link, Links
 from tchap_bridges.core.mentions import Mentions
 from tchap_bridges.core.outbox import ORIGIN, PENDING, THERE
+from tchap_bridges.core.policy import Kind
 from tchap_bridges.core.ports import Database, Homeserver, Row, Sealer, Snapshot
 from tchap_bridges.core.shares import TEXT, Shares
-from tchap_bridges.errors import NotReady
+from tchap_bridges.errors import NotReady, Undeliverable
 from tchap_bridges.events import Author, Edit, Event, Message, Text
 from tchap_bridges.i18n import _
-from tchap_bridges.ids import ChatId, ConnectionName, MessageId, RoomId, UserId
+from tchap_bridges.ids import ChatId, ConnectionName, MessageId, PersonId, RoomId, UserId
 from tchap_bridges.outgoing import Outgoing
 
 DEEPEST = 100  # answers to answers
@@ -95,6 +96,7 @@ class Resolver:
         labels: Mapping[ConnectionName, str],
         home: str,
         zone: tzinfo,
+        rules: policy.Rules,
     ) -> None:
         self._db = db
         self._sealer = sealer
@@ -107,6 +109,7 @@ class Resolver:
         self._labels = labels
         self._home = home
         self._zone = zone
+        self._rules = rules
 
     async def outgoing(self, row: Row, way: Way, message: Row, event: Message, steps: RowSteps) -> Outgoing:
         target = way.target
@@ -126,7 +129,7 @@ class Resolver:
             at=clock.local(event.at, self._zone),
             text=await self.text(event.text, message, way),
             steps=steps,
-            files=self._files.of(message, event, partial(self._shares.link, message["id"], way.link)),
+            files=self._sent(message, event, way),
             avatar=self._files.portrait(message, author),
             thread=lineage,
             reply_to=parent,
@@ -139,8 +142,27 @@ class Resolver:
             foreign=self.is_foreign(message, way),
             options=way.options,
             link_to_text=self.link_to_text(message["id"], way),
-            link_to_avatar=self._avatars.linker(message, author, way.link),
+            link_to_avatar=self._avatars.linker(message, self._pictured(message, author, way), way.link),
         )
+
+    def _sent(self, message: Row, event: Message, way: Way) -> tuple[SentFile, ...]:
+        files = self._files.of(message, event, partial(self._shares.link, message["id"], way.link))
+        decision = policy.may_tell(Kind.FILE, self._rules)
+        if decision.allowed or not self._leaves(message, way):
+            return files
+        return kept_back(files, Undeliverable(decision.reason, remedy=decision.remedy))
+
+    def _pictured(self, message: Row, author: Author | None, way: Way) -> Author | None:
+        """Whose picture may be shown there."""
+        if self._leaves(message, way) and not policy.may_tell(Kind.AVATAR, self._rules).allowed:
+            return None
+        return author
+
+    @staticmethod
+    def _leaves(message: Row, way: Way) -> bool:
+        """Somebody of the room says it to another network."""
+        origin = str(message["origin"])
+        return way.link is not None and not origin.startswith("link:") and origin != "core"
 
     async def text(self, text: Text, message: Row, way: Way) -> Text:
         """The words as they are read there: people named in them are those that the place knows."""
@@ -163,6 +185,8 @@ class Resolver:
             async with self._db.snapshot() as tx:
                 link = await self._links.get(tx, int(origin.removeprefix("link:")))
             return (self._labels.get(link.connection, link.connection) if link else ""), author
+        if not policy.may_tell(Kind.NAME, self._rules).allowed:
+            return self._home, replace(author, name=_("Un membre du salon"), person=PersonId(""))
         if not author.name:
             author = replace(author, name=await self._homeserver.display_name(RoomId(chat), UserId(author.person)))
         return self._home, author

@@ -5,13 +5,13 @@ events routed so far have told it (`policy.Standing`): the homeserver, when aske
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from tchap_bridges.core import clock, policy
 from tchap_bridges.core.directs import Directs
-from tchap_bridges.core.inbox import Arrival
+from tchap_bridges.core.inbox import MATRIX, Arrival
 from tchap_bridges.core.links import Links
 from tchap_bridges.core.outbox import REVIEW, Outbox
 from tchap_bridges.core.policy import Standing
@@ -28,21 +28,19 @@ from tchap_bridges.core.ports import (
     Tx,
     Upgraded,
 )
+from tchap_bridges.core.secrets import Secrets
 from tchap_bridges.core.verdicts import Verdicts
 from tchap_bridges.core.words import encrypted_words, newcomer_words
 from tchap_bridges.events import Text
 from tchap_bridges.i18n import Phrase, Translator
-from tchap_bridges.ids import RoomId, UserId
+from tchap_bridges.ids import PersonId, RoomId, UserId
 
 QUIET = 60_000
 """Milliseconds without a change after which what the homeserver says of a room is what its events have told."""
 
 
 class RoomDesk:
-    """Keeps how rooms stand; what takes work becomes a row for the desk.
-
-    ``guest`` gives the opaque id of somebody who is a guest, '' for anybody else.
-    """
+    """Keeps how rooms stand; what takes work becomes a row for the desk. ``guests``: patterns of users."""
 
     def __init__(
         self,
@@ -50,10 +48,11 @@ class RoomDesk:
         sealer: Sealer,
         links: Links,
         directs: Directs,
-        verdicts: Verdicts,
+        secrets: Secrets,
         *,
+        release: Callable[[Tx, str], Awaitable[bool]],
         rules: policy.Rules,
-        guest: Callable[[UserId], str],
+        guests: Sequence[str],
         forget_voice: Callable[[RoomId], None],
         words: Translator,
     ) -> None:
@@ -62,9 +61,10 @@ class RoomDesk:
         self._forget_voice = forget_voice
         self._links = links
         self._directs = directs
-        self._verdicts = verdicts
+        self._secrets = secrets
+        self.verdicts = Verdicts(links, outbox, release=release, speaks=self.may_speak, words=words)
         self._rules = rules
-        self._guest = guest
+        self._guests = guests
         self._words = words
         self._encrypted: set[str] = set()
         self._changes: dict[RoomId, tuple[int, int]] = {}
@@ -86,6 +86,10 @@ class RoomDesk:
         self._encrypted.add(room)
         await tx.run("room_encrypted", id=room)
         self._links.changed(tx)
+
+    def _guest(self, user: UserId) -> str:
+        """The opaque id of a guest; '' for anybody else."""
+        return self._secrets.person(MATRIX, PersonId(user)) if policy.is_guest(user, self._guests) else ""
 
     # How a room stands
 
@@ -152,7 +156,7 @@ class RoomDesk:
             decision = policy.may_link(known, link.tie, self._rules) if known is not None else None
             if decision is not None and not decision.allowed:
                 if link.held != "suspended":
-                    await self._verdicts.suspend(tx, link, decision, by, cause)
+                    await self.verdicts.suspend(tx, link, decision, by, cause)
             elif link.held == "":  # nothing crosses before the homeserver has said the same
                 await self._links.hold(tx, link, "checking")
         return bool(links)

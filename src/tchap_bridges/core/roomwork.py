@@ -18,7 +18,6 @@ from tchap_bridges.core.outbox import REVIEW, Outbox
 from tchap_bridges.core.policy import Decision
 from tchap_bridges.core.ports import Database, Homeserver, RoomFacts, Row, Sealer, Tx
 from tchap_bridges.core.roomfacts import RoomDesk
-from tchap_bridges.core.verdicts import Verdicts
 from tchap_bridges.core.words import raised_words
 from tchap_bridges.errors import NotReady, Undeliverable
 from tchap_bridges.events import Text
@@ -51,7 +50,6 @@ class RoomWork:
         hearing: Hearing,
         hooks: Hooks,
         directs: Directs,
-        verdicts: Verdicts,
         words: Translator,
         example: str,
         bots: Collection[str],
@@ -67,7 +65,7 @@ class RoomWork:
         self._hearing = hearing
         self._hooks = hooks
         self._directs = directs
-        self._verdicts = verdicts
+        self._verdicts = rooms.verdicts
         self._looked = time.monotonic()
         self._words = words
         self._example = example

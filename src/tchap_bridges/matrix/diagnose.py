@@ -5,7 +5,7 @@ Specification v1.17: client-server API ``/versions`` and ``/account/whoami``; ap
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -15,8 +15,10 @@ import aiohttp
 from tchap_bridges.bridge import Finding, Level
 from tchap_bridges.config import Settings
 from tchap_bridges.fields import Endpoint
-from tchap_bridges.i18n import _
+from tchap_bridges.i18n import _, ngettext
 
+_LOOKED_AT = 200  # rooms
+_NAMED = 5
 _PATIENCE = aiohttp.ClientTimeout(total=20, sock_connect=5)
 
 
@@ -72,6 +74,9 @@ class _Homeserver:
         admin = await self._admin()
         if admin is not None:
             yield admin
+        powers = await self._powers()
+        if powers is not None:
+            yield powers
 
     async def _versions(self) -> Finding:
         url = self._settings.homeserver.url
@@ -225,6 +230,39 @@ class _Homeserver:
                 remedy=_("retirez-lui ce droit : le pont n'en a pas besoin"),
             )
         return None
+
+    async def _powers(self) -> Finding | None:
+        """No level that is not needed: only in the conversations of two that the bot has made does it need any."""
+        raised = [room for room in await self._rooms() if await self._is_raised(room)]
+        if not raised:
+            return None
+        return Finding(
+            subject=_("niveaux du bot"),
+            level=Level.WARN,
+            detail=ngettext(
+                "{bot} a dans {n} salon un niveau que tous n'ont pas : {rooms}",
+                "{bot} a dans {n} salons un niveau que tous n'ont pas : {rooms}",
+                len(raised),
+                bot=self._settings.bot,
+                rooms=", ".join(raised[:_NAMED]),
+            ),
+            remedy=_("un administrateur de chaque salon peut le remettre à 0 : le pont n'en a pas besoin"),
+        )
+
+    async def _rooms(self) -> Sequence[str]:
+        answer = await self._ask("GET", "/_matrix/client/v3/joined_rooms", as_bot=True)
+        rooms = answer.body.get("joined_rooms")
+        return [room for room in rooms if isinstance(room, str)][:_LOOKED_AT] if isinstance(rooms, list) else []
+
+    async def _is_raised(self, room: str) -> bool:
+        path, bot = f"/_matrix/client/v3/rooms/{quote(room, safe='')}/state", self._settings.bot
+        powers = (await self._ask("GET", f"{path}/m.room.power_levels", as_bot=True)).body
+        users, everybody = powers.get("users"), powers.get("users_default", 0)
+        own = users.get(bot, 0) if isinstance(users, dict) else 0
+        if not (isinstance(own, int) and isinstance(everybody, int) and own > max(everybody, 0)):
+            return False
+        create = await self._ask("GET", f"{path}/m.room.create?format=event", as_bot=True)
+        return create.body.get("sender") != bot
 
     async def _ask(
         self, method: str, path: str, *, token: bool = True, as_bot: bool = False, json: Any = None

@@ -18,15 +18,34 @@ LONGEST = 100  # characters of a name; Synapse takes 256 with the origin
 _ID_CHARACTERS = 20  # of base32: 100 bits
 
 # Brackets, and what looks like them. NFKC has turned the full-width, small and mathematical forms into these already,
-# or into others of the Unicode classes Ps and Pe, which go whole. At the end, two letters that show nothing.
-_BRACKET_LIKE = str.maketrans(dict.fromkeys("[]{}⎡⎣⎤⎦⎢⎥❲❳⟦⟧ʃʅ꜀꜁|¦│┃▏▕˥˩ᅟᅠ", " "))
+# or into others of the Unicode classes Ps and Pe, which go whole. Then strokes, corners and boxes, of which a bracket
+# can be drawn, and what shows nothing at all and is no format character.
+_STROKES = "[]{}|¦ǀǁ׀।॥‖∣∥⏐❘❙❚⦀ʃʅ꜀꜁˥˩⊏⊐⊑⊒⋤⋥⌌⌍⌎⌏⌜⌝⌞⌟⎴⎵⎶ᒥᒪᒧᒣⵎ"
+_BOXES = "".join(map(chr, (*range(0x239B, 0x23B4), *range(0x2500, 0x25A0), *range(0x1FB00, 0x1FBF0))))
+_BLANK = "ᅟᅠ⠀឴឵\U0001d159\ufffc"
+_BRACKET_LIKE = str.maketrans(dict.fromkeys(_STROKES + _BOXES + _BLANK, " "))
 _KEPT_OPEN_CLOSE = frozenset(("(", ")", "‘", "’", "“", "”", "«", "»", "‚", "„"))
 _DROPPED = frozenset(
-    ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
-)  # control, format (bidi, zero width), surrogates, private use
+    ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Me")
+)  # control, format (bidi, zero width), surrogates, private use, marks that enclose (a box around a letter)
+# What chooses between forms of a letter, and shows nothing itself.
+_SELECTORS = re.compile("[\u034f\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+
+# Letters of China and Japan that are brackets to whoever reads Latin: in a Latin word they are no letters.
+_LATIN = "A-Za-z\u00c0-\u024f"
+_DRAWN = re.compile(f"[匚匸コ](?=[{_LATIN}])|(?<=[{_LATIN}])[匚匸コ]")
+
+# Letters that cannot be told from Latin ones, in a word that has Latin ones too: nobody writes so but to be mistaken.
+# https://www.unicode.org/reports/tr39/#Mixed_Script_Detection; a word wholly of another script stays as it is.
+_WORD = re.compile(r"\w+")
+_HAS_LATIN = re.compile(f"[{_LATIN}]")
+_LOOK_ALIKE = str.maketrans(
+    "АВЕЅІЈКМНОРСТУХЗавеѕіјкмнорстухԁԛԝһӏΑΒΕΖΗΙΚΜΝΟΡΤΥΧανορυχιΙϲϳᎪᏴᏟᎬᎻᎫᏦᏞᎷᏢᎡᏚᎢᏙᏔᏃ",
+    "ABESIJKMHOPCTYX3abesijkmhopctyxdqwhlABEZHIKMNOPTYXavopuxiIcjABCEHJKLMPRSTVWZ",
+)
 _USER_ID = re.compile(r"@[!-9;-~]+:(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9.-]{1,230})(?::[0-9]{1,5})?", re.ASCII)
 _LONGEST_USER_ID = 255
-_MARKS = re.compile(r"(?P<keep>[̀-ͯ]{0,3})[̀-ͯ]*")
+_MOST_MARKS = 3  # on one letter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,13 +104,31 @@ def shown_name(name: str, origin: str) -> str:
 
 
 def harmless(name: str) -> str:
-    """One line without brackets, bidi controls, invisible characters or piles of accents."""
+    """One line without brackets, bidi controls, invisible characters, piles of accents, or letters in disguise."""
     text = unicodedata.normalize("NFKC", name[: 4 * LONGEST]).translate(_BRACKET_LIKE)
     kept = "".join(
         " " if category.startswith("Z") or category == "Cc" else character
-        for character in text
+        for character in _SELECTORS.sub("", text)
         if (category := unicodedata.category(character)) not in _DROPPED or character in "\t\r\n"
         if category not in {"Ps", "Pe", "Pi", "Pf"} or character in _KEPT_OPEN_CLOSE
     )
-    kept = _MARKS.sub(lambda match: match["keep"], kept)
+    kept = _WORD.sub(_undisguised, _DRAWN.sub(" ", _few_marks(kept)))
     return " ".join(kept.split())[:LONGEST].rstrip()
+
+
+def _few_marks(text: str) -> str:
+    """Accents of any script: what is piled up on a letter beyond a few goes, and all that stand on none."""
+    kept, marks = [], _MOST_MARKS
+    for character in text:
+        if unicodedata.category(character) == "Mn":
+            marks += 1
+            if marks > _MOST_MARKS:
+                continue
+        else:
+            marks = 0 if not character.isspace() else _MOST_MARKS
+        kept.append(character)
+    return "".join(kept)
+
+
+def _undisguised(word: re.Match[str]) -> str:
+    return word[0].translate(_LOOK_ALIKE) if _HAS_LATIN.search(word[0]) else word[0]

@@ -198,3 +198,23 @@ def test_words_that_several_bots_have(
     assert run(config) == 0
     said = capsys.readouterr().out
     assert "!vote est un mot de plusieurs robots : où ils sont actifs, dites !echo-vote, !sondages-vote" in said
+
+
+@pytest.mark.usefixtures("homeserver_is_well")
+@pytest.mark.parametrize(
+    ("said", "subject", "told"),
+    [
+        ("agents_only: [irk]", "policy.agents_only", "aucune connexion ne s'appelle « irk »"),
+        ("restricted_rooms: true", "policy.restricted_rooms", "peuvent partir hors de l'Union européenne"),
+    ],
+)
+def test_consents_that_go_far(
+    config: Path, capsys: pytest.CaptureFixture[str], said: str, subject: str, told: str
+) -> None:
+    config.write_text(config.read_text().replace("destinations: [état]", f"destinations: [état, hors-ue]\n  {said}"))
+    assert run(config) == 0
+    shown = capsys.readouterr().out
+    assert subject in shown
+    assert told in shown
+    assert "1 avertissement." in shown
+    assert "le pont ne sait pas encore chiffrer" in shown

@@ -25,7 +25,13 @@ GOOD: dict[str, Answer] = {
     "whoami bot": (200, {"user_id": BOT}),
     "/_matrix/client/v1/appservice/tchap-bridges/ping": (200, {"duration_ms": 3}),
     f"/_synapse/admin/v1/users/{BOT}/admin": (403, {"errcode": "M_FORBIDDEN"}),
+    "/_matrix/client/v3/joined_rooms": (200, {"joined_rooms": ["!a:x", "!b:x", "!direct:x"]}),
+    "/_matrix/client/v3/rooms/!a:x/state/m.room.power_levels": (200, {"users": {BOT: 0, "@admin:x": 100}}),
+    "/_matrix/client/v3/rooms/!b:x/state/m.room.power_levels": (200, {"users": {BOT: 50}, "users_default": 50}),
+    "/_matrix/client/v3/rooms/!direct:x/state/m.room.power_levels": (200, {"users": {BOT: 100}}),
+    "/_matrix/client/v3/rooms/!direct:x/state/m.room.create": (200, {"sender": BOT, "content": {}}),
 }
+POWERS = "/_matrix/client/v3/rooms/!a:x/state/m.room.power_levels"
 PING = "/_matrix/client/v1/appservice/tchap-bridges/ping"
 ADMIN = f"/_synapse/admin/v1/users/{BOT}/admin"
 
@@ -107,6 +113,13 @@ FAILED, REFUSED = {"errcode": "M_CONNECTION_FAILED"}, {"errcode": "M_BAD_STATUS"
         ({PING: (403, {"errcode": "M_FORBIDDEN"})}, (), Level.FAIL, "un autre id", "enregistrement actuel"),
         ({PING: (404, {"errcode": "M_UNRECOGNIZED"})}, (), Level.WARN, "n'a pas pu", "1.7"),
         ({ADMIN: (200, {"admin": True})}, (), Level.WARN, "administrateur du serveur", "retirez"),
+        (
+            {POWERS: (200, {"users": {BOT: 50}})},
+            (),
+            Level.WARN,
+            "dans 1 salon un niveau que tous n'ont pas : !a:x",
+            "0",
+        ),
         ({}, ("rate_limited: false", "rate_limited: true"), Level.WARN, "bridera", "rate_limited: false"),
         ({}, ("rate_limited: false\n", ""), Level.WARN, "bridera", "rate_limited: false"),
         ({}, ("io.element.msc4190: true\n", ""), Level.WARN, "deux fois", "msc4190: true"),
