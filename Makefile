@@ -4,7 +4,7 @@ export PYTHONUTF8 := 1
 python := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench faults setup synapse servers samples
+.PHONY: help demo test check bench faults setup synapse servers samples agents
 .NOTPARALLEL:
 
 help: ## tell what can be done
@@ -17,7 +17,7 @@ demo: synapse ## see a list, an IRC channel and a Slack channel live in one room
 	@scripts/setup-servers --try ngircd
 	@.venv/bin/tchap-bridges demo $(ARGS)
 
-test: setup synapse servers samples check ## everything that must pass, against real servers
+test: setup synapse servers samples agents check ## everything that must pass, against real servers
 	$(python) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: setup ## style, types and the borders between the parts
@@ -44,3 +44,6 @@ servers: ## the mail, IRC, alert and database servers of the tests, from Debian
 
 samples: ## what GitHub and GitLab publish of their webhooks, for the tests
 	@scripts/setup-samples
+
+agents: ## real clients for the tests of encryption: matrix-js-sdk, matrix-nio
+	@scripts/setup-agents

@@ -13,13 +13,13 @@ from urllib.parse import quote
 
 import aiohttp
 
+from tchap_bridges.testing import contents
+from tchap_bridges.testing.contents import Content
 from tchap_bridges.testing.matrix_http import Http, MatrixError, read
 
 Event: TypeAlias = dict[str, Any]
-Content: TypeAlias = dict[str, Any]
 
 _V3 = "/_matrix/client/v3"
-_MEDIA = {"image": "m.image", "video": "m.video", "audio": "m.audio"}
 
 
 class Client:
@@ -194,42 +194,21 @@ class Client:
         msgtype: str = "m.text",
     ) -> str:
         """Say something: in the thread under the event `thread`, in answer to the event `reply_to`, or both."""
-        content: Content = {
-            "msgtype": msgtype,
-            "body": body,
-            "m.mentions": {"user_ids": list(mentions)} if mentions else {},
-        }
-        if html is not None:
-            content |= {"format": "org.matrix.custom.html", "formatted_body": html}
-        return await self.send_event(room, "m.room.message", content | _relation(thread, reply_to))
+        content = contents.text(body, html=html, thread=thread, reply_to=reply_to, mentions=mentions, msgtype=msgtype)
+        return await self.send_event(room, "m.room.message", content)
 
     async def send_file(
         self, room: str, name: str, mime: str, data: bytes, *, thread: str | None = None, reply_to: str | None = None
     ) -> str:
-        content: Content = {
-            "msgtype": _MEDIA.get(mime.partition("/")[0], "m.file"),
-            "body": name,
-            "filename": name,
-            "info": {"mimetype": mime, "size": len(data)},
-            "url": await self.upload(data, mime, name),
-        }
-        return await self.send_event(room, "m.room.message", content | _relation(thread, reply_to))
-
-    async def edit(self, room: str, event_id: str, body: str, *, html: str | None = None) -> str:
-        new: Content = {"msgtype": "m.text", "body": body}
-        if html is not None:
-            new |= {"format": "org.matrix.custom.html", "formatted_body": html}
-        content = {
-            **new,
-            "body": f"* {body}",
-            "m.new_content": new,
-            "m.relates_to": {"rel_type": "m.replace", "event_id": event_id},
-        }
+        content = contents.media(name, mime, len(data), thread=thread, reply_to=reply_to)
+        content["url"] = await self.upload(data, mime, name)
         return await self.send_event(room, "m.room.message", content)
 
+    async def edit(self, room: str, event_id: str, body: str, *, html: str | None = None) -> str:
+        return await self.send_event(room, "m.room.message", contents.edit(event_id, body, html=html))
+
     async def react(self, room: str, event_id: str, key: str) -> str:
-        relation = {"rel_type": "m.annotation", "event_id": event_id, "key": key}
-        return await self.send_event(room, "m.reaction", {"m.relates_to": relation})
+        return await self.send_event(room, "m.reaction", contents.reaction(event_id, key))
 
     async def redact(self, room: str, event_id: str, *, reason: str | None = None) -> str:
         body = {"reason": reason} if reason else {}
@@ -374,17 +353,3 @@ class Client:
             except (aiohttp.ClientConnectionError, TimeoutError):
                 await asyncio.sleep(0.1)  # the homeserver is being restarted
         return True
-
-
-def _relation(thread: str | None, reply_to: str | None) -> Content:
-    if thread is not None:
-        relation: Content = {
-            "rel_type": "m.thread",
-            "event_id": thread,
-            "is_falling_back": reply_to is None,
-            "m.in_reply_to": {"event_id": reply_to or thread},
-        }
-        return {"m.relates_to": relation}
-    if reply_to is not None:
-        return {"m.relates_to": {"m.in_reply_to": {"event_id": reply_to}}}
-    return {}
