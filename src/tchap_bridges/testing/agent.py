@@ -50,7 +50,8 @@ class Seen:
 class Agent(ABC):
     """One device of one user. Stop it, or use it in `async with`.
 
-    `patience` is in seconds; who waits in vain gets an AgentError.
+    Waiting is in seconds: `patience` for what is to come, in vain with an AgentError; `late` for the key of what has
+    come, after which the event is shown without.
     """
 
     user_id: str
@@ -123,13 +124,13 @@ class Agent(ABC):
     async def typing(self, room: str, *, on: bool = True) -> None: ...
 
     @abstractmethod
-    async def see(self, room: str, event_id: str, *, patience: float = 15) -> Seen:
-        """The event on the screen. That it cannot be read for want of a key is told when patience has ended."""
+    async def see(self, room: str, event_id: str, *, patience: float = 30, late: float = 15) -> Seen:
+        """The event on the screen, as it stays there: bad news is told once it does not change any more."""
 
     @abstractmethod
-    async def wait_for_text(self, room: str, words: str, *, patience: float = 15) -> Seen:
+    async def wait_for_text(self, room: str, words: str, *, patience: float = 30) -> Seen:
         """The first event whose body holds `words`, already there or still to come."""
 
     @abstractmethod
-    async def download(self, room: str, event_id: str, *, patience: float = 15) -> bytes:
+    async def download(self, room: str, event_id: str, *, patience: float = 30, late: float = 15) -> bytes:
         """The file that an event shows, decrypted and compared with its hash."""

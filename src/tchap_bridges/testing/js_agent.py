@@ -196,10 +196,10 @@ class JsAgent(Agent):
 
     # ---- what it sees
 
-    async def see(self, room: str, event_id: str, *, patience: float = 15) -> Seen:
-        return _seen(await self._ask("see", room=room, event=event_id, patience=patience))
+    async def see(self, room: str, event_id: str, *, patience: float = 30, late: float = 15) -> Seen:
+        return _seen(await self._ask("see", room=room, event=event_id, patience=patience, late=late))
 
-    async def wait_for_text(self, room: str, words: str, *, patience: float = 15) -> Seen:
+    async def wait_for_text(self, room: str, words: str, *, patience: float = 30) -> Seen:
         return _seen(await self._ask("waitForText", room=room, words=words, patience=patience))
 
     async def who_types(self, room: str) -> list[str]:
@@ -207,8 +207,8 @@ class JsAgent(Agent):
         found: list[str] = await self._ask("whoTypes", room=room)
         return found
 
-    async def download(self, room: str, event_id: str, *, patience: float = 15) -> bytes:
-        return base64.b64decode(await self._ask("download", room=room, event=event_id, patience=patience))
+    async def download(self, room: str, event_id: str, *, patience: float = 30, late: float = 15) -> bytes:
+        return base64.b64decode(await self._ask("download", room=room, event=event_id, patience=patience, late=late))
 
     # ---- the process
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import nio
 from nio.crypto.attachments import decrypt_attachment, encrypt_attachment
@@ -21,6 +21,8 @@ from tchap_bridges.testing.agent import Agent, AgentError, Seen
 from tchap_bridges.testing.contents import Content
 from tchap_bridges.testing.matrix_client import Client
 from tchap_bridges.testing.matrix_http import MatrixError
+
+Found = TypeVar("Found")
 
 _FILTER = {"room": {"timeline": {"limit": 500}}}
 
@@ -83,20 +85,20 @@ class NioAgent(Agent):
                 return membership == "leave" and known is not None
             return membership == ("invite" if user in known.invited_users else "join")
 
-        await self._until(15, f"{user} to be {membership} in {room}", is_there)
+        await self._until(30, f"{user} to be {membership} in {room}", is_there)
 
     # ---- what it writes
 
     async def send_event(self, room: str, kind: str, content: Content) -> str:
         await self._sync()
-        await self._until(15, f"being in {room}", lambda: room in self._nio.rooms)
+        await self._until(30, f"being in {room}", lambda: room in self._nio.rooms)
         answer = _accepted(await self._nio.room_send(room, kind, content, ignore_unverified_devices=True))
         return str(answer.event_id)
 
     async def send_file(
         self, room: str, name: str, mime: str, data: bytes, *, thread: str | None = None, reply_to: str | None = None
     ) -> str:
-        await self._until(15, f"being in {room}", lambda: room in self._nio.rooms)
+        await self._until(30, f"being in {room}", lambda: room in self._nio.rooms)
         content = contents.media(name, mime, len(data), thread=thread, reply_to=reply_to)
         if self._nio.rooms[room].encrypted:
             sealed, keys = encrypt_attachment(data)
@@ -123,36 +125,32 @@ class NioAgent(Agent):
 
     # ---- what it sees
 
-    async def see(self, room: str, event_id: str, *, patience: float = 15) -> Seen:
-        def readable() -> bool:
-            seen = self._look(room, event_id)
-            return seen is not None and seen.failure is None
+    async def see(self, room: str, event_id: str, *, patience: float = 30, late: float = 15) -> Seen:
+        def look() -> Seen | None:
+            return self._look(room, event_id)
 
+        def read() -> Seen | None:
+            seen = look()
+            return seen if seen is not None and seen.failure is None else None
+
+        unread = await self._until(patience, f"{event_id} in {room}", look)
         try:
-            await self._until(patience, f"{event_id} in {room}", readable)
+            return await self._until(late, f"the key of {event_id}", read)
         except AgentError:
-            if self._look(room, event_id) is None:
-                raise
-        seen = self._look(room, event_id)
-        assert seen is not None
-        return seen
+            return look() or unread
 
-    async def wait_for_text(self, room: str, words: str, *, patience: float = 15) -> Seen:
-        found: list[Seen] = []
-
-        def look() -> bool:
+    async def wait_for_text(self, room: str, words: str, *, patience: float = 30) -> Seen:
+        def look() -> Seen | None:
             for event in self._timelines.get(room, []):
                 seen = self._look(room, event.event_id)
                 if seen is not None and words in seen.body:
-                    found.append(seen)
-                    return True
-            return False
+                    return seen
+            return None
 
-        await self._until(patience, f'"{words}" in {room}', look)
-        return found[0]
+        return await self._until(patience, f'"{words}" in {room}', look)
 
-    async def download(self, room: str, event_id: str, *, patience: float = 15) -> bytes:
-        content = (await self.see(room, event_id, patience=patience)).content
+    async def download(self, room: str, event_id: str, *, patience: float = 30, late: float = 15) -> bytes:
+        content = (await self.see(room, event_id, patience=patience, late=late)).content
         if "file" not in content:
             return await self.http.download(content["url"])
         file = content["file"]
@@ -209,13 +207,15 @@ class NioAgent(Agent):
 
     # ---- syncing
 
-    async def _until(self, patience: float, what: str, look: Callable[[], bool]) -> None:
+    async def _until(self, patience: float, what: str, look: Callable[[], Found | None]) -> Found:
+        """What `look` returns once it is anything, asked after each sync."""
         end = time.monotonic() + patience
-        while not look():
+        while not (found := look()):
             left = end - time.monotonic()
             if left <= 0:
                 raise AgentError(f"waited {patience} s in vain for {what}")
             await self._sync(wait=min(left, 2))
+        return found
 
     async def _sync(self, *, wait: float = 0) -> None:
         """One /sync, held open up to `wait` seconds, and what nio then owes the server about keys."""

@@ -4,8 +4,10 @@ import pytest
 import pytest_asyncio
 
 from tchap_bridges.testing.agent import AgentError
+from tchap_bridges.testing.js_agent import JsAgent
 from tchap_bridges.testing.matrix_http import MatrixError
-from tchap_bridges.testing.process import eventually
+from tchap_bridges.testing.nio_agent import NioAgent
+from tchap_bridges.testing.process import ServerFailedError, eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -144,3 +146,16 @@ async def test_refusals_come_back_in_the_words_of_who_refuses(alice, bruno, nina
         assert (refused.value.status, refused.value.errcode) == (403, "M_FORBIDDEN")
     with pytest.raises(AgentError, match="no file in"):
         await alice.download(room, await alice.send_text(room, "rien"))
+
+
+@pytest.mark.parametrize("kind", [JsAgent, NioAgent])
+async def test_a_wrong_password_is_refused(synapse, tmp_path, alice, kind):
+    with pytest.raises(MatrixError, match="403 M_FORBIDDEN: Invalid username or password"):
+        await kind.start(tmp_path, synapse.url, alice.user_id, "faux")
+
+
+async def test_a_client_that_is_gone_says_so(sign_up):
+    agent = await sign_up(JsAgent, "absent")
+    await agent.stop()
+    with pytest.raises(ServerFailedError, match="the agent is gone"):
+        await agent.join("!any:demo.tchap.localhost")

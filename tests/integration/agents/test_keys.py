@@ -106,13 +106,13 @@ async def test_a_late_key_is_waited_for(alice, nina, sign_up, gather):
     room = await gather(nina, alice, noor)
     nina.hold_keys()
     event = await nina.send_text(room, "la clé suit")
-    early = await alice.see(room, event, patience=0.5)
+    early = await alice.see(room, event, late=0.5)
     assert (early.body, early.encrypted, early.failure) == ("", True, "MEGOLM_UNKNOWN_INBOUND_SESSION_ID")
-    assert "no session found" in ((await noor.see(room, event, patience=0.2)).failure or "")
-    waiting = asyncio.create_task(alice.see(room, event, patience=30))
+    assert "no session found" in ((await noor.see(room, event, late=0.2)).failure or "")
+    waiting = asyncio.create_task(alice.see(room, event, late=60))
     await nina.release_keys()
     assert (await waiting).body == "la clé suit"
-    assert (await noor.see(room, event, patience=30)).body == "la clé suit"
+    assert (await noor.see(room, event, late=60)).body == "la clé suit"
 
 
 async def test_a_new_device_reads_what_comes_and_not_what_was(alice, sign_up, gather):
@@ -121,7 +121,7 @@ async def test_a_new_device_reads_what_comes_and_not_what_was(alice, sign_up, ga
     before = await alice.send_text(room, "avant")
     assert (await dora.see(room, before)).body == "avant"
     await dora.restart()
-    lost = await dora.see(room, before, patience=0.5)
+    lost = await dora.see(room, before)
     assert (lost.body, lost.failure) == ("", "HISTORICAL_MESSAGE_NO_KEY_BACKUP")
     assert (await dora.see(room, await alice.send_text(room, "après"))).body == "après"
 

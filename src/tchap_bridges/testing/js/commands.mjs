@@ -10,7 +10,7 @@ import { Sight } from "./sight.mjs";
 import { until } from "./until.mjs";
 
 const DISCLOSED = "org.matrix.msc3381.poll.disclosed";
-const PATIENCE = 15; // seconds for what only needs a sync
+const PATIENCE = 30; // seconds for what only needs a sync
 
 logger.setLevel("warn");
 
@@ -220,8 +220,8 @@ export class Agent {
 
     // ---- what it sees
 
-    async see({ room, event, patience }) {
-        return await this.#sight.see(room, event, patience);
+    async see({ room, event, patience, late }) {
+        return await this.#sight.see(room, event, patience, late);
     }
 
     async waitForText({ room, words, patience }) {
@@ -234,8 +234,8 @@ export class Agent {
     }
 
     // The bytes of the file that an event shows, decrypted; the hash is checked.
-    async download({ room, event, patience }) {
-        const { content } = await this.#sight.see(room, event, patience);
+    async download({ room, event, patience, late }) {
+        const { content } = await this.#sight.see(room, event, patience, late);
         const mxc = content.file?.url ?? content.url;
         if (!mxc) throw new Error(`no file in ${event}: ${JSON.stringify(content)}`);
         const url = this.#client.mxcUrlToHttp(mxc, undefined, undefined, undefined, false, true, true);

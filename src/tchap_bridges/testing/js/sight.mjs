@@ -22,19 +22,21 @@ export class Sight {
         this.#quiet = quiet;
     }
 
-    // Good news at once; bad news once it is settled; that a key is missing only after `patience` seconds.
-    async see(room, id, patience) {
-        const end = Date.now() + patience * 1000;
+    // Waits for the event, up to `patience` seconds, and then: tells good news at once, bad news once it is settled, and
+    // that the key is missing only when it is `late` seconds behind.
+    async see(room, id, patience, late) {
+        const event = await until(patience, `${id} in ${room}`, () => this.#client.getRoom(room)?.findEventById(id));
+        const end = Date.now() + late * 1000;
         let before;
         let since;
-        return await until(patience, `${id} in ${room}`, async () => {
-            const event = this.#client.getRoom(room)?.findEventById(id);
-            if (!event || event.isBeingDecrypted()) return null;
+        return await until(patience + late, `${id} being decrypted`, async () => {
+            if (event.isBeingDecrypted()) return null;
             const seen = await this.#describe(event);
-            if (!seen.encrypted || seen.redacted || seen.shield === "NONE" || Date.now() >= end) return seen;
+            if (!seen.encrypted || seen.redacted || seen.shield === "NONE") return seen;
             const now = JSON.stringify(seen);
             if (now !== before || !this.#quiet()) [before, since] = [now, Date.now()];
-            return !NO_KEY_YET.has(seen.failure) && Date.now() - since > SETTLED ? seen : null;
+            if (NO_KEY_YET.has(seen.failure)) return Date.now() >= end ? seen : null;
+            return Date.now() - since > SETTLED ? seen : null;
         });
     }
 
@@ -44,7 +46,7 @@ export class Sight {
             const events = this.#client.getRoom(room)?.getLiveTimeline().getEvents() ?? [];
             return events.find((one) => !one.isBeingDecrypted() && String(one.getContent().body ?? "").includes(words));
         });
-        return await this.see(room, event.getId(), patience);
+        return await this.see(room, event.getId(), patience, 0);
     }
 
     async #describe(event) {
