@@ -17,6 +17,7 @@ from tchap_bridges.core.links import Link, Links
 from tchap_bridges.core.mentions import Mentions
 from tchap_bridges.core.outbox import ORIGIN, PENDING, THERE
 from tchap_bridges.core.ports import Database, Homeserver, Row, Sealer, Snapshot
+from tchap_bridges.core.screening import Also, Docket
 from tchap_bridges.core.shares import TEXT, Shares
 from tchap_bridges.errors import NotReady
 from tchap_bridges.events import Author, Edit, Event, Message, Text
@@ -68,11 +69,14 @@ class RowSteps:
         """For this attempt only."""
         self._steps[step] = result
 
-    async def done(self, step: str, result: str) -> None:
+    async def done(self, step: str, result: str, *, also: Also | None = None) -> None:
+        """``also`` writes in the same transaction."""
         self._steps[step] = result
         sealed = self._sealer.seal(json.dumps(self._steps).encode(), place="outbox.steps")
         async with self._db.transaction() as tx:
             await tx.run("outbox_begin", lane=self._row["lane"], seq=self._row["seq"], steps=sealed)
+            if also is not None:
+                await also(tx)
 
 
 class Resolver:
@@ -126,7 +130,12 @@ class Resolver:
             at=clock.local(event.at, self._zone),
             text=await self.text(event.text, message, way),
             steps=steps,
-            files=self._files.of(message, event, partial(self._shares.link, message["id"], way.link)),
+            files=self._files.of(
+                message,
+                event,
+                partial(self._shares.link, message["id"], way.link),
+                await self._docket(way, message, event, steps),
+            ),
             avatar=self._files.portrait(message, author),
             thread=lineage,
             reply_to=parent,
@@ -140,6 +149,22 @@ class Resolver:
             options=way.options,
             link_to_text=self.link_to_text(message["id"], way),
             link_to_avatar=self._avatars.linker(message, author, way.link),
+        )
+
+    async def _docket(self, way: Way, message: Row, event: Message, steps: RowSteps) -> Docket:
+        """What the audit says of a file that is held back: who sent it, and the link it came by or was to go by."""
+        link, who = way.link, str(event.author.person or message["origin"])
+        if message["origin"].startswith("link:"):
+            label, _author = await self.speaker(message, event.author, event.chat)
+            who = self._homeserver.ghost_of(label, event.author.person)
+            async with self._db.snapshot() as tx:
+                link = link or await self._links.get(tx, int(message["origin"].removeprefix("link:")))
+        return Docket(
+            steps=steps,
+            who=who,
+            room=message["room"],
+            link=link.name if link else "",
+            where=way.link.connection if way.link else "matrix",
         )
 
     async def text(self, text: Text, message: Row, way: Way) -> Text:
