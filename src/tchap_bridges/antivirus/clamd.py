@@ -6,13 +6,14 @@ so and hangs up, whatever is still on its way.
 """
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
 from tchap_bridges.core.ports import Outcome, ScannerAway, Suspect, Verdict
 from tchap_bridges.fields import Endpoint
-from tchap_bridges.i18n import Phrase, _
+from tchap_bridges.i18n import _
 
 CONNECT: Final = 10.0  # seconds
 _CHUNK: Final = 1 << 18
@@ -28,83 +29,93 @@ class Clamd:
         self._seconds = seconds
 
     async def scan(self, suspect: Suspect) -> Verdict:
-        async with suspect.open() as chunks, self._in_time(self._seconds):
-            async with self._session() as (reader, writer):
-                answer = asyncio.create_task(_answer(reader))
-                try:
-                    await _send(chunks, writer, answer)
-                    return _verdict(await answer)
-                finally:
-                    answer.cancel()
-                    await asyncio.gather(answer, return_exceptions=True)
+        async with suspect.open() as chunks, self._line(self._seconds) as line:
+            await line.say(b"zINSTREAM\0")
+            async for chunk in chunks:
+                for start in range(0, len(chunk), _CHUNK):
+                    piece = chunk[start : start + _CHUNK]
+                    await line.say(len(piece).to_bytes(4, "big") + piece)
+                if line.hung_up:
+                    break
+            await line.say(bytes(4))
+            return _verdict(await line.answer())
 
     async def probe(self) -> str:
         """clamd's version and that of its signatures."""
-        async with self._in_time(CONNECT), self._session() as (reader, writer):
-            writer.write(b"zVERSION\0")
-            await writer.drain()
-            return await _answer(reader)
+        async with self._line(CONNECT) as line:
+            await line.say(b"zVERSION\0")
+            return await line.answer()
 
     @asynccontextmanager
-    async def _in_time(self, seconds: float) -> AsyncIterator[None]:
+    async def _line(self, seconds: float) -> AsyncIterator["_Line"]:
+        """A connection, for so long."""
         try:
             async with asyncio.timeout(seconds):
-                yield
+                with await self._connected() as found:
+                    yield _Line(found)
         except TimeoutError as error:
             raise ScannerAway(_("clamd ne répond pas en {n} s", n=round(seconds))) from error
 
-    @asynccontextmanager
-    async def _session(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-        host, port = self._place
+    async def _connected(self) -> socket.socket:
+        """To the first of its addresses that takes us."""
+        loop, (host, port) = asyncio.get_running_loop(), self._place
+        why = ""
         try:
             async with asyncio.timeout(CONNECT):
                 if self._place.unix:
-                    reader, writer = await asyncio.open_unix_connection(host)
-                else:
-                    reader, writer = await asyncio.open_connection(host, port)
+                    return await _to(socket.AF_UNIX, host)
+                for family, _kind, _proto, _name, address in await loop.getaddrinfo(
+                    host, port, type=socket.SOCK_STREAM
+                ):
+                    try:
+                        return await _to(family, address)
+                    except OSError as error:
+                        why = error.strerror or ""
         except (OSError, TimeoutError) as error:
-            raise ScannerAway(_unreachable(error)) from error
+            why = getattr(error, "strerror", None) or type(error).__name__
+        raise ScannerAway(_("clamd est injoignable ({why})", why=why))
+
+
+async def _to(family: int, address: object) -> socket.socket:
+    found = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        found.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(found, address)  # type: ignore[arg-type]  # as getaddrinfo gave it
+    except BaseException:
+        found.close()
+        raise
+    return found
+
+
+class _Line:
+    """A socket of its own: an asyncio stream that fails to write forgets what came in, and that is clamd's reason."""
+
+    def __init__(self, found: socket.socket) -> None:
+        self._socket = found
+        self._loop = asyncio.get_running_loop()
+        self.hung_up = False
+
+    async def say(self, data: bytes) -> None:
+        """Nothing more once clamd has hung up: what it had to say can still be heard."""
         try:
-            yield reader, writer
-        finally:
-            writer.transport.abort()
+            if not self.hung_up:
+                await self._loop.sock_sendall(self._socket, data)
+        except OSError:
+            self.hung_up = True
 
-
-async def _send(chunks: AsyncIterator[bytes], writer: asyncio.StreamWriter, answer: "asyncio.Task[str]") -> None:
-    """All of it, or as much as clamd takes: when it answers before the end, or hangs up, it has said all it will."""
-    try:
-        writer.write(b"zINSTREAM\0")
-        async for chunk in chunks:
-            for start in range(0, len(chunk), _CHUNK):
-                piece = chunk[start : start + _CHUNK]
-                writer.write(len(piece).to_bytes(4, "big") + piece)
-                await _drained(writer)
-                if answer.done():
-                    return
-        writer.write(bytes(4))
-        await _drained(writer)
-    except _HungUp:
-        return
-
-
-class _HungUp(Exception):
-    """clamd takes no more."""
-
-
-async def _drained(writer: asyncio.StreamWriter) -> None:
-    """Apart from reading the file, whose own errors mean something else."""
-    try:
-        await writer.drain()
-    except OSError as error:
-        raise _HungUp from error
-
-
-async def _answer(reader: asyncio.StreamReader) -> str:
-    try:
-        said = await reader.readuntil(b"\0")
-    except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
-        raise ScannerAway(_("clamd a raccroché sans répondre")) from error
-    return said[:_LONGEST].rstrip(b"\0\n").decode(errors="replace")
+    async def answer(self) -> str:
+        said = b""
+        try:
+            while not said.endswith(b"\0") and len(said) < _LONGEST:
+                data = await self._loop.sock_recv(self._socket, _LONGEST)
+                if not data:
+                    break
+                said += data
+        except OSError as error:
+            raise ScannerAway(_("clamd a raccroché sans répondre")) from error
+        if not said.endswith(b"\0"):
+            raise ScannerAway(_("clamd a raccroché sans répondre"))
+        return said.rstrip(b"\0\n").decode(errors="replace")
 
 
 def _verdict(answer: str) -> Verdict:
@@ -117,8 +128,3 @@ def _verdict(answer: str) -> Verdict:
     if _TOO_LARGE in words:
         return Verdict(outcome=Outcome.TOO_LARGE)
     raise ScannerAway(_("clamd a répondu par une erreur ({words})", words=words[:100]))
-
-
-def _unreachable(error: Exception) -> Phrase:
-    why = getattr(error, "strerror", None) or type(error).__name__
-    return _("clamd est injoignable ({why})", why=why)

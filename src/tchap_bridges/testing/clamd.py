@@ -4,7 +4,7 @@
         place = clamd.place
 
 Debian's package brings no signatures. The only one here is that of the EICAR test file, which is no virus and which
-every antivirus knows (https://www.eicar.org/download-anti-malware-testfile/): `eicar` makes it, so that it lies nowhere.
+every antivirus knows (https://www.eicar.org/download-anti-malware-testfile/): `eicar` makes it, and it lies nowhere.
 """
 
 from collections.abc import Mapping

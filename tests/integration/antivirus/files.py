@@ -57,5 +57,3 @@ async def silent() -> AsyncIterator[int]:
         for writer in held:
             writer.transport.abort()
         await server.wait_closed()
-
-

@@ -99,7 +99,7 @@ async def test_a_file_that_cannot_be_read_is_not_clamds_fault(scanner: asking.Cl
     @asynccontextmanager
     async def opened() -> AsyncIterator[AsyncIterator[bytes]]:
         async def chunks() -> AsyncIterator[bytes]:
-            yield b"le début"
+            yield b"ce qui va"
             raise Undeliverable("et puis plus rien")
 
         yield chunks()
