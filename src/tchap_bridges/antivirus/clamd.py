@@ -22,7 +22,7 @@ _TOO_LARGE: Final = "size limit exceeded"
 
 
 class Clamd:
-    """``seconds`` is the time that one scan may take, the sending of the file included."""
+    """``seconds``: for so long clamd may be silent, when it is to take a piece of a file or to answer."""
 
     def __init__(self, place: Endpoint, *, seconds: float) -> None:
         self._place = place
@@ -48,13 +48,8 @@ class Clamd:
 
     @asynccontextmanager
     async def _line(self, seconds: float) -> AsyncIterator["_Line"]:
-        """A connection, for so long."""
-        try:
-            async with asyncio.timeout(seconds):
-                with await self._connected() as found:
-                    yield _Line(found)
-        except TimeoutError as error:
-            raise ScannerAway(_("clamd ne répond pas en {n} s", n=round(seconds))) from error
+        with await self._connected() as found:
+            yield _Line(found, seconds)
 
     async def _connected(self) -> socket.socket:
         """To the first of its addresses that takes us."""
@@ -90,8 +85,9 @@ async def _to(family: int, address: object) -> socket.socket:
 class _Line:
     """A socket of its own: an asyncio stream that fails to write forgets what came in, and that is clamd's reason."""
 
-    def __init__(self, found: socket.socket) -> None:
+    def __init__(self, found: socket.socket, seconds: float) -> None:
         self._socket = found
+        self._seconds = seconds
         self._loop = asyncio.get_running_loop()
         self.hung_up = False
 
@@ -99,23 +95,33 @@ class _Line:
         """Nothing more once clamd has hung up: what it had to say can still be heard."""
         try:
             if not self.hung_up:
-                await self._loop.sock_sendall(self._socket, data)
+                async with self._in_time():
+                    await self._loop.sock_sendall(self._socket, data)
         except OSError:
             self.hung_up = True
 
     async def answer(self) -> str:
         said = b""
         try:
-            while not said.endswith(b"\0") and len(said) < _LONGEST:
-                data = await self._loop.sock_recv(self._socket, _LONGEST)
-                if not data:
-                    break
-                said += data
+            async with self._in_time():
+                while not said.endswith(b"\0") and len(said) < _LONGEST:
+                    data = await self._loop.sock_recv(self._socket, _LONGEST)
+                    if not data:
+                        break
+                    said += data
         except OSError as error:
             raise ScannerAway(_("clamd a raccroché sans répondre")) from error
         if not said.endswith(b"\0"):
             raise ScannerAway(_("clamd a raccroché sans répondre"))
         return said.rstrip(b"\0\n").decode(errors="replace")
+
+    @asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(self._seconds):
+                yield
+        except TimeoutError as error:
+            raise ScannerAway(_("clamd ne répond pas en {n} s", n=round(self._seconds))) from error
 
 
 def _verdict(answer: str) -> Verdict:

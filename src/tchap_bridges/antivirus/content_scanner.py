@@ -30,7 +30,7 @@ Deposit = Callable[[Suspect], Awaitable[str]]
 
 
 class ContentScanner:
-    """``token`` lets the scanner fetch media that only users may have. ``seconds``: the time that one scan may take."""
+    """``token`` lets the scanner fetch media that only users may have. ``seconds``: for so long it may be silent."""
 
     def __init__(self, url: str, token: str, deposit: Deposit, *, seconds: float) -> None:
         self._url = url

@@ -171,7 +171,7 @@ class Policy(Section):
 
 
 class Antivirus(Section):
-    """Nothing is relayed before each antivirus named here has found it clean. ``seconds``: the time of one scan.
+    """Nothing is relayed before each antivirus named here has found it clean. ``seconds``: its longest silence.
 
     ``patience``: seconds for which a file waits for an antivirus that is away.
     """

@@ -26,6 +26,7 @@ from tchap_bridges.logs import harmless
 BACK_OFF = (1.0, 30.0)  # seconds: the first wait, and the longest
 TELL_AFTER = 600.0  # seconds without success after which the author hears of it
 ENOUGH = 20  # attempts before patience ends, so that a leap of the clock ends nobody's
+HOUR = 3600 * 1000  # milliseconds
 SHOWN = "event."  # the steps that name what is seen already (outgoing.Steps)
 
 log = structlog.get_logger(__name__)
@@ -90,7 +91,8 @@ class Ends:
     async def _tell_left_out(self, tx: Tx, lane: Lane, row: Row, way: Way, left: Sequence[LeftOut]) -> None:
         """Once: a row that is settled has no steps any more, and its commit may have come through unheard.
 
-        A room shows a line in the place of the file: whoever sent it elsewhere reads why, where they hear the room.
+        A room shows a line in the place of the file: whoever sent it elsewhere reads why, where they hear the room, and
+        not more than once an hour.
         """
         if not await tx.value("outbox_steps", lane=lane.id, seq=row["seq"]):
             return
@@ -105,12 +107,19 @@ class Ends:
             )
 
     async def _hears(self, tx: Tx, row: Row) -> Link | None:
-        """The link by which a message came, if what the room says goes out by it."""
+        """The link by which a message came, if its author is to be told there now."""
         message = await tx.one("message_get", id=row["message"])
         if message is None or not message["origin"].startswith("link:"):
             return None
         link = await self._links.get(tx, int(message["origin"].removeprefix("link:")))
-        return link if link and link.direction is Direction.BOTH and link.state == "active" else None
+        if link is None or link.direction is not Direction.BOTH or link.state != "active":
+            return None
+        key, now = f"{link.target} {message['author']} left out", clock.now()
+        told_at = await tx.value("kv_get", space="hint", key=key)
+        if told_at is not None and now - int(told_at) < HOUR:
+            return None
+        await tx.run("kv_set", space="hint", key=key, value=str(now).encode())
+        return link
 
     # It is tried again
 

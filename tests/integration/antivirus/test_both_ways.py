@@ -129,11 +129,17 @@ async def test_from_the_room_it_is_on_no_network_and_its_sender_is_told(place: P
     assert [file for file in place.echo._files.values() if file.name == name] == [], "nor is it there unseen"
 
 
-@pytest.mark.parametrize("data", [eicar(), zipped(eicar(), deep=2)], ids=["eicar", "zip in zip"])
-async def test_from_a_network_it_is_not_in_the_room_and_its_sender_is_told_there(place: Place, data: bytes) -> None:
+@pytest.mark.parametrize(
+    ("data", "who"), [(eicar(), "sam"), (zipped(eicar(), deep=2), "lea")], ids=["eicar", "zip in zip"]
+)
+async def test_from_a_network_it_is_not_in_the_room_and_its_sender_is_told_there(
+    place: Place, data: bytes, who: str
+) -> None:
     name = f"cadeau-{len(data)}.png"
     before = await place.files()
-    id_ = place.sam.say("#general", f"un cadeau de {len(data)} octets", files=[stored(name, data)])
+    id_ = place.echo.person(who, who.title()).say(
+        "#general", f"un cadeau de {len(data)} octets", files=[stored(name, data)]
+    )
     await place.said(f"un cadeau de {len(data)} octets")
     line = await place.said(f"{name} n'a pas pu être joint : {HELD}")
     assert line["sender"].startswith("@pont_")

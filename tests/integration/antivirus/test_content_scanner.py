@@ -10,12 +10,14 @@ import pytest_asyncio
 
 from tchap_bridges.antivirus.content_scanner import ContentScanner
 from tchap_bridges.core.ports import Outcome, ScannerAway, Suspect
+from tchap_bridges.core.screening import Checks, Held, Screen
 from tchap_bridges.testing.clamd import eicar
 from tchap_bridges.testing.content_scanner import ContentScanner as StandIn
 from tchap_bridges.testing.content_scanner import encrypted
 from tchap_bridges.testing.matrix_client import Client
 from tchap_bridges.testing.ports import free_port
 from tchap_bridges.testing.synapse import Synapse
+from tchap_bridges.web.metrics import Metrics
 
 from .files import silent, suspect, zipped
 
@@ -94,6 +96,16 @@ async def test_a_type_that_it_forbids(place: Place) -> None:
     place.stand_in.forbidden.add("application/pdf")
     verdict = await place.scanner.scan(suspect(b"", ref=await place.media(b"%PDF-1.7 plan"), in_matrix=True))
     assert (verdict.outcome, verdict.detail) == (Outcome.FORBIDDEN, "application/pdf is not allowed")
+
+
+async def test_over_the_size_limit(place: Place) -> None:
+    """Ours, before it is put anywhere; and that of whatever stands in front of the scanner, or of the homeserver."""
+    screen = Screen(Checks(scanner=place.scanner, largest=100, patience=1), Metrics())
+    with pytest.raises(Held, match="trop grand"):
+        await screen.check(suspect(b"x" * 101))
+    assert place.stand_in.asked == []
+    with pytest.raises(Held, match="trop grand"):
+        await screen.check(suspect(b"x" * 101, ref=await place.media(b"x" * 101), in_matrix=True))
 
 
 async def test_media_that_are_not_there_are_not_clean(place: Place) -> None:

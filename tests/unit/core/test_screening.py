@@ -125,6 +125,9 @@ async def test_one_from_a_network_is_not_in_the_room_and_its_sender_is_told_ther
         assert (notice.reply_to, notice.author) == ("n1", None)
         assert notice.text.plain.startswith("⚠ plan.exe n'est pas parti vers le salon : l'antivirus")
         assert await audited(s) == [("infected", "@pont_bob:test", "#c", "Essai")]
+        await s.net.say("et encore", files=(File(name="plan.exe", mime="image/png", ref=FileRef("f1")),))
+        await s.net.say("moi aussi", by="zoe", files=(File(name="plan.exe", mime="image/png", ref=FileRef("f1")),))
+        assert [one.reply_to for one in await s.net.shown.until(2)] == ["n1", "n3"], "each once an hour"
 
 
 @pytest.mark.parametrize(
