@@ -10,6 +10,7 @@ import structlog
 from aiohttp import web
 
 from tchap_bridges import __version__
+from tchap_bridges.antivirus import checks_of
 from tchap_bridges.config import Settings
 from tchap_bridges.core import clock, policy
 from tchap_bridges.core.bots.frames import Grounds
@@ -109,6 +110,11 @@ class Application:
                 public_url=settings.web.public_url if settings.web else None,
                 links_days=settings.web.links_days if settings.web else 0,
                 hook_rate=settings.limits.webhooks,
+                checks=checks_of(
+                    settings.antivirus,
+                    token=settings.registration.as_token.get_secret_value(),
+                    deposit=lambda suspect: made[0].deposit(suspect),  # noqa: PLW0108 - the homeserver comes later
+                ),
             ),
             meter=self.metrics,
         )

@@ -109,6 +109,24 @@ def _tcp_only(value: Endpoint) -> Endpoint:
     return value
 
 
+def _server(value: Any, info: ValidationInfo) -> Endpoint:
+    if isinstance(value, str) and value.startswith("unix:"):
+        return _endpoint(value, info)
+    host, colon, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
+    if (
+        not colon
+        or not re.fullmatch(r"[\w.-]+|\[[0-9A-Fa-f:.]+\]", host)
+        or not re.fullmatch(r"\d{1,5}", port, re.ASCII)
+    ):
+        raise ValueError(
+            _("« {value} » n'est pas l'adresse d'un serveur", value=value),
+            _("écrivez « hôte:port » ou « unix:chemin »"),
+        )
+    if not 0 < int(port) < 65536:
+        raise ValueError(_("le port {port} n'existe pas", port=port), _("écrivez un port de 1 à 65535"))
+    return Endpoint(host.strip("[]"), int(port))
+
+
 def _beside(path: Path, info: ValidationInfo) -> Path:
     """Relative paths start at the configuration file, which the loader gives as the context's ``folder``."""
     folder = (info.context or {}).get("folder")
@@ -176,6 +194,9 @@ ListenTcp = Annotated[Endpoint, BeforeValidator(_endpoint), AfterValidator(_tcp_
 
 Listen = Annotated[Endpoint, BeforeValidator(_endpoint)]
 """The same, or ``unix:path``."""
+
+ServerPlace = Annotated[Endpoint, BeforeValidator(_server)]
+"""Where a server is: ``host:port``, or ``unix:path``."""
 
 LocalPath = Annotated[Path, AfterValidator(_beside)]
 """A path; a relative one starts at the configuration file."""

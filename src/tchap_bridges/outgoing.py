@@ -27,7 +27,10 @@ class Attachment(Protocol):
     @property
     def size(self) -> int | None: ...
     def open(self) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """The bytes, streamed. Can be opened again, for a retry. Raises `Undeliverable` when they are gone."""
+        """The bytes, streamed. Can be opened again, for a retry.
+
+        Raises `Undeliverable`, at their end too, when they are gone or may not go anywhere.
+        """
         ...
 
     async def link(self) -> str:

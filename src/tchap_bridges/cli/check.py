@@ -13,6 +13,7 @@ from rich.text import Text
 
 from tchap_bridges.bridge import Finding, Level
 from tchap_bridges.cli import check_local
+from tchap_bridges.cli.check_antivirus import antivirus
 from tchap_bridges.cli.check_web import web
 from tchap_bridges.cli.failures import telling
 from tchap_bridges.cli.options import DEFAULT, Config
@@ -71,6 +72,7 @@ async def look(settings: Settings, config: Path) -> Groups:
     ]
     if settings.web is not None:
         local.append(await web(settings, running=running))
+    local += await antivirus(settings)
     async with asyncio.TaskGroup() as asking:
         matrix = asking.create_task(diagnose(settings))
         bridges = [(f"bridges.{name}", asking.create_task(_ask(setting))) for name, setting in settings.bridges.items()]

@@ -14,7 +14,18 @@ from tchap_bridges.bot import Bot
 from tchap_bridges.bridge import Bridge
 from tchap_bridges.config import claims, places
 from tchap_bridges.config.document import Document, read_document
-from tchap_bridges.config.models import Appservice, Development, Homeserver, Limits, Operate, Policy, Root, Storage, Web
+from tchap_bridges.config.models import (
+    Antivirus,
+    Appservice,
+    Development,
+    Homeserver,
+    Limits,
+    Operate,
+    Policy,
+    Root,
+    Storage,
+    Web,
+)
 from tchap_bridges.config.problems import ConfigError, KeyPath, Problem, explain
 from tchap_bridges.config.registration import Registration, agree
 from tchap_bridges.errors import Misconfigured
@@ -55,6 +66,7 @@ class Settings:
     registration: Registration
     storage: Storage
     policy: Policy
+    antivirus: Antivirus | None
     operate: Operate
     web: Web | None
     limits: Limits
@@ -160,6 +172,7 @@ class _Loading:
             registration=registration,
             storage=root.storage,
             policy=root.policy,
+            antivirus=root.antivirus,
             operate=root.operate,
             web=root.web,
             limits=root.limits,

@@ -5,15 +5,24 @@ import binascii
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretBytes, SecretStr, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretBytes,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from tchap_bridges.bridge import Destination
 from tchap_bridges.core.policy import Shared
-from tchap_bridges.fields import ListenTcp, LocalPath, PublicUrl, Section, Url
+from tchap_bridges.fields import ListenTcp, LocalPath, PublicUrl, Section, ServerPlace, Url
 from tchap_bridges.i18n import Language, _
 
 _NEW_KEY = _("faites-en une : openssl rand -base64 32")
@@ -90,11 +99,21 @@ def _zone(value: str) -> str:
     return value
 
 
+def _type(value: str) -> str:
+    if not re.fullmatch(r"(\*|[a-z]+)/(\*|[\w.+-]+\*?)", value, re.ASCII):
+        raise ValueError(
+            _("« {value} » n'est pas un type de fichier", value=value),
+            _("écrivez par exemple application/pdf ou image/*"),
+        )
+    return value
+
+
 SealKey = Annotated[SecretBytes, BeforeValidator(_seal)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database)]
 ServerName = Annotated[str, AfterValidator(_server_name)]
 Localpart = Annotated[str, AfterValidator(_localpart)]
 UserPattern = Annotated[str, AfterValidator(_people)]
+TypePattern = Annotated[str, AfterValidator(_type)]
 Capacity = Annotated[int, Field(ge=1, le=10_000_000)]
 
 
@@ -154,6 +173,30 @@ class Policy(Section):
     agents_only: tuple[str, ...] = ()
     shared: tuple[Shared, ...] = tuple(Shared)
     operator: Annotated[str, Field(max_length=200)] = ""
+
+
+class Antivirus(Section):
+    """Nothing is relayed before each antivirus named here has found it clean. ``seconds``: its longest silence.
+
+    ``patience``: seconds for which a file waits for an antivirus that is away.
+    """
+
+    clamd: ServerPlace | None = None
+    content_scanner: PublicUrl | None = None
+    largest_mb: Annotated[int, Field(ge=1, le=4000)] = 100
+    seconds: Annotated[float, Field(ge=1, le=3600)] = 60
+    patience: Annotated[float, Field(ge=0, le=86_400)] = 300
+    allowed: tuple[TypePattern, ...] = ()
+    forbidden: tuple[TypePattern, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_at_least(self) -> Self:
+        if self.clamd is None and self.content_scanner is None:
+            raise ValueError(
+                _("aucun antivirus n'est nommé"),
+                _("donnez clamd, content_scanner ou les deux ; ou retirez la section, et rien n'est contrôlé"),
+            )
+        return self
 
 
 class Log(Section):
@@ -228,6 +271,7 @@ class Root(Section):
     appservice: Appservice
     storage: Storage
     policy: Policy
+    antivirus: Antivirus | None = None
     operate: Operate = Operate()
     web: Web | None = None
     limits: Limits = Limits()

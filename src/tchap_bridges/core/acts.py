@@ -6,7 +6,7 @@ What is shown is made in `resolve`; a network that has no such thing is `Unsuppo
 from collections.abc import Sequence
 
 from tchap_bridges.bridge import AsksPolls, Deletes, Edits, Reacts
-from tchap_bridges.core.files import LeftOut, left_out, without_left_out
+from tchap_bridges.core.files import LeftOut, left_out, screen, without_left_out
 from tchap_bridges.core.outbox import CANCELLED, THERE
 from tchap_bridges.core.ports import Database, Row
 from tchap_bridges.core.resolve import Pointless, Resolver, RowSteps, Way
@@ -30,7 +30,9 @@ class Acts:
         """The ids under which it is seen now, and what of it is not."""
         match row["action"], event:
             case "send", Message():
-                outgoing = without_left_out(await self._resolver.outgoing(row, way, message, event, steps))
+                outgoing = await self._resolver.outgoing(row, way, message, event, steps)
+                await screen(outgoing)
+                outgoing = without_left_out(outgoing)
                 return await way.connection.send(outgoing), left_out(outgoing)
             case "send", PollStarted() if isinstance(way.connection, AsksPolls):
                 return [await way.connection.ask(_poll(row, way, event, steps))], ()

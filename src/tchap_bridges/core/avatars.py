@@ -10,6 +10,7 @@ import binascii
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import NamedTuple
 
 import structlog
@@ -19,7 +20,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from tchap_bridges.bridge import OpensFiles
 from tchap_bridges.core import clock
 from tchap_bridges.core.links import Link, Links
-from tchap_bridges.core.ports import Database, Homeserver, Meter, Row
+from tchap_bridges.core.ports import Database, Homeserver, Meter, Row, Suspect
+from tchap_bridges.core.screening import Screen
 from tchap_bridges.core.secrets import Secrets
 from tchap_bridges.core.shares import DAY, Shared, Unknown, Withdrawn
 from tchap_bridges.errors import BridgeError, NotReady
@@ -62,6 +64,7 @@ class Avatars:
         links: Links,
         homeserver: Homeserver,
         connection_of: Callable[[ConnectionName], object],
+        screen: Screen,
         meter: Meter,
         public_url: str | None,
         days: int,
@@ -70,6 +73,7 @@ class Avatars:
         self._links = links
         self._homeserver = homeserver
         self._connection_of = connection_of
+        self._screen = screen
         self._meter = meter
         self._url = public_url
         self._days = days
@@ -124,16 +128,19 @@ class Avatars:
             connection = self._connection_of(origin.connection)
             if not isinstance(connection, OpensFiles):
                 raise Withdrawn
-            opened = connection.open_file(FileRef(portrait.picture))
+            opener = partial(connection.open_file, FileRef(portrait.picture))
         else:
             if link.room != portrait.place:
                 raise Withdrawn
             picture = await self._homeserver.avatar(RoomId(portrait.place), UserId(portrait.who))
             if not picture:
                 raise Withdrawn
-            opened = self._homeserver.thumbnail(picture)
+            opener = partial(self._homeserver.thumbnail, picture)
+        suspect = Suspect(  # a thumbnail is no media of its own: its bytes are looked at
+            name="avatar", mime="image/*", size=None, ref=FileRef(portrait.picture), in_matrix=False, open=opener
+        )
         data = b""
-        async with opened as chunks:
+        async with self._screen.opened(suspect) as chunks:
             async for chunk in chunks:
                 data += chunk
                 if len(data) > LARGEST:

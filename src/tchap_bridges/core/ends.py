@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
+from tchap_bridges.bridge import Direction
 from tchap_bridges.core import clock
 from tchap_bridges.core.files import LeftOut, told
 from tchap_bridges.core.lanes import Lane, Pool
-from tchap_bridges.core.links import Links
+from tchap_bridges.core.links import Link, Links
 from tchap_bridges.core.outbox import CANCELLED, DESK, FAILED, REVIEW, THERE, Outbox
 from tchap_bridges.core.ports import Database, Meter, Row, Sealer, Snapshot, Tx
 from tchap_bridges.core.resolve import Way
@@ -25,6 +26,7 @@ from tchap_bridges.logs import harmless
 BACK_OFF = (1.0, 30.0)  # seconds: the first wait, and the longest
 TELL_AFTER = 600.0  # seconds without success after which the author hears of it
 ENOUGH = 20  # attempts before patience ends, so that a leap of the clock ends nobody's
+HOUR = 3600 * 1000  # milliseconds
 SHOWN = "event."  # the steps that name what is seen already (outgoing.Steps)
 
 log = structlog.get_logger(__name__)
@@ -70,7 +72,7 @@ class Ends:
     async def _there(self, lane: Lane, row: Row, way: Way, ids: Sequence[MessageId], left: Sequence[LeftOut]) -> None:
         async with self._db.transaction() as tx:
             if left:
-                await self._tell_left_out(tx, lane, row, left)
+                await self._tell_left_out(tx, lane, row, way, left)
             await tx.run("outbox_done", lane=lane.id, seq=row["seq"])
             if row["action"] in {"send", "react"}:
                 for part, id_ in enumerate(ids or (None,)):
@@ -86,13 +88,38 @@ class Ends:
                 tx.after_commit(lambda: self._settled(lane.room))
         self._meter.count("out", way.link.connection if way.link else "matrix")
 
-    async def _tell_left_out(self, tx: Tx, lane: Lane, row: Row, left: Sequence[LeftOut]) -> None:
-        """Once: a row that is settled has no steps any more, and its commit may have come through unheard."""
-        if await tx.value("outbox_steps", lane=lane.id, seq=row["seq"]):
+    async def _tell_left_out(self, tx: Tx, lane: Lane, row: Row, way: Way, left: Sequence[LeftOut]) -> None:
+        """Once: a row that is settled has no steps any more, and its commit may have come through unheard.
+
+        A room shows a line in the place of the file: whoever sent it elsewhere reads why, where they hear the room, and
+        not more than once an hour.
+        """
+        if not await tx.value("outbox_steps", lane=lane.id, seq=row["seq"]):
+            return
+        cause = f"{row['key']} left out"
+        if way.link is not None:
             words = told(left, await self._name_of(tx, lane), self._words)
+            await self._outbox.notice(tx, lane.room, Text(plain=words), cause=cause, about=row["message"])
+        elif (sender := await self._hears(tx, row)) is not None:
+            words = told(left, _("le salon"), self._words)
             await self._outbox.notice(
-                tx, lane.room, Text(plain=words), cause=f"{row['key']} left out", about=row["message"]
+                tx, lane.room, Text(plain=words), cause=cause, about=row["message"], only=(sender.target,)
             )
+
+    async def _hears(self, tx: Tx, row: Row) -> Link | None:
+        """The link by which a message came, if its author is to be told there now."""
+        message = await tx.one("message_get", id=row["message"])
+        if message is None or not message["origin"].startswith("link:"):
+            return None
+        link = await self._links.get(tx, int(message["origin"].removeprefix("link:")))
+        if link is None or link.direction is not Direction.BOTH or link.state != "active":
+            return None
+        key, now = f"{link.target} {message['author']} left out", clock.now()
+        told_at = await tx.value("kv_get", space="hint", key=key)
+        if told_at is not None and now - int(told_at) < HOUR:
+            return None
+        await tx.run("kv_set", space="hint", key=key, value=str(now).encode())
+        return link
 
     # It is tried again
 

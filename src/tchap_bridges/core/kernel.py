@@ -46,6 +46,7 @@ from tchap_bridges.core.resolve import Resolver
 from tchap_bridges.core.roomfacts import RoomDesk
 from tchap_bridges.core.roomwork import RoomWork
 from tchap_bridges.core.router import Router
+from tchap_bridges.core.screening import Checks, Screen
 from tchap_bridges.core.secrets import Secrets
 from tchap_bridges.core.shares import Shares
 from tchap_bridges.core.supervisor import Supervisor, Watched
@@ -70,7 +71,7 @@ class Options:
     """What the configuration says to the core. ``home`` is how the Matrix side is called: Tchap, or Matrix.
 
     ``public_url`` is where links to files lead, and webhooks are; None where there are none. ``hook_rate``: deliveries
-    that one webhook takes in a minute.
+    that one webhook takes in a minute. ``checks``: by which files are looked at; None where they are not.
     """
 
     rules: policy.Rules
@@ -85,6 +86,7 @@ class Options:
     public_url: str | None = None
     links_days: int = 30
     hook_rate: int = 600
+    checks: Checks | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,7 +262,8 @@ class Kernel:
             room_of=hs.room_of,
             words=options.words,
         )
-        files = Files(self._open_bytes)
+        screen = Screen(options.checks, meter)
+        files = Files(self._open_bytes, screen)
         self.shares = Shares(
             db=db,
             sealer=sealer,
@@ -277,6 +280,7 @@ class Kernel:
             links=self.links,
             homeserver=hs,
             connection_of=self.supervisor.connection,
+            screen=screen,
             meter=meter,
             public_url=options.public_url,
             days=options.links_days,

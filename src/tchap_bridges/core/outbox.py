@@ -141,12 +141,16 @@ class Outbox:
         about: int | None = None,
         ordinal: int = 0,
         also: Sequence[str] = (),
+        only: Sequence[str] = (),
     ) -> None:
-        """Something the bridge itself has to say, in reply to the message ``about``. ``also``: other targets."""
+        """Something the bridge itself has to say, in reply to the message ``about``.
+
+        ``also``: targets beside the room; ``only``: targets instead of it.
+        """
         root = await tx.value("message_root", id=about) if about is not None else None
         body = self._sealer.seal(notice_body(text), place="message.body")
         id_ = await self.message(tx, room, "core", "message", body, parent=about, root=root)
-        for target in (room, *also):
+        for target in only or (room, *also):
             await self.show(tx, room, target, id_, cause=f"{cause} notice", ordinal=ordinal)
 
 

@@ -1,17 +1,19 @@
 """What the core needs from the outside, and nothing of how it is done.
 
-`Database` is implemented by ``store/``, `Homeserver` by ``matrix/``. A room is a destination like any other: the
-homeserver offers it as a `bridge.Connection` whose chats are rooms.
+`Database` is implemented by ``store/``, `Homeserver` by ``matrix/``, `Scanner` by ``antivirus/``. A room is a
+destination like any other: the homeserver offers it as a `bridge.Connection` whose chats are rooms.
 """
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Literal, Protocol
 
 from tchap_bridges.bridge import Connection, Item
+from tchap_bridges.errors import NotReady
 from tchap_bridges.events import Event, Related
-from tchap_bridges.ids import MessageId, PersonId, RoomId, UserId
+from tchap_bridges.ids import FileRef, MessageId, PersonId, RoomId, UserId
 
 Row = Mapping[str, Any]
 
@@ -58,10 +60,65 @@ class Meter(Protocol):
     """Counts what the operator watches."""
 
     def count(self, what: str, where: str, n: int = 1) -> None:
-        """``what``: in, out, retry, dead, link (made to a file), fetch (of one), refused (posted to a webhook).
+        """``what``: in, out, retry, dead, link (made to a file), fetch (of one), refused (posted to a webhook), or the
+        `Outcome` of looking at a file.
 
         ``where``: a connection, ``matrix`` or ``webhook``.
         """
+        ...
+
+
+# What is looked at before it is relayed
+
+
+class Outcome(StrEnum):
+    """What looking at a file came to. All but the first hold it back, each under this name in audit and metrics."""
+
+    CLEAN = "clean"
+    INFECTED = "infected"
+    FORBIDDEN = "forbidden type"
+    TOO_LARGE = "too large"
+    UNREADABLE = "unreadable"
+    CHANGED = "changed"
+    AWAY = "scanner away"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """``detail`` is a word or two that people may read: what was found, or the type; never content."""
+
+    outcome: Outcome
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspect:
+    """A file that is to be looked at. ``open`` as in `outgoing.Attachment`; whoever opens it may read it to its end.
+
+    ``ref`` is an mxc URI, or the JSON of an EncryptedFile, where the file lies ``in_matrix``.
+    """
+
+    name: str
+    mime: str
+    size: int | None
+    ref: FileRef
+    in_matrix: bool
+    open: Callable[[], AbstractAsyncContextManager[AsyncIterator[bytes]]]
+
+
+class ScannerAway(NotReady):
+    """It does not answer, does not answer in time, or has trouble of its own: nothing is known of the file."""
+
+
+class Scanner(Protocol):
+    """An antivirus."""
+
+    async def scan(self, suspect: Suspect) -> Verdict:
+        """Raises `ScannerAway`, and whatever opening and reading the file raises."""
+        ...
+
+    async def probe(self) -> str:
+        """Ask whether it is there and works; returns what it calls itself. Raises `ScannerAway`."""
         ...
 
 

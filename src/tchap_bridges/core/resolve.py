@@ -18,6 +18,7 @@ from tchap_bridges.core.mentions import Mentions
 from tchap_bridges.core.outbox import ORIGIN, PENDING, THERE
 from tchap_bridges.core.policy import Kind
 from tchap_bridges.core.ports import Database, Homeserver, Row, Sealer, Snapshot
+from tchap_bridges.core.screening import Also, Docket
 from tchap_bridges.core.shares import TEXT, Shares
 from tchap_bridges.errors import NotReady, Undeliverable
 from tchap_bridges.events import Author, Edit, Event, Message, Text
@@ -69,11 +70,14 @@ class RowSteps:
         """For this attempt only."""
         self._steps[step] = result
 
-    async def done(self, step: str, result: str) -> None:
+    async def done(self, step: str, result: str, *, also: Also | None = None) -> None:
+        """``also`` writes in the same transaction."""
         self._steps[step] = result
         sealed = self._sealer.seal(json.dumps(self._steps).encode(), place="outbox.steps")
         async with self._db.transaction() as tx:
             await tx.run("outbox_begin", lane=self._row["lane"], seq=self._row["seq"], steps=sealed)
+            if also is not None:
+                await also(tx)
 
 
 class Resolver:
@@ -129,7 +133,7 @@ class Resolver:
             at=clock.local(event.at, self._zone),
             text=await self.text(event.text, message, way),
             steps=steps,
-            files=self._sent(message, event, way),
+            files=self._sent(message, event, way, await self._docket(way, message, event, steps)),
             avatar=self._files.portrait(message, author),
             thread=lineage,
             reply_to=parent,
@@ -145,8 +149,8 @@ class Resolver:
             link_to_avatar=self._avatars.linker(message, self._pictured(message, author, way), way.link),
         )
 
-    def _sent(self, message: Row, event: Message, way: Way) -> tuple[SentFile, ...]:
-        files = self._files.of(message, event, partial(self._shares.link, message["id"], way.link))
+    def _sent(self, message: Row, event: Message, way: Way, docket: Docket) -> tuple[SentFile, ...]:
+        files = self._files.of(message, event, partial(self._shares.link, message["id"], way.link), docket)
         decision = policy.may_tell(Kind.FILE, self._rules)
         if decision.allowed or not self._leaves(message, way):
             return files
@@ -163,6 +167,22 @@ class Resolver:
         """Somebody of the room says it to another network."""
         origin = str(message["origin"])
         return way.link is not None and not origin.startswith("link:") and origin != "core"
+
+    async def _docket(self, way: Way, message: Row, event: Message, steps: RowSteps) -> Docket:
+        """What the audit says of a file that is held back: who sent it, and the link it came by or was to go by."""
+        link, who = way.link, str(event.author.person or message["origin"])
+        if message["origin"].startswith("link:"):
+            label, _author = await self.speaker(message, event.author, event.chat)
+            who = self._homeserver.ghost_of(label, event.author.person)
+            async with self._db.snapshot() as tx:
+                link = link or await self._links.get(tx, int(message["origin"].removeprefix("link:")))
+        return Docket(
+            steps=steps,
+            who=who,
+            room=message["room"],
+            link=link.name if link else "",
+            where=way.link.connection if way.link else "matrix",
+        )
 
     async def text(self, text: Text, message: Row, way: Way) -> Text:
         """The words as they are read there: people named in them are those that the place knows."""

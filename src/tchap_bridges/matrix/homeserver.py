@@ -25,7 +25,7 @@ from tchap_bridges.matrix.crypto import Crypto
 from tchap_bridges.matrix.endpoint import Endpoint
 from tchap_bridges.matrix.facts import facts
 from tchap_bridges.matrix.ghosts import Ghosts, Speaker
-from tchap_bridges.matrix.media import Media
+from tchap_bridges.matrix.media import Media, Source
 from tchap_bridges.matrix.members import Members
 from tchap_bridges.matrix.names import Namespace
 from tchap_bridges.matrix.pictures import Pictures
@@ -185,6 +185,10 @@ class MatrixHomeserver:
     @property
     def sweeper(self) -> Sweeper:
         return self._sweeper
+
+    async def deposit(self, source: Source) -> str:
+        """Put a file on the homeserver of which nobody is told; returns its mxc URI."""
+        return await self._media.deposit(source)
 
     # core.ports.Homeserver
 

@@ -128,10 +128,13 @@ class Media:
         await steps.done(f"file.{part}", f"{mxc} {size}")
         return mxc, size
 
-    async def keep(self, picture: "Whole") -> str:
-        """Upload something small; returns its mxc URI. Each call makes another one."""
+    async def deposit(self, source: Source) -> str:
+        """Upload it for itself, named by no event; returns its mxc URI, another one each time. Raises as `put` does."""
+        size = source.size if source.size is not None else await _measured(source)
+        if 0 < await self.limit() < size:
+            raise TooLarge(size, await self.limit())
         mxc = await self._create()
-        await self._upload(picture, mxc, picture.size, None)
+        await self._upload(source, mxc, size, None)
         return mxc
 
     async def _create(self) -> str:

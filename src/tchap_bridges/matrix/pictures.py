@@ -67,7 +67,7 @@ class Pictures:
             async with asyncio.timeout(PATIENCE):
                 data = await _read(picture)
                 kind = kind_of(data) if data is not None else None
-                mxc = await self._media.keep(Whole("avatar", kind, data)) if kind is not None and data else None
+                mxc = await self._media.deposit(Whole("avatar", kind, data)) if kind is not None and data else None
         except (BridgeError, MatrixRefused, TimeoutError, OSError) as error:
             log.info("pictures.later", **harmless(error))
             mxc = None

@@ -14,7 +14,8 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._events = Counter(
             "tchap_bridges_events",
-            "What came in (in, again, refused) or left (out, retry, dead), links to files (link) and their use (fetch)",
+            "What came in (in, again, refused) or left (out, retry, dead), links to files (link), their use (fetch), "
+            "files looked at (clean, infected, forbidden type, too large, unreadable, changed, scanner away)",
             ["what", "where"],
             registry=self.registry,
         )

@@ -50,7 +50,8 @@ def test_zero_when_nothing_fails(config: Path, capsys: pytest.CaptureFixture[str
     assert run(config) == 0
     said = capsys.readouterr().out
     assert "configuration valide" in said
-    assert "0 échec, 0 avertissement." in said
+    assert "aucun : les fichiers passent sans être contrôlés" in said
+    assert "0 échec, 1 avertissement." in said
 
 
 def test_one_when_something_fails(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -167,7 +168,7 @@ def test_a_bot_that_a_running_bridge_has_stopped(
 def test_english_for_who_asks(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config.write_text(config.read_text().replace("language: fr", "language: en"))
     assert run(config) == 0
-    assert "0 failures, 0 warnings." in capsys.readouterr().out
+    assert "0 failures, 1 warning." in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("homeserver_is_well")
@@ -179,7 +180,7 @@ def test_a_development_folder_is_not_for_production(config: Path, capsys: pytest
     said = capsys.readouterr().out
     assert "development.bots" in said
     assert f"le code de {config.parent / 'robots'} est chargé et exécuté dès qu'il change" in said
-    assert "1 avertissement." in said
+    assert "2 avertissements." in said
 
 
 def test_a_development_folder_that_is_not_there(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
