@@ -109,6 +109,7 @@ class MatrixHomeserver:
             self._media,
             is_encrypted=is_encrypted,
             seal=self._crypto.seal if self._crypto is not None else None,
+            opened=self._event,
             pictures=Pictures(self._media, db, self._ghosts.id_of),
             translate=translate,
         )

@@ -25,6 +25,11 @@ Open = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 """An event as it was said; one that cannot be opened, as it came."""
 
 
+async def as_it_came(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Where nothing is opened."""
+    return event
+
+
 async def related(
     client: MatrixClient, room: RoomId, event: MessageId, *, user: UserId, ours: Namespace, opened: Open
 ) -> Related:

@@ -28,6 +28,7 @@ from tchap_bridges.matrix.media import Media, Source, TooLarge, Whole, mime_of
 from tchap_bridges.matrix.names import is_user_id
 from tchap_bridges.matrix.pictures import Pictures
 from tchap_bridges.matrix.recent import Recent
+from tchap_bridges.matrix.relations import Open, as_it_came
 from tchap_bridges.matrix.saying import Draft, Said, Saying, about_sender
 from tchap_bridges.matrix.voices import Voices
 from tchap_bridges.outgoing import (
@@ -66,6 +67,7 @@ class Rooms(Connection, Edits, Deletes, Reacts, AsksPolls, ShowsTyping, OpensFil
         *,
         is_encrypted: Callable[[RoomId], bool],
         seal: Seal | None = None,
+        opened: Open = as_it_came,
         pictures: Pictures | None = None,
         translate: Translate = str,
     ) -> None:
@@ -76,7 +78,7 @@ class Rooms(Connection, Edits, Deletes, Reacts, AsksPolls, ShowsTyping, OpensFil
         self._seal = seal
         self._pictures = pictures
         self._translate = translate
-        self._saying = Saying(client, voices, self._put_event)
+        self._saying = Saying(client, voices, self._put_event, opened)
         self._senders: Recent[MessageId, UserId] = Recent(10_000)
         self._just_encrypted: Recent[RoomId, bool] = Recent(10_000)
 

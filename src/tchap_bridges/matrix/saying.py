@@ -20,6 +20,7 @@ from tchap_bridges.matrix.client import MatrixClient, MatrixRefused, path_of, te
 from tchap_bridges.matrix.compose import Content
 from tchap_bridges.matrix.ghosts import Profile, Speaker
 from tchap_bridges.matrix.read import ORIGIN
+from tchap_bridges.matrix.relations import Open
 from tchap_bridges.matrix.voices import Voices
 from tchap_bridges.outgoing import Steps
 
@@ -55,12 +56,13 @@ class Put(Protocol):
 
 
 class Saying:
-    """``put`` is the one way out for content."""
+    """``put`` is the one way out for content; ``opened`` gives an event of an encrypted room as it was said."""
 
-    def __init__(self, client: MatrixClient, voices: Voices, put: Put) -> None:
+    def __init__(self, client: MatrixClient, voices: Voices, put: Put, opened: Open) -> None:
         self._client = client
         self._voices = voices
         self._put = put
+        self._opened = opened
 
     async def say(self, draft: Draft) -> MessageId:
         """Send it by the voice that the room takes."""
@@ -144,7 +146,7 @@ class Saying:
                 params=params,
             )
             for seen in _seen(found.get("chunk")):
-                content = seen.get("content")
+                content = (await self._opened({**seen, "room_id": draft.room})).get("content")
                 origin = content.get(ORIGIN) if isinstance(content, dict) else None
                 if seen.get("sender") in senders and isinstance(origin, dict) and origin.get("key") == wanted:
                     return MessageId(text_of(seen, "event_id"))

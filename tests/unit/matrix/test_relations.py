@@ -81,13 +81,9 @@ async def serving(server: Server) -> AsyncIterator[MatrixClient]:
         await runner.cleanup()
 
 
-async def as_it_came(event: Mapping[str, Any]) -> Mapping[str, Any]:
-    return event
-
-
 async def related(server: Server) -> Related:
     async with serving(server) as client:
-        return await relations.related(client, ROOM, POLL, user=BOT, ours=OURS, opened=as_it_came)
+        return await relations.related(client, ROOM, POLL, user=BOT, ours=OURS, opened=relations.as_it_came)
 
 
 @pytest.mark.parametrize("most", [1000, 100])

@@ -53,13 +53,16 @@ _log.setLevel(logging.INFO)  # further down it tells what it has read
 
 
 class Machine(OlmMachine):
-    """One account's. Sends keys to every device: whom to trust is for the person who reads."""
+    """One account's. Sends keys to every device: whom to trust is for the person who reads.
 
-    def __init__(self, requests: Requests, keys: Keys, rooms: StateStore) -> None:
+    ``hears``: it keeps its own keys too, to read what it has said itself.
+    """
+
+    def __init__(self, requests: Requests, keys: Keys, rooms: StateStore, *, hears: bool) -> None:
         super().__init__(requests, keys, rooms, log=_log)  # type: ignore[arg-type]  # as much of a client as it uses
         self.keys = keys
         self.requests = requests
-        self.dont_store_outbound_keys = True
+        self.dont_store_outbound_keys = not hears
         self.received: list[str] = []
         """Sessions whose keys have come, since somebody looked."""
         self.broken: set[tuple[UserID, IdentityKey]] = set()
@@ -120,10 +123,11 @@ def _count(told: Any, most: int) -> int:
 
 
 class Accounts:
-    """The machines of the bot and of ghosts."""
+    """The machines of the bot and of ghosts. The ``bot`` hears for all, and is given the keys of every ghost."""
 
-    def __init__(self, client: MatrixClient, db: Database, sealer: Sealer, rooms: StateStore) -> None:
+    def __init__(self, client: MatrixClient, db: Database, sealer: Sealer, rooms: StateStore, *, bot: UserId) -> None:
         self._client = client
+        self._bot = bot
         self._db = db
         self._sealer = sealer
         self._rooms = rooms
@@ -161,7 +165,7 @@ class Accounts:
             await keys.put_account(
                 account
             )  # before anybody hears of it: a crash leaves a device that is published later
-        machine = Machine(Requests(self._client, user, device), keys, self._rooms)
+        machine = Machine(Requests(self._client, user, device), keys, self._rooms, hears=user == self._bot)
         machine.account = account
         if not account.shared:
             await self._publish(machine, account, await self._seeds(user))

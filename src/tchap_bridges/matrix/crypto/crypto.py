@@ -42,7 +42,7 @@ class Crypto:
         self._client = client
         self._ours = ours
         self._rotations = Rotations()
-        self._accounts = accounts = Accounts(client, db, sealer, self._rotations)
+        self._accounts = accounts = Accounts(client, db, sealer, self._rotations, bot=ours.bot)
         self._encryption = Encryption(accounts, db, ours, self)
         self._keys = KeyInbox(client, accounts, ours.bot, on_people=self._encryption.changed, on_keys=on_keys)
 

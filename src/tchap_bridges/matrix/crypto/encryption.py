@@ -18,7 +18,6 @@ from tchap_bridges.matrix.client import MatrixRefused
 from tchap_bridges.matrix.crypto import olm
 from tchap_bridges.matrix.crypto.accounts import Accounts, Machine
 from tchap_bridges.matrix.names import Namespace
-from tchap_bridges.matrix.read import ORIGIN
 
 Json = Mapping[str, Any]
 _AGAIN: Final = 0.2  # seconds
@@ -82,8 +81,6 @@ class Encryption:
                 sealed = await self._sealed(await self._accounts.machine(user), room, kind, content)
         if "m.relates_to" in content:  # as it is: servers relate events by it
             sealed["m.relates_to"] = content["m.relates_to"]
-        if ORIGIN in content:  # by which we find it again: it says nothing
-            sealed[ORIGIN] = {"key": content[ORIGIN].get("key")}
         return sealed
 
     async def _sealed(self, machine: Machine, room: RoomId, kind: str, content: Json) -> dict[str, Any]:
