@@ -30,16 +30,16 @@ class SealedFile:
     def __init__(self) -> None:
         self._key = os.urandom(_KEY)
         self._start = os.urandom(_NONCE) + bytes(_NONCE)
-        self._digest = b""
+        self._digest = hashlib.sha256()
 
     async def sealed(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Each call begins anew. Who has had the last piece need not ask whether there is one more."""
         cipher = Cipher(AES(self._key), CTR(self._start)).encryptor()
-        digest = hashlib.sha256()
+        self._digest = digest = hashlib.sha256()
         async for chunk in chunks:
             data = cipher.update(chunk)
             digest.update(data)
             yield data
-        self._digest = digest.digest()
 
     def described(self, mxc: str) -> dict[str, Any]:
         key = urlsafe_b64encode(self._key).decode().rstrip("=")
@@ -48,7 +48,7 @@ class SealedFile:
             "url": mxc,
             "key": {"kty": "oct", "key_ops": ["encrypt", "decrypt"], "alg": "A256CTR", "k": key, "ext": True},
             "iv": _unpadded(self._start),
-            "hashes": {"sha256": _unpadded(self._digest)},
+            "hashes": {"sha256": _unpadded(self._digest.digest())},
         }
 
 

@@ -85,3 +85,13 @@ async def test_what_is_described_otherwise_is_refused_with_a_word(change: dict) 
 def test_what_is_no_description_at_all_is_refused_too(text: str) -> None:
     with pytest.raises(Undeliverable):
         EncryptedFile(text)
+
+
+async def test_a_reader_that_stops_at_the_last_piece_has_the_hash_all_the_same() -> None:
+    """As HTTP does, once the server has answered; and an attempt that broke off leaves nothing in the next one."""
+    seal = SealedFile()
+    broken = seal.sealed(stream(b"un", b"deux"))
+    await anext(broken)
+    pieces = seal.sealed(stream(b"un", b"deux"))
+    data = await anext(pieces) + await anext(pieces)
+    assert await opened(seal.described(MXC), data) == b"undeux"
