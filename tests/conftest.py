@@ -21,8 +21,12 @@ from tchap_bridges.testing.inspircd import Inspircd
 from tchap_bridges.testing.irc_client import IrcClient
 from tchap_bridges.testing.mail_sink import MailSink
 from tchap_bridges.testing.ngircd import Ngircd
+from tchap_bridges.testing.plaintext import plaintext_in_encrypted_rooms
 from tchap_bridges.testing.postfix import Postfix
 from tchap_bridges.testing.synapse import Synapse
+
+LEAKS = "leaks-on-purpose"
+"""A file of this name, in the folder of a homeserver whose tests say things in clear to see whether that is found."""
 
 SynapseFactory = Callable[..., AbstractAsyncContextManager[Synapse]]
 IrcConnect = Callable[..., Awaitable[IrcClient]]
@@ -51,6 +55,21 @@ def synapse_factory(request: pytest.FixtureRequest, tmp_path_factory: pytest.Tem
             yield synapse
 
     return make
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_in_clear() -> Iterator[None]:
+    """Whatever a test was about: when its homeserver stops, nothing of ours stands in clear in an encrypted room."""
+    stop = Synapse.stop
+
+    async def stop_and_look(self: Synapse) -> None:
+        await stop(self)
+        if (self.folder / "homeserver.db").exists() and not (self.folder / LEAKS).exists():
+            assert plaintext_in_encrypted_rooms(self) == []
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Synapse, "stop", stop_and_look)
+        yield
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

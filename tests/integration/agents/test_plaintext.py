@@ -8,6 +8,7 @@ import pytest_asyncio
 from tchap_bridges.testing.matrix_client import Client
 from tchap_bridges.testing.nio_agent import NioAgent
 from tchap_bridges.testing.plaintext import plaintext_in_encrypted_rooms
+from tests.conftest import LEAKS
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -33,6 +34,7 @@ async def server(synapse_factory, tmp_path_factory):
         )
     )
     async with synapse_factory(registrations=[registration]) as synapse:
+        (synapse.folder / LEAKS).touch()
         yield synapse
 
 

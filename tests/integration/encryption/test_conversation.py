@@ -13,7 +13,6 @@ from tchap_bridge_echo.server import EchoServer
 from tchap_bridges.testing.agent import Seen
 from tchap_bridges.testing.js_agent import JsAgent
 from tchap_bridges.testing.matrix_client import Client
-from tchap_bridges.testing.plaintext import plaintext_in_encrypted_rooms
 from tchap_bridges.testing.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -90,7 +89,6 @@ async def hall(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
                     await alice.send_text(room, typed)
                     await found.shown(answer)
                 yield found
-                assert plaintext_in_encrypted_rooms(world.synapse) == []
 
 
 async def test_what_agents_do_arrives_on_the_network(hall: Hall) -> None:
