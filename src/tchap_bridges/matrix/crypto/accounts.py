@@ -146,6 +146,20 @@ class Accounts:
                 self._known.put(user, known)
         return known
 
+    async def verify(self, user: UserId) -> None:
+        """Something was done to its devices. Is ours still there? The next time that it is needed, another is."""
+        async with self._db.snapshot() as tx:
+            row = await tx.one("crypto_account_get", mxid=user)
+        if row is None or not row["shared"]:
+            return
+        try:
+            await self._client.call("GET", path_of("devices", row["device"]), name="device", user=user)
+        except MatrixRefused as error:
+            if error.status != 404:
+                raise
+            _log.warning("the device of %s is gone: it gets another one", user)
+            await self.forget(user)
+
     async def forget(self, user: UserId) -> None:
         """Its device is gone from the homeserver: it gets another one, and no old id is used again."""
         async with self._locks.setdefault(user, asyncio.Lock()):

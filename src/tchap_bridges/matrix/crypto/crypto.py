@@ -44,7 +44,7 @@ class Crypto:
         self._rotations = Rotations()
         self._accounts = accounts = Accounts(client, db, sealer, self._rotations, bot=ours.bot)
         self._encryption = Encryption(accounts, db, ours, self)
-        self._keys = KeyInbox(client, accounts, ours.bot, on_people=self._encryption.changed, on_keys=on_keys)
+        self._keys = KeyInbox(client, accounts, ours.bot, on_people=self._changed, on_keys=on_keys)
 
     async def run(self) -> None:
         """Hear of keys until cancelled; the bot's account is there."""
@@ -62,6 +62,12 @@ class Crypto:
             if error.errcode != "M_UNKNOWN_DEVICE":
                 raise
             await self._accounts.forget(self._ours.bot)  # somebody has deleted it; what it was to read is lost
+
+    async def _changed(self, people: Sequence[UserId]) -> None:
+        for user in people:
+            if user in self._ours:
+                await self._accounts.verify(user)
+        await self._encryption.changed(people)
 
     async def _drain(self) -> None:
         """Ghosts are given keys that they never read by all with whom they have a session: away with those."""
