@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "mail": ("mail:app", "Montre comment le pont lit un courriel."),
     "backup": ("backup:app", "Sauvegarde la base et la configuration, pont en marche."),
     "restore": ("backup:restoring", "Remet une sauvegarde en place, pont arrêté."),
+    "keys": ("keys:app", "Sauvegarde, remet ou renouvelle les clés des salons chiffrés."),
     "bot": ("bot:app", "Fait un nouveau robot, ou montre ceux qui sont installés."),
     "plugins": ("plugins:app", "Liste les ponts et les robots installés."),
 }

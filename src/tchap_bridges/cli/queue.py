@@ -1,21 +1,16 @@
 """``tchap-bridges queue``: what waits, what failed, and what to do about it."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tchap_bridges.cli.failures import telling
 from tchap_bridges.cli.options import DEFAULT, Config
-from tchap_bridges.config import load, probe_storage
-from tchap_bridges.core import clock, codec
+from tchap_bridges.cli.store import Store, with_store
+from tchap_bridges.core import codec
 from tchap_bridges.core.links import standing_by
 from tchap_bridges.core.outbox import DESK, REVIEW, revive
 from tchap_bridges.core.outbox import discard as give_up
@@ -23,8 +18,7 @@ from tchap_bridges.core.strangers import held
 from tchap_bridges.core.words import state_words
 from tchap_bridges.events import Message
 from tchap_bridges.i18n import Phrase, Translator, _, ngettext
-from tchap_bridges.store.database import Database, Reader, Row
-from tchap_bridges.store.sealing import Sealer
+from tchap_bridges.store.database import Reader, Row
 
 app = typer.Typer(
     help="Ce qui attend de partir, ce qui a échoué (lettres mortes), et quoi en faire.", no_args_is_help=True
@@ -44,19 +38,6 @@ ACTIONS: Mapping[str, Phrase] = {
     "refresh": _("relecture du salon"),
 }
 NEW, HELD = 0, 3  # inbox.state
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Store:
-    """The store of a configuration, and how to speak of it."""
-
-    db: Database
-    sealer: Sealer
-    say: Translator
-    zone: ZoneInfo
-
-    def when(self, at: int) -> str:
-        return f"{clock.moment(at).astimezone(self.zone):%d/%m %H:%M}"
 
 
 @app.command("list")
@@ -101,7 +82,7 @@ def list_(
         for line in _summary(len(dead) + len(unread), waiting, len(leaving) + len(kept)):
             console.print(store.say(line), markup=False)
 
-    _with_store(config, work)
+    with_store(config, work)
 
 
 def _columns() -> Sequence[Phrase]:
@@ -199,7 +180,7 @@ def show(number: Number, config: Config = DEFAULT) -> None:
             for file in event.files:
                 console.print(say(_("Fichier : {name} ({mime})", name=file.name, mime=file.mime)), markup=False)
 
-    _with_store(config, work)
+    with_store(config, work)
 
 
 @app.command()
@@ -218,7 +199,7 @@ def retry(number: Number, config: Config = DEFAULT) -> None:
                 done = await revive(tx, store.sealer, lane, seq)
         _told(store.say, number, done, _("{number} repart.", number=number))
 
-    _with_store(config, work)
+    with_store(config, work)
 
 
 @app.command()
@@ -238,24 +219,7 @@ def discard(number: Number, config: Config = DEFAULT) -> None:
                 done = await give_up(tx, lane, seq)
         _told(store.say, number, done, _("{number} est abandonnée.", number=number))
 
-    _with_store(config, work)
-
-
-def _with_store(config: Path, work: Callable[[Store], Awaitable[None]]) -> None:
-    settings = load(config)
-    probe_storage(settings)
-    keys = [key.get_secret_value() for key in (settings.storage.key, *settings.storage.old_keys)]
-
-    async def main() -> None:
-        db = await Database.open(settings.database)
-        try:
-            say = Translator(settings.language)
-            await work(Store(db=db, sealer=Sealer(keys), say=say, zone=settings.timezone))
-        finally:
-            await db.close()
-
-    with telling(settings.language):
-        asyncio.run(main())
+    with_store(config, work)
 
 
 async def _places(store: Store, tx: Reader, rows: Sequence[Row]) -> dict[str, str]:

@@ -157,3 +157,23 @@ WHERE (mxid, room) > (:mxid, :room) AND substr(pickle, 1, 5) <> :mark ORDER BY m
 
 -- name: reseal_crypto_outbound_set
 UPDATE crypto_outbound SET pickle = :fresh WHERE mxid = :mxid AND room = :room AND pickle = :sealed
+
+-- name: crypto_seeds_all [slow]
+SELECT mxid, seeds FROM crypto_seeds ORDER BY mxid
+
+-- name: crypto_seeds_replace
+UPDATE crypto_seeds SET seeds = :seeds WHERE mxid = :mxid
+
+-- name: crypto_inbound_all [slow]
+SELECT mxid, session, room, sender_key, received_at, pickle FROM crypto_inbound
+WHERE pickle IS NOT NULL ORDER BY mxid, session
+
+-- name: crypto_counts
+SELECT
+    (SELECT count(*) FROM crypto_account WHERE shared = 1) AS devices,
+    (SELECT count(*) FROM crypto_seeds) AS identities,
+    (SELECT count(*) FROM crypto_olm) AS sessions,
+    (SELECT count(*) FROM crypto_inbound WHERE pickle IS NOT NULL) AS read,
+    (SELECT count(*) FROM crypto_outbound) AS spoken,
+    (SELECT count(DISTINCT room) FROM crypto_reader) AS rooms,
+    (SELECT count(*) FROM inbox WHERE state = 2 AND awaits LIKE 'key %') AS awaited
