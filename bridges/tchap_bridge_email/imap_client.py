@@ -150,10 +150,10 @@ class Session:
         )
 
     async def _bounded(self, wait: Awaitable[_T]) -> _T:
-        return await _bounded(wait, self._seconds)
+        return await bounded(wait, self._seconds)
 
 
-async def _bounded(wait: Awaitable[_T], seconds: float) -> _T:
+async def bounded(wait: Awaitable[_T], seconds: float) -> _T:
     try:
         async with asyncio.timeout(seconds):
             answer = await wait
@@ -161,6 +161,11 @@ async def _bounded(wait: Awaitable[_T], seconds: float) -> _T:
         raise NotReady(_("le serveur IMAP ne répond plus")) from error
     except (aioimaplib.AioImapException, OSError) as error:
         raise NotReady(_("la connexion IMAP a échoué : {why}", why=type(error).__name__)) from error
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        # The library waits by asyncio.wait_for, which until Python 3.12 gives an answer to whoever is cancelled as it
+        # comes, and says no more of that (cpython#86296).
+        raise asyncio.CancelledError
     if isinstance(answer, aioimaplib.Response) and answer.result == "BYE":  # what `connection_lost` closes a wait with
         raise NotReady(_("la connexion IMAP est perdue"))
     return answer
@@ -178,19 +183,19 @@ async def signed_in(account: Account, *, seconds: float = 60) -> AsyncIterator[S
     logging.getLogger("aioimaplib").setLevel(logging.WARNING)  # its debug lines hold the mail itself
     client = _Client(account, seconds)
     try:
-        await _bounded(client.wait_hello_from_server(), seconds)
+        await bounded(client.wait_hello_from_server(), seconds)
         if account.security == "starttls":
-            await _bounded(client.start_tls(), seconds)
+            await bounded(client.start_tls(), seconds)
         await _sign_in(client, account, seconds)
         yield Session(client, seconds=seconds)
         with suppress(NotReady):  # some hang up at once
-            await _bounded(client.logout(), 5)
+            await bounded(client.logout(), 5)
     finally:
         await client.end()
 
 
 async def _sign_in(client: "_Client", account: Account, seconds: float) -> None:
-    answer = await _bounded(client.login(_quoted(account.user), account.password), seconds)
+    answer = await bounded(client.login(_quoted(account.user), account.password), seconds)
     if answer.result == "OK":
         return
     if _why(answer) in _LATER:
