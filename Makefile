@@ -39,5 +39,5 @@ setup: ## .venv, with what developers need
 synapse: ## .venv-synapse, with the homeserver that demo and tests use
 	@scripts/setup-synapse
 
-servers: ## the mail, IRC and database servers of the tests, from Debian
+servers: ## the mail, IRC, database and antivirus servers of the tests, from Debian
 	@scripts/setup-servers
