@@ -39,7 +39,7 @@ setup: ## .venv, with what developers need
 synapse: ## .venv-synapse, with the homeserver that demo and tests use
 	@scripts/setup-synapse
 
-servers: ## the mail, IRC, alert and database servers of the tests, from Debian
+servers: ## the mail, IRC, alert, database and antivirus servers of the tests, from Debian
 	@scripts/setup-servers
 
 samples: ## what GitHub and GitLab publish of their webhooks, for the tests

@@ -38,7 +38,10 @@ class Clamd:
                 if line.hung_up:
                     break
             await line.say(bytes(4))
-            return _verdict(await line.answer())
+            verdict = _verdict(await line.answer())
+            if line.hung_up and verdict.outcome is Outcome.CLEAN:
+                raise ScannerAway(_("clamd n'a pas pris tout le fichier"))
+            return verdict
 
     async def probe(self) -> str:
         """clamd's version and that of its signatures."""

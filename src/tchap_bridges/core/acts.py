@@ -24,15 +24,18 @@ class Acts:
         self._db = db
         self._resolver = resolver
 
+    async def look(self, row: Row, way: Way, message: Row, event: Event, steps: RowSteps) -> None:
+        """Have the files of a message looked at, before anything is shown that could be shown twice."""
+        if isinstance(event, Message) and event.files and row["action"] == "send":
+            await screen(await self._resolver.outgoing(row, way, message, event, steps))
+
     async def do(
         self, row: Row, way: Way, message: Row, event: Event, steps: RowSteps
     ) -> tuple[Sequence[MessageId], Sequence[LeftOut]]:
         """The ids under which it is seen now, and what of it is not."""
         match row["action"], event:
             case "send", Message():
-                outgoing = await self._resolver.outgoing(row, way, message, event, steps)
-                await screen(outgoing)
-                outgoing = without_left_out(outgoing)
+                outgoing = without_left_out(await self._resolver.outgoing(row, way, message, event, steps))
                 return await way.connection.send(outgoing), left_out(outgoing)
             case "send", PollStarted() if isinstance(way.connection, AsksPolls):
                 return [await way.connection.ask(_poll(row, way, event, steps))], ()

@@ -119,9 +119,10 @@ class Courier:
             raise Undeliverable(policy.no_consent().reason, remedy=policy.no_consent().remedy)
         event = codec.load(self._sealer.open(message["body"], place="message.body"))
         steps = RowSteps(self._db, self._sealer, row)
+        if not way.connection.limits.repeatable and steps.get(BEGUN):
+            raise Undeliverable(_("le programme s'est arrêté pendant l'envoi"), certain=False)
+        await self._acts.look(row, way, message, event, steps)
         if not way.connection.limits.repeatable:
-            if steps.get(BEGUN):
-                raise Undeliverable(_("le programme s'est arrêté pendant l'envoi"), certain=False)
             await steps.done(BEGUN, "1")
         if clock.now() - row["created_at"] > OLD:
             steps.note("suspect", "1")

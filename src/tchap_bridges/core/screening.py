@@ -98,11 +98,11 @@ class Screen:
             verdict, digest = Verdict(outcome=Outcome(outcome), detail=detail), str(found)
         else:
             verdict, digest = await self._found(self._checks, suspect, docket)
-            self._meter.count(verdict.outcome, docket.where if docket is not None else "link")
             if docket is not None:
                 also = partial(_audited, docket, verdict) if verdict.outcome is not Outcome.CLEAN else None
                 said = json.dumps([verdict.outcome, verdict.detail, digest])
                 await docket.steps.done(f"{STEP}{part}", said, also=also)
+            self._meter.count(verdict.outcome, docket.where if docket is not None else "link")
         if verdict.outcome is not Outcome.CLEAN:
             raise Held(verdict)
         return digest

@@ -23,7 +23,7 @@ from .files import zipped
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 PLAN = bytes(range(256)) * 500
-PATIENCE = 30
+PATIENCE = 60
 HELD = "l'antivirus y a trouvé un programme malveillant"
 
 
@@ -171,16 +171,41 @@ async def test_a_scanner_that_is_away_is_waited_for_over_a_kill(place: Place) ->
     assert not [event for event in place.camille.seen(place.room) if "attente-2.bin" in str(event["content"])]
     await place.scanner.start()
     await place.echo.until(
-        lambda: any(file.name == "attente.bin" for post in place.posts() for file in post.files), seconds=2 * PATIENCE
+        lambda: any(file.name == "attente.bin" for post in place.posts() for file in post.files), seconds=PATIENCE
     )
     await place.camille.wait_for(
-        place.room, lambda event: event["content"].get("filename") == "attente-2.bin", timeout=2 * PATIENCE
+        place.room, lambda event: event["content"].get("filename") == "attente-2.bin", timeout=PATIENCE
     )
     await place.camille.send_text(place.room, "c'est la fin")
     await place.post("c'est la fin")
     assert [file.name for post in place.posts() for file in post.files].count("attente.bin") == 1
     found = await place.camille.timeline(place.room)
     assert sum(event["content"].get("filename") == "attente-2.bin" for event in found) == 1
+
+
+async def test_killed_between_looking_and_sending_it_is_there_once_and_was_looked_at_once(place: Place) -> None:
+    looked = re.compile(r'tchap_bridges_events_total\{what="clean",where="echo"\} ([0-9.]+)')
+
+    async def clean() -> float:
+        found = looked.search(await place.world.bridge.metrics())
+        return float(found[1]) if found else 0
+
+    before = await clean()
+    place.echo.faults.delay = 3  # what is asked of the network now is on its way when we are killed
+    await place.camille.send_file(place.room, "coupure.bin", "application/octet-stream", PLAN)
+    async with asyncio.timeout(PATIENCE):
+        while await clean() == before:
+            await asyncio.sleep(0.05)
+    await place.world.bridge.kill()
+    place.echo.faults.delay = 0
+    await place.world.bridge.start()
+    await place.echo.until(
+        lambda: any(file.name == "coupure.bin" for post in place.posts() for file in post.files), seconds=PATIENCE
+    )
+    await place.camille.send_text(place.room, "et voilà")
+    await place.post("et voilà")
+    assert [file.name for post in place.posts() for file in post.files].count("coupure.bin") == 1
+    assert await clean() == 0, "the last process had looked at it"
 
 
 async def test_metrics_count_it_and_the_log_names_no_file(place: Place) -> None:

@@ -95,6 +95,19 @@ async def test_whatever_is_not_its_answer_is_no_verdict(said: bytes, words: str)
             await scanner.scan(suspect(b"bonjour"))
 
 
+async def test_one_that_says_ok_before_the_end_of_a_file_has_not_seen_it() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)
+        writer.write(b"stream: OK\0")
+        await writer.drain()
+        writer.transport.abort()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as other:
+        hasty = asking.Clamd(Endpoint("127.0.0.1", other.sockets[0].getsockname()[1]), seconds=30)
+        with pytest.raises(ScannerAway):
+            await hasty.scan(suspect(b"x" * 30_000_000))
+
+
 async def test_a_file_that_cannot_be_read_is_not_clamds_fault(scanner: asking.Clamd) -> None:
     @asynccontextmanager
     async def opened() -> AsyncIterator[AsyncIterator[bytes]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tchap_bridges.bridge import Limits
 from tchap_bridges.core import clock, lanes
 from tchap_bridges.core.ports import Outcome, ScannerAway, Suspect, Verdict
 from tchap_bridges.core.screening import HEAD, Checks, Held, Screen
@@ -260,6 +261,33 @@ async def test_stopped_between_looking_and_sending_nothing_is_lost_or_doubled(
             assert [each[0] for each in await audited(s)] == ["infected"]
         else:
             assert (got, s.shown.log) == ([data], [])
+
+
+async def test_stopped_while_it_is_looked_at_nothing_is_uncertain(
+    tmp_path: Path, sent: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where nothing may be said twice: nothing was."""
+    monkeypatch.setattr(lanes, "STOP", 0.05)
+    scanner, reached = Scripted(), asyncio.Event()
+
+    async def never(_suspect: Suspect) -> Verdict:
+        reached.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    def once(s: Stage) -> None:
+        s.net.limits = Limits(repeatable=False)
+
+    scanner.scan = never  # type: ignore[method-assign]
+    async with stage(tmp_path, checks=checks(scanner), prepare=once) as s:
+        await said(s, b"un plan")
+        async with asyncio.timeout(5):
+            await reached.wait()
+    async with stage(tmp_path, linked=False, checks=checks(Scripted()), prepare=once) as s:
+        s.hs.rooms.files["plan.pdf"] = b"un plan"
+        await s.net.shown.until(1)
+        await asyncio.sleep(0.2)
+        assert (s.net.shown.texts, sent, s.shown.log) == (["voici"], [b"un plan"], [])
 
 
 async def test_other_bytes_than_those_that_were_looked_at_are_not_sent(tmp_path: Path, sent: list[Any]) -> None:
