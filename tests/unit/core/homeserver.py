@@ -45,6 +45,7 @@ class FakeHomeserver:
         self.departed: list[tuple[RoomId, UserId]] = []
         self.db: Database
         self.pictures: dict[str, str] = {}
+        self.agents: set[str] = set()
         self.facts_of: dict[RoomId, RoomFacts] = {}
 
     def read(self, item: Item) -> Sequence[Event | RoomFact]:
@@ -113,6 +114,9 @@ class FakeHomeserver:
 
     async def ghost(self, user: UserId) -> Ghost | None:
         return self.ghosts.get(user)
+
+    async def is_external(self, address: str) -> bool:
+        return address not in self.agents
 
     async def facts(self, room: RoomId) -> RoomFacts:
         return self.facts_of.get(

@@ -34,6 +34,7 @@ def _tie(given: Mapping[str, Any]) -> Tie:
         destination=Destination(given["destination"]),
         direction=Direction(given.get("direction", "both")),
         consent=given.get("consent", False),
+        external=given.get("external", False),
     )
 
 
