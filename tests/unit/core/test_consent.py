@@ -10,8 +10,9 @@ import pytest
 
 from tchap_bridges.bridge import Destination, Direction
 from tchap_bridges.core.policy import Rules, Shared
+from tchap_bridges.core.ports import RoomFacts
 from tchap_bridges.events import Author, Typing
-from tchap_bridges.ids import ChatId, PersonId, UserId
+from tchap_bridges.ids import ChatId, PersonId, RoomId, UserId
 
 from .homeserver import ALICE, BOT, ROOM
 from .network import NetBridge, NetConnection
@@ -242,6 +243,42 @@ async def test_a_link_is_not_made_by_facts_that_are_old(tmp_path: Path, monkeypa
 
         monkeypatch.setattr(NetConnection, "find", slow)
         assert "viennent de changer" in await answer(s, "!pont net #c")
+
+
+async def test_consent_follows_the_room_and_rules_do_not(tmp_path: Path) -> None:
+    """A room that is upgraded is judged anew, also when it changes while it is being looked at."""
+    new = RoomId("!neuf:test")
+    async with stage(tmp_path, rules=RULES) as s:
+        await encrypt(s)
+        await answer(s, "!pont chiffrement autoriser 1")
+        real, looked = s.hs.facts, 0
+
+        async def closes(where: RoomId) -> RoomFacts:
+            nonlocal looked
+            found = await real(where)
+            if where == new and not looked:
+                looked = 1
+                s.hs.facts_of[new] = replace(found, rule="restricted")
+                await s.event("changed", what="access", value="restricted", room=new)
+                async with asyncio.timeout(5):
+                    while not s.kernel.rooms.changes(new):
+                        await asyncio.sleep(0.005)
+            return found
+
+        s.hs.facts = closes  # type: ignore[method-assign]
+        s.hs.facts_of[new] = facts(room=new, encrypted=True, present=PEOPLE, predecessor=ROOM)
+        await s.event("upgraded", to=new)
+        await s.calm()
+        await s.say("entre agents", room=new)
+        await s.calm()
+        assert s.net.shown.texts == []
+        assert "est suspendu : ce salon est réservé aux agents" in s.shown.texts[-1]
+        s.hs.facts_of[new] = replace(s.hs.facts_of[new], rule="unrestricted")
+        await s.event("changed", what="access", value="unrestricted", room=new)
+        await s.calm()
+        await s.say("à tous", room=new)
+        await s.net.shown.until(1)
+        assert s.net.shown.texts == ["à tous"]
 
 
 async def test_a_ghost_that_is_raised_is_told_of_once(tmp_path: Path) -> None:
