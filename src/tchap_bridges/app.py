@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import structlog
@@ -291,6 +292,8 @@ def matrix_settings(settings: Settings) -> matrix.Settings:
         tchap=settings.homeserver.tchap,
         devices=registration.msc4190,
         sends=settings.limits.sends,
+        directory=settings.policy.directory,
+        is_guest=partial(policy.is_guest, guests=settings.policy.guests),
     )
 
 

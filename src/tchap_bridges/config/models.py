@@ -171,6 +171,7 @@ class Policy(Section):
     restricted_rooms: bool = False
     local_rooms: bool = False
     agents_only: tuple[str, ...] = ()
+    directory: Url | None = None
     shared: tuple[Shared, ...] = tuple(Shared)
     operator: Annotated[str, Field(max_length=200)] = ""
 

@@ -123,6 +123,8 @@ class Avatars:
         if portrait.until < clock.now() // 1000:
             raise Withdrawn
         link = await self._carries(portrait.through)
+        if link.muted:
+            raise Withdrawn
         if portrait.place.startswith("link:"):
             origin = await self._carries(int(portrait.place.removeprefix("link:")))
             connection = self._connection_of(origin.connection)

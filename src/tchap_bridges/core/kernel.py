@@ -235,6 +235,7 @@ class Kernel:
                     name=name,
                     words=bridge.words,
                     people=networks[name],
+                    addresses=bridge.same_people,
                     examples=bridge.examples,
                     options=bridge.options,
                 )

@@ -25,11 +25,15 @@ PROOFS_A_DAY = 10  # for one user
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """A connection as commands see it. ``words`` are the bridge's, the French one first; so are the ``examples``."""
+    """A connection as commands see it. ``words`` are the bridge's, the French one first; so are the ``examples``.
+
+    ``addresses``: its chats and its people are mail addresses.
+    """
 
     name: ConnectionName
     words: tuple[str, ...]
     people: str
+    addresses: bool = False
     examples: Sequence[tuple[Phrase, Phrase]] = ()
     options: frozenset[str] = frozenset()
 
@@ -109,7 +113,8 @@ class Linking:
             )
         asker = Asker(user=call.user, name=call.user_name, room_name=facts.name)
         chat = await connection.find(argument, call.options, asker)
-        tie = policy.Tie(connection=network.name, destination=chat.destination)
+        external = network.addresses and await self._homeserver.is_external(chat.id)
+        tie = policy.Tie(connection=network.name, destination=chat.destination, external=external)
         decision = policy.may_link(self._rooms.stands(facts), tie, self._rules)
         if not decision.allowed:
             raise NotAllowed(decision.reason, rule=decision.rule, remedy=decision.remedy)
@@ -142,6 +147,7 @@ class Linking:
                 state="proof" if code else "active",
                 by=call.user,
                 rule=decision.rule,
+                external=external,
             )
             await audit(tx, call, "linked", chat.name, decision.rule)
             if not code:

@@ -28,6 +28,7 @@ class Link:
     ``wanted`` is what people want of it: proof, active, paused, gone. ``held`` is why it may not carry all the same:
     checking, moving, suspended, or ''; ``reason`` says why it is suspended. ``number`` is how the room calls it.
     ``consent``: who lets what is said in the room leave by it though the room is ``encrypted``; '' for nobody.
+    ``external``: it is an address that is not known for an agent's.
     """
 
     id: int
@@ -46,6 +47,7 @@ class Link:
     moderated: bool
     correspondents: bool
     consent: str
+    external: bool
     encrypted: bool
     created_by: UserId
     created_at: int
@@ -87,6 +89,7 @@ class Link:
             destination=self.destination,
             direction=self.direction,
             consent=bool(self.consent),
+            external=self.external,
         )
 
 
@@ -178,6 +181,7 @@ class Links:
         state: str,
         by: UserId,
         rule: str,
+        external: bool = False,
     ) -> int:
         """Returns the new link's id."""
         id_ = int(
@@ -194,6 +198,7 @@ class Links:
                 created_by=by,
                 rule_then=rule,
                 options=self._sealer.seal(json.dumps(dict(chat.options)).encode(), place="link.options"),
+                external=int(external),
                 moderated=int(chat.moderated),
                 correspondents=int(chat.correspondents),
                 created_at=clock.now(),
@@ -300,6 +305,7 @@ class Links:
             moderated=bool(row["moderated"]),
             correspondents=bool(row["correspondents"]),
             consent=row["consent"],
+            external=bool(row["external"]),
             encrypted=bool(row["encrypted"]),
             created_by=UserId(row["created_by"]),
             created_at=row["created_at"],

@@ -161,12 +161,16 @@ def standing(room: RoomFacts, guests: Iterable[str]) -> Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tie:
-    """What of a link matters to policy. ``consent``: a room admin lets an encrypted room's words leave by it."""
+    """What of a link matters to policy. ``consent``: a room admin lets an encrypted room's words leave by it.
+
+    ``external``: the chat is an address, and not known for an agent's.
+    """
 
     connection: ConnectionName
     destination: Destination
     direction: Direction = Direction.BOTH
     consent: bool = False
+    external: bool = False
 
 
 def may_link(room: Standing, tie: Tie, rules: Rules) -> Decision:
@@ -229,7 +233,7 @@ def _by_access_rule(
             _("un invité est dans ce salon réservé aux agents : sa règle d'accès n'est pas appliquée"),
             _("Un administrateur du salon peut faire sortir les invités."),
         )
-    if tie.connection in rules.agents_only:
+    if tie.connection in rules.agents_only and not tie.external:
         return None
     if room.rule in {"restricted", "direct"} and not rules.restricted_rooms:
         return refuse(

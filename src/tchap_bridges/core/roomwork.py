@@ -105,6 +105,7 @@ class RoomWork:
             await self._homeserver.leave(room, self._words(reason))
             return self._audited("refused invite", by, room, "encrypted")
         await self._homeserver.join(room)
+        changes = self._rooms.changes(room)
         facts = await self._homeserver.facts(room)
         alone = bool(fact.get("direct")) and set(await self._homeserver.members(room)) <= {by}
 
@@ -119,7 +120,7 @@ class RoomWork:
             await self._audit(tx, "joined", by, room)
             old = await tx.value("room_replaced_by", to=room)
             if old is not None and old == facts.predecessor:
-                await self._move(tx, old, facts, by, row)
+                await self._move(tx, old, facts, by, row, current=self._rooms.changes(room) == changes)
                 return
             await self._outbox.notice(tx, room, Text(plain=self._greeting()), cause=row["key"])
             if alone:
@@ -160,6 +161,7 @@ class RoomWork:
         new, by = RoomId(str(fact["to"])), UserId(str(fact["by"]))
         try:
             await self._homeserver.join(new)
+            changes = self._rooms.changes(new)
             facts = await self._homeserver.facts(new)
         except Undeliverable as error:
             log.info("desk.waits_for_invite", room=room, **harmless(error))
@@ -170,7 +172,7 @@ class RoomWork:
 
         async def written(tx: Tx) -> None:
             await tx.run("room_joined", id=new, joined=1)
-            await self._move(tx, room, facts, by, row)
+            await self._move(tx, room, facts, by, row, current=self._rooms.changes(new) == changes)
 
         return written
 
@@ -190,21 +192,27 @@ class RoomWork:
 
         return written
 
-    async def _move(self, tx: Tx, old: RoomId, facts: RoomFacts, by: UserId, row: Row) -> None:
+    async def _move(self, tx: Tx, old: RoomId, facts: RoomFacts, by: UserId, row: Row, *, current: bool) -> None:
+        """``current``: nothing has changed in the new room since its ``facts`` were asked for."""
         await tx.run("room_replaced", id=old, to=facts.room)
         if facts.encrypted:  # its own event of that was before our time
             await self._rooms.encrypted(tx, facts.room)
-        await self._rooms.adopt(tx, facts)
+        await self._rooms.forget(tx, facts.room)
         await self._links.move(tx, old, facts.room)
         await self._outbox.move(tx, old, facts.room)
         await self._hearing.move(tx, old, facts.room)
         await self._hooks.move(tx, old, facts.room)
         await self._directs.follow(tx, old, facts.room, set(facts.present) - {self._homeserver.bot})
-        for link in await self._links.of_room(tx, facts.room):
-            if link.held == "moving":
-                await self._verdicts.lift(tx, link)
         await self._audit(tx, "followed upgrade", by, old, facts.room)
-        await self._review(tx, facts, row)
+        for link in await self._links.of_room(tx, facts.room):
+            if link.held == "moving" and current:
+                await self._verdicts.lift(tx, link)
+            elif link.held == "moving":
+                await self._links.hold(tx, link, "checking")
+        if current:
+            await self._review(tx, facts, row)
+        else:
+            await self._ask_again(tx, facts.room, "moved")
 
     # Conversations of two
 

@@ -171,6 +171,8 @@ class Shares:
             link = await self._links.get(tx, id_)
             if link is None or link.wanted == "gone" or link.held == "suspended":
                 raise Withdrawn
+            if link.muted and id_ == ticket.link:
+                raise Withdrawn
             if link.held:
                 raise NotReady(_("les règles du salon sont en cours de vérification"), retry_after=1)
             where = link.connection if id_ == ticket.link else where

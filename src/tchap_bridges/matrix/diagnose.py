@@ -262,7 +262,8 @@ class _Homeserver:
         if not (isinstance(own, int) and isinstance(everybody, int) and own > max(everybody, 0)):
             return False
         create = await self._ask("GET", f"{path}/m.room.create?format=event", as_bot=True)
-        return create.body.get("sender") != bot
+        made_by = create.body.get("sender")  # not every homeserver tells events whole
+        return isinstance(made_by, str) and made_by != bot
 
     async def _ask(
         self, method: str, path: str, *, token: bool = True, as_bot: bool = False, json: Any = None

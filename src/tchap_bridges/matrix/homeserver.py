@@ -22,6 +22,7 @@ from tchap_bridges.matrix import names
 from tchap_bridges.matrix.arrivals import Arrivals, Take
 from tchap_bridges.matrix.client import SENDS, MatrixClient, MatrixRefused, Observe, path_of, text_of
 from tchap_bridges.matrix.crypto import Crypto
+from tchap_bridges.matrix.directory import Directory
 from tchap_bridges.matrix.endpoint import Endpoint
 from tchap_bridges.matrix.facts import facts
 from tchap_bridges.matrix.ghosts import Ghosts, Speaker
@@ -45,6 +46,7 @@ class Settings:
     """``appservice`` is the registration's id; ``bot`` a localpart, in the namespace that starts with ``prefix``.
 
     ``listen`` is where the homeserver finds us, None when somebody else serves `MatrixHomeserver.endpoint`.
+    ``directory``: the identity server that knows whose an address is; ``is_guest`` tells the users of guests' servers.
     ``devices``: the registration has ``io.element.msc4190``. ``secret``: 32 bytes that never change.
     """
 
@@ -62,6 +64,8 @@ class Settings:
     devices: bool = True
     sweep: float = SWEEP
     sends: int = SENDS
+    directory: str | None = None
+    is_guest: Callable[[UserId], bool] = lambda _user: True
 
 
 async def _unheard(keys: Sequence[str]) -> None:
@@ -113,6 +117,7 @@ class MatrixHomeserver:
             pictures=Pictures(self._media, db, self._ghosts.id_of),
             translate=translate,
         )
+        self._directory = Directory(settings.directory, settings.is_guest)
         watches = (self._rooms, self._voices, self._members, *((self._crypto,) if self._crypto is not None else ()))
         self._arrivals = Arrivals(take, on_passing, self._ours, watches=watches)
         self._sweeper = Sweeper(
@@ -226,6 +231,9 @@ class MatrixHomeserver:
     async def facts(self, room: RoomId) -> RoomFacts:
         state = await self._client.listed(path_of("rooms", room, "state"), name="state", user=self._bot)
         return facts(room, state, tchap=self._settings.tchap, bot=self._bot)
+
+    async def is_external(self, address: str) -> bool:
+        return await self._directory.is_external(address)
 
     async def display_name(self, room: RoomId, user: UserId) -> str:
         return await self._members.name(room, user)

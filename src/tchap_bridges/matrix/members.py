@@ -33,9 +33,9 @@ class Members:
         self._open: Recent[str, tuple[bool, float]] = Recent(20_000)
 
     async def name(self, room: RoomId, user: UserId) -> str:
-        """The display name; the localpart of somebody without one. Raises NotReady."""
+        """The display name; of somebody without one, what of their id is no address. Raises NotReady."""
         member = await self._member(room, user)
-        return member.name if member is not None else names.localpart(user)
+        return member.name if member is not None else names.nameless(user)
 
     async def all(self, room: RoomId) -> Mapping[UserId, str]:
         """Who is in the room, with what they are called there. Raises NotReady."""
@@ -97,4 +97,4 @@ class Members:
 def _shown(content: Mapping[str, Any], user: UserId) -> str:
     name = content.get("displayname")
     clean = clean_text(name).replace("\n", " ").strip() if isinstance(name, str) else ""
-    return clean or names.localpart(user)
+    return clean or names.nameless(user)

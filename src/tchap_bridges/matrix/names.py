@@ -45,6 +45,7 @@ _LOOK_ALIKE = str.maketrans(
 )
 _USER_ID = re.compile(r"@[!-9;-~]+:(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9.-]{1,230})(?::[0-9]{1,5})?", re.ASCII)
 _LONGEST_USER_ID = 255
+_DOMAIN = re.compile(r"(?<=.)-[a-z0-9_]+(?:\.[a-z0-9_]+)+$")  # jean.dupont-finances.gouv.fr
 _MOST_MARKS = 3  # on one letter
 
 
@@ -95,6 +96,11 @@ def is_user_id(user: object) -> TypeGuard[UserId]:
 
 def localpart(user: UserId) -> str:
     return user[1:].partition(":")[0]
+
+
+def nameless(user: UserId) -> str:
+    """What to call somebody without a name: the localpart, but for the domain of an address that Tchap makes it of."""
+    return _DOMAIN.sub("", localpart(user))
 
 
 def shown_name(name: str, origin: str) -> str:

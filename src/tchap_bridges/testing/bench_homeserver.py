@@ -146,6 +146,10 @@ class Homeserver:
         del user
         return None
 
+    async def is_external(self, address: str) -> bool:
+        del address
+        return True
+
     async def facts(self, room: RoomId) -> RoomFacts:
         return RoomFacts(
             room=room,

@@ -50,6 +50,19 @@ async def test_a_restricted_room_is_refused_with_its_reason(world: World) -> Non
     assert "réservé aux agents" in answer
 
 
+async def test_a_room_that_anybody_may_join_is_suspended_until_it_is_shut_again(world: World) -> None:
+    linked = await link(world, "sens=deux-sens")
+    assert "Accès : ouvert aux invités" in await linked.command("politique")
+    await linked.agent.set_state(linked.room, "m.room.join_rules", {"join_rule": "public"})
+    await linked.agent.send_text(linked.room, "SECRET à tous")
+    await linked.said("Tchap n'admet pas les deux. Un administrateur du salon peut le changer.")
+    await linked.agent.set_state(linked.room, "m.room.join_rules", {"join_rule": "invite"})
+    await linked.said("reprend")
+    await linked.agent.send_text(linked.room, "entre membres")
+    await linked.left("entre membres")
+    assert not any(b"SECRET" in one.data for one in linked.world.sink.sent)
+
+
 async def test_links_follow_an_upgrade_that_both_rooms_confirm(linked: Linked) -> None:
     new = await linked.agent.upgrade(linked.room, "11")
     await linked.mail("Jean", "jean@a.localhost", "Pendant", "pendant le déménagement")

@@ -27,6 +27,7 @@ GOOD: dict[str, Answer] = {
     f"/_synapse/admin/v1/users/{BOT}/admin": (403, {"errcode": "M_FORBIDDEN"}),
     "/_matrix/client/v3/joined_rooms": (200, {"joined_rooms": ["!a:x", "!b:x", "!direct:x"]}),
     "/_matrix/client/v3/rooms/!a:x/state/m.room.power_levels": (200, {"users": {BOT: 0, "@admin:x": 100}}),
+    "/_matrix/client/v3/rooms/!a:x/state/m.room.create": (200, {"sender": "@admin:x", "content": {}}),
     "/_matrix/client/v3/rooms/!b:x/state/m.room.power_levels": (200, {"users": {BOT: 50}, "users_default": 50}),
     "/_matrix/client/v3/rooms/!direct:x/state/m.room.power_levels": (200, {"users": {BOT: 100}}),
     "/_matrix/client/v3/rooms/!direct:x/state/m.room.create": (200, {"sender": BOT, "content": {}}),

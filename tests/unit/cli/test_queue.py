@@ -63,6 +63,7 @@ async def add_link(tx: Transaction, sealer: Sealer, name: str, state: str = "act
             state=state,
             waiting="",
             options=sealer.seal(b"{}", place="link.options"),
+            external=0,
             moderated=0,
             created_by="@a:t",
             created_at=1,

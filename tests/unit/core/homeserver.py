@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from tchap_bridges.bridge import Item
 from tchap_bridges.core.kernel import Edge
-from tchap_bridges.core.ports import Ghost, Invited, RoomChanged, RoomFact, RoomFacts
+from tchap_bridges.core.ports import Ghost, Invited, RoomChanged, RoomFact, RoomFacts, Upgraded
 from tchap_bridges.events import Author, Deletion, Edit, Event, File, Form, Membership, Message, Reaction, Related, Text
 from tchap_bridges.ids import ChatId, FileRef, MessageId, PersonId, RoomId, UserId
 from tchap_bridges.store.database import Database
@@ -45,6 +45,7 @@ class FakeHomeserver:
         self.departed: list[tuple[RoomId, UserId]] = []
         self.db: Database
         self.pictures: dict[str, str] = {}
+        self.agents: set[str] = set()
         self.facts_of: dict[RoomId, RoomFacts] = {}
 
     async def opened(self, item: Item) -> Item:
@@ -94,6 +95,8 @@ class FakeHomeserver:
             case "changed":
                 by, value = UserId(author.person), data.get("value")
                 return (RoomChanged(room=RoomId(chat), what=data["what"], by=by, value=value),)
+            case "upgraded":
+                return (Upgraded(room=RoomId(chat), to=RoomId(data["to"]), by=UserId(author.person)),)
             case "moved":
                 return (Membership(chat=chat, author=author, present=data["present"], at=at),)
             case "broken":
@@ -116,6 +119,9 @@ class FakeHomeserver:
 
     async def ghost(self, user: UserId) -> Ghost | None:
         return self.ghosts.get(user)
+
+    async def is_external(self, address: str) -> bool:
+        return address not in self.agents
 
     async def facts(self, room: RoomId) -> RoomFacts:
         return self.facts_of.get(

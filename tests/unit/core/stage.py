@@ -100,6 +100,17 @@ class Stage:
         assert "✓" in log[-1].text.plain, log[-1].text.plain
         self.shown.log.clear()
 
+    async def calm(self) -> None:
+        """Until nothing that has happened goes on any more. Whoever backs off tries again now."""
+        quiet = 0
+        async with asyncio.timeout(20):
+            while quiet < 5:  # between two looks a row may be on its way from the store to its lane
+                await asyncio.sleep(0.002)
+                busy = self.kernel.inbox.waiting or self.kernel.lanes.active
+                quiet = 0 if busy else quiet + 1
+                for net in self.nets:
+                    self.kernel.lanes.open(net)
+
     async def row(self, sql_name: str, **values: Any) -> Any:
         async with self.db.snapshot() as tx:
             return await tx.one(sql_name, **values)

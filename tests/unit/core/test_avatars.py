@@ -110,6 +110,18 @@ async def test_unlinking_ends_it(play: Stage) -> None:
         await shown(play, url)
 
 
+async def test_nobody_s_picture_leaves_an_encrypted_room_without_consent(play: Stage) -> None:
+    url = await linked(play)
+    (link,) = await play.kernel.links.of_connection(ConnectionName("net"))
+    async with play.db.transaction() as tx:
+        await play.kernel.rooms.encrypted(tx, link.room)
+    with pytest.raises(Withdrawn):
+        await shown(play, url)
+    async with play.db.transaction() as tx:
+        await play.kernel.links.consent(tx, link, ALICE)
+    assert await shown(play, url) == ("image/png", PNG)
+
+
 @pytest.mark.parametrize("data", [b"<svg onload='x'/>", b"<html>", b"", PNG + bytes(LARGEST)], ids=len)
 async def test_only_small_images_are_served(play: Stage, data: bytes) -> None:
     play.hs.rooms.files["mxc://a/visage"] = data

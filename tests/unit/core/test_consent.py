@@ -10,11 +10,12 @@ import pytest
 
 from tchap_bridges.bridge import Destination, Direction
 from tchap_bridges.core.policy import Rules, Shared
+from tchap_bridges.core.ports import RoomFacts
 from tchap_bridges.events import Author, Typing
-from tchap_bridges.ids import ChatId, PersonId, UserId
+from tchap_bridges.ids import ChatId, PersonId, RoomId, UserId
 
 from .homeserver import ALICE, BOT, ROOM
-from .network import NetConnection
+from .network import NetBridge, NetConnection
 from .stage import Stage, stage
 from .test_commands import answer, facts
 
@@ -29,16 +30,10 @@ def room(s: Stage, **changes: Any) -> None:
     s.hs.facts_of[ROOM] = facts(**{"present": PEOPLE, **changes})
 
 
-async def calm(s: Stage) -> None:
-    async with asyncio.timeout(10):
-        while s.kernel.inbox.waiting or s.kernel.lanes.active:
-            await asyncio.sleep(0.005)
-
-
 async def encrypt(s: Stage, **changes: Any) -> None:
     room(s, encrypted=True, **changes)
     await s.event("changed", what="encryption")
-    await calm(s)
+    await s.calm()
 
 
 async def audited(s: Stage, *kinds: str) -> list[tuple[str, str, str, str]]:
@@ -55,7 +50,7 @@ async def test_an_encrypted_room_s_words_leave_once_an_admin_says_so(tmp_path: P
         assert "Un modérateur peut l'autoriser : !pont chiffrement autoriser 1" in notice
         await s.say("secret")
         await s.net.say("du dehors")
-        await calm(s)
+        await s.calm()
         assert (s.net.shown.texts, s.shown.texts[-1]) == ([], "du dehors")
 
         said = await answer(s, "!pont chiffrement autoriser 1")
@@ -68,7 +63,7 @@ async def test_an_encrypted_room_s_words_leave_once_an_admin_says_so(tmp_path: P
 
         assert "no longer leaves for #c" in await answer(s, "!bridge encryption withdraw 1")
         await s.say("de nouveau secret")
-        await calm(s)
+        await s.calm()
         assert s.net.shown.texts == ["permis"]
         assert await audited(s, "encryption allowed", "encryption withdrawn") == [
             ("encryption allowed", ALICE, "#c", "destination=état"),
@@ -87,7 +82,7 @@ async def test_what_has_left_is_corrected_no_more_and_withdrawn_all_the_same(tmp
         await s.event("reaction", target=said, key="👍")
         await s.event("deletion", target=said)
         log = await s.net.shown.until(2)
-        await calm(s)
+        await s.calm()
         assert [type(one).__name__ for one in log] == ["Outgoing", "OutgoingDeletion"]
 
 
@@ -125,7 +120,7 @@ async def test_who_may_not_consent_is_told_why(tmp_path: Path, typed: str, state
         assert told in said
         room(s, encrypted=True)
         await s.say("secret")
-        await calm(s)
+        await s.calm()
         assert s.net.shown.texts == []
 
 
@@ -142,14 +137,14 @@ async def test_whoever_comes_in_is_told_where_words_go(tmp_path: Path) -> None:
     async with stage(tmp_path, rules=RULES) as s:
         await encrypt(s)
         await s.event("moved", by="@bob:test", present=True)
-        await calm(s)
+        await s.calm()
         assert len(s.shown.texts) == 1, "nothing leaves: nothing to tell"
         await answer(s, "!pont chiffrement autoriser 1")
         before = len(s.shown.log)
         for who in ("@bob:test", "@eve:test"):
             await s.event("moved", by=who, present=True)
             await s.event("moved", by=who, present=False)
-        await calm(s)
+        await s.calm()
         told = s.shown.texts[before:]
         assert len(told) == 2
         assert all("#c (net, état)" in one and "Pôle messagerie" in one for one in told)
@@ -166,7 +161,7 @@ async def test_a_link_made_in_an_encrypted_room_begins_without_consent(tmp_path:
         assert "✓ Ce salon est relié à #c" in said
         assert "n'en sort pas encore" in said
         await s.say("secret")
-        await calm(s)
+        await s.calm()
         assert s.net.shown.texts == []
 
 
@@ -183,14 +178,14 @@ async def test_a_guest_in_a_room_of_agents_suspends_it_at_once(tmp_path: Path) -
         room(s, rule="restricted", present=[*PEOPLE, GUEST])
         await s.event("moved", by=GUEST, present=True)
         await s.say("devant l'invité")
-        await calm(s)
+        await s.calm()
         assert s.net.shown.texts == []
         (told,) = s.shown.texts
         assert "est suspendu : un invité est dans ce salon réservé aux agents" in told
         assert "Un administrateur du salon peut faire sortir les invités." in told
         room(s, rule="restricted")
         await s.event("moved", by=GUEST, present=False)
-        await calm(s)
+        await s.calm()
         assert "reprend" in s.shown.texts[-1]
         await s.say("entre nous")
         await s.net.shown.until(1)
@@ -205,7 +200,7 @@ async def test_a_room_that_opens_to_everybody_against_its_rule_is_suspended(tmp_
         room(s, public=True)
         await s.event("changed", what="join", value="public")
         await s.say("à tous")
-        await calm(s)
+        await s.calm()
         assert s.net.shown.texts == []
         assert "Tchap n'admet pas les deux. Un administrateur du salon peut le changer." in s.shown.texts[0]
 
@@ -214,7 +209,7 @@ async def test_a_room_that_the_bot_is_not_in_is_suspended(tmp_path: Path) -> Non
     async with stage(tmp_path, rules=RULES) as s:
         room(s, in_sync=False)
         await s.event("changed", what="join", value="")
-        await calm(s)
+        await s.calm()
         assert "le pont ne sait pas qui est dans ce salon" in s.shown.texts[0]
 
 
@@ -224,14 +219,14 @@ async def test_what_we_were_never_told_is_found_by_looking_again(
     async with stage(tmp_path, rules=RULES) as s:
         room(s, rule="restricted")
         await s.event("changed", what="access", value="restricted")
-        await calm(s)
+        await s.calm()
         room(s)  # and no event says so
         await s.kernel.roomwork.review_suspended()
-        await calm(s)
+        await s.calm()
         assert "est suspendu" in s.shown.texts[-1], "a change that is news may be followed by others"
         monkeypatch.setattr("tchap_bridges.core.roomfacts.QUIET", -1)
         await s.kernel.roomwork.review_suspended()
-        await calm(s)
+        await s.calm()
         assert "reprend" in s.shown.texts[-1]
 
 
@@ -250,18 +245,86 @@ async def test_a_link_is_not_made_by_facts_that_are_old(tmp_path: Path, monkeypa
         assert "viennent de changer" in await answer(s, "!pont net #c")
 
 
+async def test_consent_follows_the_room_and_rules_do_not(tmp_path: Path) -> None:
+    """A room that is upgraded is judged anew, also when it changes while it is being looked at."""
+    new = RoomId("!neuf:test")
+    async with stage(tmp_path, rules=RULES) as s:
+        await encrypt(s)
+        await answer(s, "!pont chiffrement autoriser 1")
+        real, looked = s.hs.facts, 0
+
+        async def closes(where: RoomId) -> RoomFacts:
+            nonlocal looked
+            found = await real(where)
+            if where == new and not looked:
+                looked = 1
+                s.hs.facts_of[new] = replace(found, rule="restricted")
+                await s.event("changed", what="access", value="restricted", room=new)
+                async with asyncio.timeout(5):
+                    while not s.kernel.rooms.changes(new):
+                        await asyncio.sleep(0.005)
+            return found
+
+        s.hs.facts = closes  # type: ignore[method-assign]
+        s.hs.facts_of[new] = facts(room=new, encrypted=True, present=PEOPLE, predecessor=ROOM)
+        await s.event("upgraded", to=new)
+        await s.calm()
+        await s.say("entre agents", room=new)
+        await s.calm()
+        assert s.net.shown.texts == []
+        assert "est suspendu : ce salon est réservé aux agents" in s.shown.texts[-1]
+        s.hs.facts_of[new] = replace(s.hs.facts_of[new], rule="unrestricted")
+        await s.event("changed", what="access", value="unrestricted", room=new)
+        await s.calm()
+        await s.say("à tous", room=new)
+        await s.net.shown.until(1)
+        assert s.net.shown.texts == ["à tous"]
+
+
 async def test_a_ghost_that_is_raised_is_told_of_once(tmp_path: Path) -> None:
     ghost = UserId("@pont_bob:test")
     async with stage(tmp_path, rules=RULES) as s:
         room(s, levels={ALICE: 100, ghost: 50, BOT: 100}, present=[*PEOPLE, ghost])
         for _turn in range(2):
             await s.event("changed", what="power")
-            await calm(s)
+            await s.calm()
         assert len(s.shown.texts) == 2
         assert any("@pont_bob:test" in text and "niveau 50" in text for text in s.shown.texts)
         assert any("Le pont a reçu dans ce salon le niveau 100" in text for text in s.shown.texts)
         await s.say("toujours")
         await s.net.shown.until(1)
+
+
+# Agents elsewhere
+
+
+async def test_a_room_of_agents_is_linked_to_agents_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the operator answers for a network of addresses, each address is asked for all the same."""
+    monkeypatch.setattr(NetBridge, "same_people", True)
+    rules = replace(RULES, agents_only=frozenset({"net"}))
+    async with stage(tmp_path, linked=False, rules=rules) as s:
+        room(s, rule="restricted")
+        s.hs.agents = {"zoe@finances.test"}
+        assert "réservé aux agents" in await answer(s, "!pont net bob@ailleurs.test")
+        assert "✓ Ce salon est relié à zoe@finances.test" in await answer(s, "!pont net zoe@finances.test")
+        await s.say("entre agents")
+        await s.net.shown.until(1)
+
+
+async def test_an_outsider_linked_before_is_one_when_the_room_closes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(NetBridge, "same_people", True)
+    rules = replace(RULES, agents_only=frozenset({"net"}))
+    async with stage(tmp_path, linked=False, rules=rules) as s:
+        room(s)
+        await answer(s, "!pont net bob@ailleurs.test")
+        room(s, rule="restricted")
+        await s.event("changed", what="access", value="restricted")
+        await s.say("entre agents")
+        await s.calm()
+        assert s.net.shown.texts == []
+        assert "est suspendu : ce salon est réservé aux agents" in s.shown.texts[-1]
 
 
 # What is told
@@ -343,5 +406,5 @@ async def test_that_somebody_writes_is_told_where_it_may_be(
         await encrypt(s)
         s.hs.edge.passing(Typing(chat=ChatId(ROOM), author=author, active=False))
         await s.net.say("après encore")
-        await calm(s)
+        await s.calm()
         assert seen == [True] * shared, "nor from an encrypted room"

@@ -9,9 +9,10 @@ from ruamel.yaml import YAML
 
 from tchap_bridges.bridge import Destination, Direction
 from tchap_bridges.core import policy
+from tchap_bridges.core.links import Link
 from tchap_bridges.core.policy import Kind, Rules, Sender, Shared, Standing, Tie
 from tchap_bridges.i18n import Translator
-from tchap_bridges.ids import UserId
+from tchap_bridges.ids import ChatId, ConnectionName, RoomId, UserId
 
 from .homeserver import ALICE, BOT
 from .test_commands import facts
@@ -34,6 +35,7 @@ def _tie(given: Mapping[str, Any]) -> Tie:
         destination=Destination(given["destination"]),
         direction=Direction(given.get("direction", "both")),
         consent=given.get("consent", False),
+        external=given.get("external", False),
     )
 
 
@@ -110,6 +112,42 @@ def test_landing_encryption_is_one_fact() -> None:
         rules = Rules(destinations=frozenset({Destination.STATE}), restricted_rooms=False, encrypts=encrypts)
         assert policy.may_link(room, TIE, rules).allowed is encrypts
         assert policy.may_link(HARMLESS, TIE, rules).allowed
+
+
+@pytest.mark.parametrize("direction", Direction)
+@pytest.mark.parametrize("encrypted", [True, False])
+@pytest.mark.parametrize("consent", ["", ALICE])
+def test_a_link_carries_out_what_policy_lets_leave(direction: Direction, encrypted: bool, consent: str) -> None:
+    """What the core asks at each event is the same as what policy says of the room."""
+    link = Link(
+        id=1,
+        room=RoomId("!r:x"),
+        connection=ConnectionName("net"),
+        chat=ChatId("#c"),
+        name="#c",
+        direction=direction,
+        destination=Destination.STATE,
+        number=1,
+        wanted="active",
+        held="",
+        reason="",
+        waiting="",
+        options={},
+        moderated=False,
+        correspondents=False,
+        consent=consent,
+        external=False,
+        encrypted=encrypted,
+        created_by=ALICE,
+        created_at=0,
+        suspended_at=0,
+        last_in=None,
+        last_out=None,
+    )
+    rules = Rules(destinations=frozenset({Destination.STATE}), restricted_rooms=False, encrypts=True)
+    room = Standing(rule="unrestricted", public=False, encrypted=encrypted)
+    assert link.carries_out == policy.may_leave(room, link.tie, rules).allowed
+    assert link.brings_in == policy.may_come_in(room, link.tie, rules).allowed
 
 
 def test_the_rules_of_the_last_start_are_known_again() -> None:

@@ -45,6 +45,7 @@ async def fill(db: Database, sealer: Sealer) -> None:
             state="active",
             waiting="",
             options=sealed("link.options"),
+            external=0,
             moderated=0,
             created_by="@a:t",
             created_at=1,

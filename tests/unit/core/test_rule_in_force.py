@@ -84,13 +84,7 @@ class Life:
     async def rest(self) -> None:
         """All is told, and nothing more happens by itself."""
         await self.told()
-        await self.quiet()
-
-    async def quiet(self) -> None:
-        async with asyncio.timeout(20):
-            while self.s.kernel.inbox.waiting or self.s.kernel.lanes.active:
-                self.s.kernel.lanes.open("net")  # whoever backs off tries again now
-                await asyncio.sleep(0.002)
+        await self.s.calm()
 
     async def step(self, what: str, value: object) -> None:
         match what:
@@ -123,7 +117,7 @@ class Life:
                 await asyncio.sleep(0)
             case "one":
                 await self.told(1)
-                await self.quiet()
+                await self.s.calm()
             case "rest":
                 await self.rest()
             case "consent":

@@ -213,6 +213,18 @@ async def test_a_room_whose_rules_forbid_it_gives_nothing(play: Stage) -> None:
     assert await read(play, url)
 
 
+async def test_an_encrypted_room_gives_nothing_without_consent(play: Stage) -> None:
+    url = await (await handed(play)).files[0].link()
+    (link,) = await play.kernel.links.of_connection("net")  # type: ignore[arg-type]
+    async with play.db.transaction() as tx:
+        await play.kernel.rooms.encrypted(tx, link.room)
+    with pytest.raises(Withdrawn):
+        await play.kernel.shares.find(token(url))
+    async with play.db.transaction() as tx:
+        await play.kernel.links.consent(tx, link, "@alice:test")
+    assert await read(play, url)
+
+
 async def test_retention_ends_it(play: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     url = await (await handed(play)).files[0].link()
     real = clock.now

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from tchap_bridges.matrix.names import LONGEST, Namespace, is_user_id, shown_name
+from tchap_bridges.matrix.names import LONGEST, Namespace, is_user_id, nameless, shown_name
 
 OURS = Namespace(server="x.fr", prefix="_pont_", bot="@_pont_bot:x.fr", secret=b"s" * 32)
 
@@ -55,6 +55,22 @@ def test_who_is_ours():
     for other in ("@_pont_abc:evil.fr", "@pont_abc:x.fr", "@agent:x.fr", None, 3, ["@_pont_abc:x.fr"]):
         assert other not in OURS
     assert "sss" not in repr(OURS)
+
+
+@pytest.mark.parametrize(
+    ("user", "name"),
+    [
+        ("@jean.dupont-finances.gouv.fr:agent.finances.tchap.gouv.fr", "jean.dupont"),
+        ("@jean-pierre.dupont-finances.gouv.fr:x.fr", "jean-pierre.dupont"),
+        ("@zoe-developpement-durable.gouv.fr:x.fr", "zoe-developpement"),
+        ("@zoe:x.fr", "zoe"),
+        ("@jean-pierre:x.fr", "jean-pierre"),
+        ("@-finances.gouv.fr:x.fr", "-finances.gouv.fr"),
+        ("@jean.dupont:x.fr", "jean.dupont"),
+    ],
+)
+def test_who_has_no_name_is_not_called_by_their_address(user, name):
+    assert nameless(user) == name
 
 
 USERS = [

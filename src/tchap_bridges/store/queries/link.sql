@@ -2,25 +2,25 @@
 
 -- name: link_get
 SELECT id, room, connection, chat, name, direction, destination, number, state, held, reason, waiting, options, moderated,
-       correspondents, consent, created_by, created_at, suspended_at, last_in, last_out,
+       correspondents, consent, external, created_by, created_at, suspended_at, last_in, last_out,
        coalesce((SELECT encrypted FROM room WHERE room.id = link.room), 0) AS encrypted
 FROM link WHERE id = :id
 
 -- name: links_of_room
 SELECT id, room, connection, chat, name, direction, destination, number, state, held, reason, waiting, options, moderated,
-       correspondents, consent, created_by, created_at, suspended_at, last_in, last_out,
+       correspondents, consent, external, created_by, created_at, suspended_at, last_in, last_out,
        coalesce((SELECT encrypted FROM room WHERE room.id = link.room), 0) AS encrypted
 FROM link WHERE room = :room AND state <> 'gone' ORDER BY number, id
 
 -- name: links_of_connection
 SELECT id, room, connection, chat, name, direction, destination, number, state, held, reason, waiting, options, moderated,
-       correspondents, consent, created_by, created_at, suspended_at, last_in, last_out,
+       correspondents, consent, external, created_by, created_at, suspended_at, last_in, last_out,
        coalesce((SELECT encrypted FROM room WHERE room.id = link.room), 0) AS encrypted
 FROM link WHERE connection = :connection AND state <> 'gone' ORDER BY number, id
 
 -- name: links_named
 SELECT link.id, room, link.connection, chat, link.name, direction, destination, number, state, held, reason, waiting, options,
-       moderated, correspondents, consent, created_by, created_at, suspended_at, last_in, last_out,
+       moderated, correspondents, consent, external, created_by, created_at, suspended_at, last_in, last_out,
        coalesce((SELECT encrypted FROM room WHERE room.id = link.room), 0) AS encrypted
 FROM link_name JOIN link ON link.id = link_name.link
 WHERE link_name.connection = :connection AND link_name.name = :name AND state <> 'gone' ORDER BY link.id
@@ -34,9 +34,9 @@ FROM link WHERE state <> 'gone' GROUP BY 1, 2
 
 -- name: link_add
 INSERT INTO link (number, room, connection, chat, name, direction, destination, state, waiting, options, moderated,
-                  correspondents, created_by, created_at, rule_then)
+                  correspondents, external, created_by, created_at, rule_then)
 VALUES ((SELECT coalesce(max(number), 0) + 1 FROM link WHERE room = :room), :room, :connection, :chat, :name, :direction, :destination, :state, :waiting, :options, :moderated,
-        :correspondents, :created_by, :created_at, :rule_then)
+        :correspondents, :external, :created_by, :created_at, :rule_then)
 RETURNING id
 
 -- name: link_name_add
