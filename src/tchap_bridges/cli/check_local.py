@@ -88,7 +88,7 @@ def policy(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             subject=_("salons chiffrés"),
             level=Level.OK,
-            detail=_("refusés : le pont ne sait pas encore chiffrer, et n'y entre pas"),
+            detail=_("refusés : sans io.element.msc4190 dans l'enregistrement, le pont ne peut pas chiffrer"),
         )
 
 
