@@ -19,9 +19,10 @@ VECTORS = Path(__file__).parents[2] / "vectors" / "config"
 
 @pytest.fixture
 def config(tmp_path: Path, free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Without mail, on free ports."""
+    """Without mail, on free ports, with an operator who has a name."""
     text = (VECTORS / "good.yaml").read_text()
     text = re.sub(r"bridges:\n.*?(?=bots:)", "bridges: {}\n", text, flags=re.DOTALL)
+    text = text.replace("destinations: [état]", "destinations: [état]\n  operator: Ministère de l'Exemple")
     text = re.sub(r":(8008|29340|29341)\b", lambda _port: f":{free_port()}", text)
     registration = (VECTORS / "good_registration.yaml").read_text()
     for name, content in (("config.yaml", text), ("registration.yaml", registration)):
@@ -217,5 +218,21 @@ def test_consents_that_go_far(
     shown = capsys.readouterr().out
     assert subject in shown
     assert told in shown
-    assert "1 avertissement." in shown
-    assert "le pont ne sait pas encore chiffrer" in shown
+    assert "2 avertissements." in shown, "that there is no antivirus is the other"
+
+
+@pytest.mark.usefixtures("homeserver_is_well")
+def test_who_runs_the_bridge_is_told_in_encrypted_rooms(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config.write_text(re.sub(r"  operator: .*\n", "", config.read_text()))
+    assert run(config) == 0
+    assert "les salons chiffrés ne sauront pas qui exploite le pont" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("homeserver_is_well")
+def test_a_registration_without_devices_enters_no_encrypted_room(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    registration = config.parent / "registration.yaml"
+    registration.write_text(registration.read_text().replace("io.element.msc4190: true", "io.element.msc4190: false"))
+    assert run(config) == 0
+    assert "le pont ne peut pas chiffrer" in capsys.readouterr().out
