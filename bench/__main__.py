@@ -10,10 +10,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import beside_bare, beside_bots, beside_irc, beside_stub, beside_synapse
+from bench import beside_bare, beside_bots, beside_irc, beside_plain, beside_stub, beside_synapse
 from bench.figures import RESULTS, Figures, show, write
 
-PARTS = ("rates", "latency", "irc", "ceiling", "accept", "size", "hooks", "bots")
+PARTS = ("rates", "latency", "irc", "ceiling", "accept", "size", "hooks", "bots", "encryption")
 TEMPLATE = Path(".cache/synapse")  # where the tests keep a blank homeserver too
 
 
@@ -35,6 +35,7 @@ class Extent:
     singles: int = 20
     posts: int = 300
     beside: int = 8
+    sealed: int = 40
 
 
 QUICK = Extent(
@@ -51,6 +52,7 @@ QUICK = Extent(
     singles=4,
     posts=20,
     beside=2,
+    sealed=3,
 )
 
 
@@ -99,6 +101,10 @@ async def measure(parts: Sequence[str], extent: Extent, folder: Path, say: Conso
         say.print("a bot alone, and beside bots that misbehave …")
         async with beside_bots.stage(folder / "bots", template=TEMPLATE) as on_bots:
             await beside_bots.measure(on_bots, figures, rounds=rounds, rooms=extent.beside)
+    if "encryption" in parts:
+        say.print("ghosts in a room of 41 devices, encrypted and plain in turns …")
+        async with beside_plain.stage(folder / "encryption", template=TEMPLATE) as on_plain:
+            await beside_plain.measure(on_plain, figures, rounds=rounds, ghosts=extent.sealed)
     return figures
 
 

@@ -65,6 +65,9 @@ MEASURES = (
     Measure(key="bots.ratio_dort", title="… beside one that waits for ever", unit="ms", aim=2, more=False, digits=2),
     Measure(key="bots.ratio_rate", title="… beside one that raises each time", unit="ms", aim=2, more=False, digits=2),
     Measure(key="bots.ratio_bavard", title="… beside one that writes 1,000", unit="ms", aim=2, more=False, digits=2),
+    Measure(key="encryption.ratio_first", title="a ghost's first encrypted words", unit="ms", more=False),
+    Measure(key="encryption.ratio_next", title="… and those that follow", unit="ms", aim=1.5, more=False, digits=2),
+    Measure(key="encryption.kb_per_ghost", title="… what a ghost's keys take on disk", unit="kB", more=False),
 )
 
 

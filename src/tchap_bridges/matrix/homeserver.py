@@ -126,7 +126,7 @@ class MatrixHomeserver:
             self._arrivals,
             self._bot,
             appservice=settings.appservice,
-            greet=self._greet,
+            greet=self.greet,
             on_alive=on_alive,
             on_lost=on_lost,
             every=settings.sweep,
@@ -175,7 +175,8 @@ class MatrixHomeserver:
             self._site = None
         await self._client.close()
 
-    async def _greet(self) -> None:
+    async def greet(self) -> None:
+        """Have the bot's account, and its name on it. Idempotent."""
         await self._ghosts.account(self._bot)
         self._greeted.set()
         try:

@@ -56,7 +56,7 @@ async def test_a_ghost_whose_device_was_deleted_gets_another_one(hall: Hall) -> 
     (first,) = await devices(ghost)
     await delete(ghost)
     async with asyncio.timeout(20):
-        while not [one for one in log(hall) if "is gone" in one and seen.sender in one]:
+        while not [one for one in log(hall) if "crypto.device_gone" in one and seen.sender in one]:
             await asyncio.sleep(0.1)
     sam.say("#general", "avec le deuxième")
     await hall.shown("avec le deuxième")

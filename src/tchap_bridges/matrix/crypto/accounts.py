@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final, cast
 from weakref import WeakValueDictionary
 
+import structlog
 from mautrix.crypto import OlmAccount, OlmMachine
 from mautrix.crypto.cross_signing_key import CrossSigningSeeds
 from mautrix.crypto.signature import sign_olm
@@ -48,8 +49,9 @@ _MESSAGES: Final = 100
 _SEED: Final = 32  # bytes
 _SEEDS: Final = "crypto_seeds.seeds"
 
-_log = cast("TraceLogger", logging.getLogger("tchap_bridges.crypto"))
-_log.setLevel(logging.INFO)  # further down it tells what it has read
+_mautrix = cast("TraceLogger", logging.getLogger("tchap_bridges.crypto"))
+_mautrix.setLevel(logging.ERROR)  # further down it tells of others' devices, and what it has read
+log = structlog.get_logger(__name__)
 
 
 class Machine(OlmMachine):
@@ -59,7 +61,7 @@ class Machine(OlmMachine):
     """
 
     def __init__(self, requests: Requests, keys: Keys, rooms: StateStore, *, hears: bool) -> None:
-        super().__init__(requests, keys, rooms, log=_log)  # type: ignore[arg-type]  # as much of a client as it uses
+        super().__init__(requests, keys, rooms, log=_mautrix)  # type: ignore[arg-type]  # as much of a client as it uses
         self.keys = keys
         self.requests = requests
         self.dont_store_outbound_keys = not hears
@@ -157,7 +159,7 @@ class Accounts:
         except MatrixRefused as error:
             if error.status != 404:
                 raise
-            _log.warning("the device of %s is gone: it gets another one", user)
+            log.warning("crypto.device_gone", user=user)  # it gets another one when it is needed
             await self.forget(user)
 
     async def forget(self, user: UserId) -> None:
@@ -234,4 +236,4 @@ class Accounts:
                 try:
                     await self._client.call("DELETE", path_of("devices", id_), {}, name="device", user=requests.user)
                 except MatrixRefused as error:
-                    _log.warning("an old device of %s stays: %s", requests.user, error.errcode)
+                    log.warning("crypto.old_device_stays", user=requests.user, errcode=error.errcode)
