@@ -33,7 +33,7 @@ def give(links: Links, call: Call, link: Link, facts: RoomFacts, rules: policy.R
             _("ce salon n'est pas chiffré : il n'y a rien à autoriser"), remedy=_("Voyez !pont politique.")
         )
     if not rules.encrypts:
-        raise Misconfigured(_("le pont ne sait pas encore chiffrer"), remedy=_("Voyez !pont politique."))
+        raise Misconfigured(_("le pont ne peut pas chiffrer"), remedy=_("Voyez !pont politique."))
     if link.direction is Direction.IN:
         raise Misconfigured(_("{name} ne fait qu'entrer", name=link.name), remedy=_("Voyez !pont politique."))
 

@@ -194,7 +194,7 @@ def may_link(room: Standing, tie: Tie, rules: Rules) -> Decision:
     if room.encrypted and not rules.encrypts:
         return refuse(
             "encryption",
-            _("ce salon est chiffré, et le pont ne sait pas encore chiffrer : rien n'y entre ni n'en sort"),
+            _("ce salon est chiffré, et le pont ne peut pas chiffrer : rien n'y entre ni n'en sort"),
             _("Le chiffrement d'un salon ne s'enlève pas : reliez-en un autre."),
         )
     if tie.destination not in rules.destinations:

@@ -96,10 +96,10 @@ class RoomWork:
             await self._homeserver.leave(room, self._words(_("Ce pont n'est pas ouvert à votre compte.")))
             return self._audited("refused invite", by, room)
         if fact["encrypted"] and not self._rules.encrypts:
-            reason = _("Ce salon est chiffré et le pont ne sait pas encore chiffrer : il n'y entre pas.")
+            reason = _("Ce salon est chiffré et le pont ne peut pas chiffrer : il n'y entre pas.")
             if fact.get("direct"):
                 reason = _(
-                    "Cette conversation est chiffrée et le pont ne sait pas encore chiffrer. "
+                    "Cette conversation est chiffrée et le pont ne peut pas chiffrer. "
                     "Pour que je vous écrive : !bot prive, dans un salon où je suis."
                 )
             await self._homeserver.leave(room, self._words(reason))
@@ -129,7 +129,7 @@ class RoomWork:
         if facts.encrypted and not self._rules.encrypts:
             await self._homeserver.leave(
                 room,
-                self._words(_("Ce salon est chiffré et le pont ne sait pas encore chiffrer : il n'y entre pas.")),
+                self._words(_("Ce salon est chiffré et le pont ne peut pas chiffrer : il n'y entre pas.")),
             )
         return written
 

@@ -42,7 +42,7 @@ def _encryption(room: Standing, rules: Rules) -> Phrase:
     if not room.encrypted:
         return _("Chiffrement : non. S'il est activé, ce qui se dit ici n'en sort plus sans autorisation.")
     if not rules.encrypts:
-        return _("Chiffrement : oui, et le pont ne sait pas encore chiffrer.")
+        return _("Chiffrement : oui, et le pont ne peut pas chiffrer.")
     return _("Chiffrement : oui. Ce qui se dit ici n'en sort que par les liens qu'un modérateur y autorise.")
 
 
