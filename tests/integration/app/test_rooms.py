@@ -11,34 +11,36 @@ from .conftest import Linked, link
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+MEGOLM = {"algorithm": "m.megolm.v1.aes-sha2"}
 
-async def test_a_room_that_turns_encryption_on_gets_nothing_more_from_us(linked: Linked) -> None:
-    await linked.mail("Jean", "jean@a.localhost", "Avant", "en clair")
-    await linked.said("en clair")
-    turned = await linked.agent.set_state(linked.room, "m.room.encryption", {"algorithm": "m.megolm.v1.aes-sha2"})
 
-    async def worn() -> bool:
-        member = await linked.agent.state_content(linked.room, "m.room.member", linked.world.bot)
-        return bool(member and "chiffré" in member.get("displayname", ""))
+async def test_a_room_that_turns_encryption_on_gets_nothing_more_in_clear(linked: Linked) -> None:
+    root = await linked.mail("Jean", "jean@a.localhost", "Avant", "en clair")
+    seen = await linked.said("en clair")
+    turned = await linked.agent.set_state(linked.room, "m.room.encryption", MEGOLM)
+    await linked.mail("Jean", "jean@a.localhost", "Après", "ne doit pas paraître en clair")
 
-    assert await eventually(worn, timeout=20)
-    await linked.mail("Jean", "jean@a.localhost", "Après", "ne doit pas paraître")
+    async def sealed() -> bool:
+        events = await linked.agent.timeline(linked.room)
+        return any(event["type"] == "m.room.encrypted" and event["sender"] == seen["sender"] for event in events)
+
+    assert await eventually(sealed, timeout=20), "by the ghost that has spoken before"
+    relation = {"rel_type": "m.thread", "event_id": seen["event_id"]}
+    said = {"msgtype": "m.text", "body": "dit dans un salon chiffré", "m.relates_to": relation}
+    await linked.agent.send_event(linked.room, "m.room.message", said)
     await asyncio.sleep(2)
     events = await linked.agent.timeline(linked.room)
     after = events[[event["event_id"] for event in events].index(turned) + 1 :]
-    assert [event for event in after if event["type"] == "m.room.message"] == []
+    ours = [event for event in after if event["sender"] != linked.agent.user_id and "state_key" not in event]
+    assert {event["type"] for event in ours} == {"m.room.encrypted"}
+    assert not any(root.encode() in one.data and b"salon chiffr" in one.data for one in linked.world.sink.sent)
 
 
-async def test_an_invite_into_an_encrypted_room_is_refused_with_its_reason(world: World) -> None:
+async def test_an_invite_into_an_encrypted_room_is_followed_by_an_encrypted_greeting(world: World) -> None:
     agent = world.camille  # type: ignore[attr-defined]
-    encryption = {"type": "m.room.encryption", "state_key": "", "content": {"algorithm": "m.megolm.v1.aes-sha2"}}
+    encryption = {"type": "m.room.encryption", "state_key": "", "content": MEGOLM}
     room = await agent.create_room(name="Secret", initial_state=[encryption], invite=[world.bot])
-
-    async def left() -> bool:
-        member = await agent.state_content(room, "m.room.member", world.bot)
-        return bool(member and member["membership"] == "leave" and "chiffré" in member.get("reason", ""))
-
-    assert await eventually(left, timeout=20)
+    await agent.wait_for(room, lambda e: e["type"] == "m.room.encrypted" and e["sender"] == world.bot, timeout=20)
 
 
 async def test_a_restricted_room_is_refused_with_its_reason(world: World) -> None:

@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tchap_bridges.errors import Undeliverable
+from tchap_bridges.errors import NotReady, Undeliverable
 from tchap_bridges.ids import ChatId
 
 from .conftest import person
 from .sending import PROFILE, Sent, deletion_of, edit_of, eventually, reaction_of
+
+MEGOLM = {"algorithm": "m.megolm.v1.aes-sha2"}
 
 
 async def test_one_key_shows_once_and_two_people_are_two(side, agent):
@@ -113,29 +115,83 @@ async def test_edits_reactions_and_deletions(side, agent, shape):
         await rooms.edit(edit_of(room, "$nothing", "x"))
 
 
-async def test_nothing_enters_an_encrypted_room(side, agent):
+async def test_without_devices_nothing_enters_an_encrypted_room(make_side):
+    async with make_side(devices=False) as side, await side.synapse.register("agent", "x") as agent:
+        room = await side.enter(agent)
+        sent = await side.say(room)
+        side.encrypted.add(room)
+        rooms = side.homeserver.rooms
+        for refused in (
+            side.say(room, "secret"),
+            rooms.send(side.message(room, "", files=(Sent(b"x" * 20, size=20),))),
+            rooms.edit(edit_of(room, sent, "secret")),
+            rooms.react(reaction_of(room, sent)),
+        ):
+            asked = len(side.observed)
+            with pytest.raises(Undeliverable, match="chiffré"):
+                await refused
+            assert "upload" not in [name for name, _, _ in side.observed[asked:]]
+        assert "secret" not in str(await agent.timeline(room))
+
+        side.encrypted.clear()
+        other = await side.enter(agent)
+        await agent.set_state(other, "m.room.encryption", MEGOLM)
+        await eventually(lambda: any(event["type"] == "m.room.encryption" for event in side.inbox.events.values()))
+        with pytest.raises(Undeliverable, match="chiffré"):  # before the core knows
+            await side.say(other, "secret")
+
+
+async def test_what_enters_an_encrypted_room_is_sealed(side, agent):
     room = await side.enter(agent)
     sent = await side.say(room)
-    side.encrypted.add(room)
-    rooms = side.homeserver.rooms
-    for refused in (
-        side.say(room, "secret"),
-        rooms.send(side.message(room, "", files=(Sent(b"x" * 20, size=20),))),
-        rooms.edit(edit_of(room, sent, "secret")),
-        rooms.react(reaction_of(room, sent)),
-    ):
-        asked = len(side.observed)
-        with pytest.raises(Undeliverable, match="chiffré"):
-            await refused
-        assert "upload" not in [name for name, _, _ in side.observed[asked:]]
-    assert "secret" not in str(await agent.timeline(room))
-
-    side.encrypted.clear()
-    other = await side.enter(agent)
-    await agent.set_state(other, "m.room.encryption", {"algorithm": "m.megolm.v1.aes-sha2"})
+    await agent.set_state(room, "m.room.encryption", MEGOLM)
     await eventually(lambda: any(event["type"] == "m.room.encryption" for event in side.inbox.events.values()))
-    with pytest.raises(Undeliverable, match="chiffré"):  # before the core knows
-        await side.say(other, "secret")
+    rooms = side.homeserver.rooms  # the core knows nothing of it yet
+    file = await rooms.send(side.message(room, "", files=(Sent(b"clear " * 20, size=120),)))
+    said = [await side.say(room, "secret"), *file]
+    await rooms.edit(edit_of(room, sent, "secret"))
+    said.append(await rooms.react(reaction_of(room, sent)))
+    timeline = await agent.timeline(room)
+    after = timeline[[event["type"] for event in timeline].index("m.room.encryption") + 1 :]
+    assert [event["type"] for event in after if "state_key" not in event] == ["m.room.encrypted"] * 4
+    assert {event["event_id"] for event in after} >= set(said)
+    assert "secret" not in str(after)
+
+
+async def test_in_an_encrypted_room_too_a_row_of_unknown_fate_is_looked_for_first(side, agent):
+    room = await side.enter(agent)
+    await agent.set_state(room, "m.room.encryption", MEGOLM)
+    await eventually(lambda: any(event["type"] == "m.room.encryption" for event in side.inbox.events.values()))
+    for author in (person("jean"), None):  # the bot is given the keys of ghosts, and keeps its own
+        message = side.message(room, "une fois", author=author)
+        ids = await side.homeserver.rooms.send(message)
+
+        async def found(message=message, ids=ids) -> bool:
+            message.steps.known.clear()
+            message.steps.known["suspect"] = "1"
+            asked = len(side.observed)
+            again = await side.homeserver.rooms.send(message)
+            assert again == ids, "said again, the homeserver knows it by the request's id"
+            return "send" not in [name for name, _, _ in side.observed[asked:]]
+
+        async with asyncio.timeout(20):  # until the key has come to the bot
+            while not await found():
+                await asyncio.sleep(0.1)
+
+
+async def test_in_a_room_that_is_encrypted_as_one_speaks_nothing_is_said_in_clear(side, agent, monkeypatch):
+    """Between the look and the request: it is refused there, and sealed the next time."""
+    room = await side.enter(agent)
+    await side.say(room)
+    looks = iter([False])
+    rooms = side.homeserver.rooms
+    monkeypatch.setattr(rooms, "_encrypts", lambda _room: next(looks, True))
+    await agent.set_state(room, "m.room.encryption", MEGOLM)
+    message = side.message(room, "secret")
+    with pytest.raises(NotReady):
+        await rooms.send(message)
+    await rooms.send(message)
+    assert "secret" not in str(await agent.timeline(room))
 
 
 async def test_a_row_of_unknown_fate_is_looked_for_first(side, agent):
