@@ -11,6 +11,7 @@ from mautrix.errors import EncryptionError, MatrixError
 from mautrix.types import JSON, DeviceLists, DeviceOTKCount, ToDeviceEvent, UserID
 
 from tchap_bridges.ids import UserId
+from tchap_bridges.logs import harmless
 from tchap_bridges.matrix.client import MatrixClient, path_of, text_of
 from tchap_bridges.matrix.crypto.accounts import Accounts, Machine
 
@@ -121,7 +122,7 @@ class KeyInbox:
         try:
             await machine.handle_to_device_event(ToDeviceEvent.deserialize(event))
         except (EncryptionError, MatrixError, ValueError, TypeError, KeyError, AttributeError) as error:
-            log.warning("crypto.key_unread", sender=str(event.get("sender")), why=type(error).__name__)
+            log.warning("crypto.key_unread", sender=event.get("sender"), **harmless(error))
 
 
 def _map(value: Any) -> dict[str, Any]:
