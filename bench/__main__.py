@@ -35,7 +35,7 @@ class Extent:
     singles: int = 20
     posts: int = 300
     beside: int = 8
-    sealed: int = 40
+    sealed: int = 10
 
 
 QUICK = Extent(
