@@ -17,8 +17,9 @@ demo: synapse ## see a list, an IRC channel and a Slack channel live in one room
 	@scripts/setup-servers --try ngircd
 	@.venv/bin/tchap-bridges demo $(ARGS)
 
+# Some two hundred processes are started: where bytecode may not be kept, each would compile the bridge anew.
 test: setup synapse servers samples agents check ## everything that must pass, against real servers
-	$(python) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	PYTHONDONTWRITEBYTECODE= $(python) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: setup ## style, types and the borders between the parts
 	$(python) -m ruff check
