@@ -313,7 +313,7 @@ class IrcContract(BridgeContract):
                 key=rig.key(), chat=rig.chat.id, author=JEANNE, network="Tchap", target=ids[0], parts=tuple(ids)
             )
             with pytest.raises(Unsupported) as why:
-                await rig.connection.delete(deletion)  # type: ignore[attr-defined]
+                await rig.connection.delete(deletion)
             assert why.value.remedy
 
 
@@ -330,21 +330,21 @@ class TestNgircd(IrcContract):
         async with self.rig() as rig:
             (target,) = await rig.send(rig.message("brouillon"))
             await rig.shows(1)
-            await rig.connection.edit(_edit(rig, target, "au propre"))  # type: ignore[attr-defined]
+            await rig.connection.edit(_edit(rig, target, "au propre"))
             await until(lambda: "au propre" in rig.peer.shown()[0].text)
 
     async def test_reacts(self) -> None:
         """A line for each of them would be worse than none."""
         async with self.rig() as rig:
             (target,) = await rig.send(rig.message("à applaudir"))
-            assert await rig.connection.react(_reaction(rig, target, "👏")) is None  # type: ignore[attr-defined]
+            assert await rig.connection.react(_reaction(rig, target, "👏")) is None
             await rig.send(rig.message("ensuite"))
             assert len(await rig.shows(2)) == 2
 
     async def test_shows_typing(self) -> None:
         """Nobody is shown it, and nothing breaks."""
         async with self.rig() as rig:
-            await rig.connection.typing(rig.chat.id, JEANNE, active=True)  # type: ignore[attr-defined]
+            await rig.connection.typing(rig.chat.id, JEANNE, active=True)
             await rig.send(rig.message("écrit"))
             await rig.shows(1)
 

@@ -141,7 +141,7 @@ async def play(stage: Stage, seconds: float) -> Verdict:
     async with asyncio.TaskGroup() as group:
         asking = group.create_task(stage.command(until))
         for talk in talks:
-            group.create_task(talk)  # type: ignore[arg-type]
+            group.create_task(talk)
     began = time.monotonic()
 
     async def drained() -> bool:

@@ -37,9 +37,9 @@ async def test_unreadable_row_stops_nothing(tmp_path: Path) -> None:
     """A row whose very envelope is damaged: it is a dead letter, and what comes after it passes."""
     async with stage(tmp_path) as play:
         broken = play.kernel.pieces.seal_meta
-        play.kernel.pieces.seal_meta = lambda key, meta: b"\0" + broken(key, meta)  # type: ignore[method-assign]
+        play.kernel.pieces.seal_meta = lambda key, meta: b"\0" + broken(key, meta)
         await play.say("perdu")
-        play.kernel.pieces.seal_meta = broken  # type: ignore[method-assign]
+        play.kernel.pieces.seal_meta = broken
         await play.say("Bonjour")
         await play.net.shown.until(1)
         assert play.net.shown.texts == ["Bonjour"]

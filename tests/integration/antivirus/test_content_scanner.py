@@ -115,7 +115,7 @@ async def test_media_that_are_not_there_are_not_clean(place: Place) -> None:
 
 async def test_it_may_not_fetch_what_it_is_to_scan(place: Place) -> None:
     mxc = await place.media(b"bonjour")
-    scanner = ContentScanner(place.stand_in.url, "un autre jeton", place.media, seconds=10)  # type: ignore[arg-type]
+    scanner = ContentScanner(place.stand_in.url, "un autre jeton", place.media, seconds=10)
     with pytest.raises(ScannerAway, match="MCS_MEDIA_REQUEST_FAILED"):
         await scanner.scan(suspect(b"", ref=mxc, in_matrix=True))
 
@@ -134,7 +134,7 @@ async def test_it_hangs(place: Place) -> None:
     place.stand_in.hangs = True
     async with silent() as port:
         for url in (place.stand_in.url, f"http://127.0.0.1:{port}"):
-            scanner = ContentScanner(url, place.agent.token, place.media, seconds=0.3)  # type: ignore[arg-type]
+            scanner = ContentScanner(url, place.agent.token, place.media, seconds=0.3)
             async with asyncio.timeout(10):
                 with pytest.raises(ScannerAway, match="ne répond pas"):
                     await scanner.scan(suspect(b"", ref=mxc, in_matrix=True))

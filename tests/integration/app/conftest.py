@@ -37,7 +37,7 @@ async def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
     with _database(request.param) as url:
         folder = tmp_path_factory.mktemp("world")
         async with await World.start(folder, database=url, template=template) as found:
-            found.camille = await found.agent()  # type: ignore[attr-defined]
+            found.camille = await found.agent()
             yield found
 
 
@@ -92,7 +92,7 @@ async def linked(world: World) -> Linked:
 
 
 async def link(world: World, options: str = "", *, tchap: bool = False, **room_options: Any) -> Linked:
-    agent: Client = world.camille  # type: ignore[attr-defined]
+    agent: Client = world.camille
     name = f"liste{next(_numbers)}"
     room = await world.room(agent, f"Salon {name}", tchap=tchap, **room_options)
     answer = await world.link(agent, room, f"courriel {name}@{LIST_DOMAIN} {options}")

@@ -75,11 +75,11 @@ async def test_the_lists_copy_of_our_own_mail_is_not_a_new_message(linked: Linke
     sent = await linked.left("Moi, Camille")
     copy = message_from_bytes(sent.data, policy=email.policy.SMTP)
     copy["List-Id"] = f"<{linked.list_name}.{LIST_DOMAIN}>"
-    await linked.hand(copy)  # type: ignore[arg-type]
+    await linked.hand(copy)
     anonymous = message_from_bytes(sent.data, policy=email.policy.SMTP)
     anonymous.replace_header("Message-ID", "<autre@liste.localhost>")
     anonymous.replace_header("From", "liste anonyme <anonyme@liste.localhost>")
-    await linked.hand(anonymous)  # type: ignore[arg-type]
+    await linked.hand(anonymous)
     await linked.mail("Jean", "jean@a.localhost", "Fin", "C'est tout")
     await linked.said("C'est tout")
     assert sum("Moi, Camille" in body for body in await linked.bodies()) == 1
@@ -156,7 +156,7 @@ async def test_a_bounce_is_told_and_never_shown_as_a_message(world: World) -> No
 
 
 async def test_an_address_of_its_own_lets_nobody_unknown_in(world: World) -> None:
-    agent = world.camille  # type: ignore[attr-defined]
+    agent = world.camille
     room = await world.room(agent, "Guichet")
     answer = await world.link(agent, room, "courriel adresse")
     address = next(word.strip(".,") for word in answer.replace("\n", " ").split() if f"@{MAIL_DOMAIN}" in word)
@@ -179,7 +179,7 @@ async def test_an_address_of_its_own_lets_nobody_unknown_in(world: World) -> Non
 
 
 async def test_an_address_elsewhere_is_linked_after_its_code(world: World) -> None:
-    agent = world.camille  # type: ignore[attr-defined]
+    agent = world.camille
     room = await world.room(agent, "Preuve")
     answer = await world.link(agent, room, "courriel equipe@ailleurs.localhost")
     assert "code" in answer

@@ -37,14 +37,14 @@ async def test_a_room_that_turns_encryption_on_gets_nothing_more_in_clear(linked
 
 
 async def test_an_invite_into_an_encrypted_room_is_followed_by_an_encrypted_greeting(world: World) -> None:
-    agent = world.camille  # type: ignore[attr-defined]
+    agent = world.camille
     encryption = {"type": "m.room.encryption", "state_key": "", "content": MEGOLM}
     room = await agent.create_room(name="Secret", initial_state=[encryption], invite=[world.bot])
     await agent.wait_for(room, lambda e: e["type"] == "m.room.encrypted" and e["sender"] == world.bot, timeout=20)
 
 
 async def test_a_restricted_room_is_refused_with_its_reason(world: World) -> None:
-    agent = world.camille  # type: ignore[attr-defined]
+    agent = world.camille
     rules = {"type": "im.vector.room.access_rules", "state_key": "", "content": {"rule": "restricted"}}
     room = await agent.create_room(name="Agents seulement", initial_state=[rules], invite=[world.bot])
     await agent.wait_for_text(room, "Bonjour")
@@ -135,7 +135,7 @@ async def test_a_bot_answers_only_where_it_is_on(linked: Linked) -> None:
 
 @pytest.mark.parametrize("version", ["10", "11", "12"])
 async def test_every_room_version(world: World, version: str) -> None:
-    agent = world.camille  # type: ignore[attr-defined]
+    agent = world.camille
     options = {"room_version": version}
     linked = await (link(world, tchap=True, **options) if version != "12" else link_plain_12(world))
     await linked.mail("Jean", "jean@a.localhost", "Version", f"en version {version}")
@@ -145,7 +145,7 @@ async def test_every_room_version(world: World, version: str) -> None:
 
 async def link_plain_12(world: World) -> Linked:
     """A version 12 creator stands in no ``users``, and still counts."""
-    agent = world.camille  # type: ignore[attr-defined]
+    agent = world.camille
     rule = {"type": "im.vector.room.access_rules", "state_key": "", "content": {"rule": "unrestricted"}}
     room = await agent.create_room(
         name="Version 12", room_version="12", preset="private_chat", invite=[world.bot], initial_state=[rule]

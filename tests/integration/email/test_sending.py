@@ -260,7 +260,7 @@ async def test_files_go_along(open_bridge: Opener, mail_sink: MailSink) -> None:
         await bridge.connection.send(message)
     mail = mail_sink.mails[0].message()
     assert [part.get_filename() for part in mail.iter_attachments()] == ["plan.pdf"]
-    said = mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    said = mail.get_body(("plain",)).get_content()
     assert "perdu.pdf (le fichier n'existe plus)" in said
     assert "film.mov (un courriel porte ici 21 Mo de pièces jointes au plus)" in said
     assert [message.left_out(n) is None for n in range(3)] == [True, False, False]
@@ -283,7 +283,7 @@ async def test_what_the_server_finds_too_big_does_not_hold_back_the_text(
         (mail,) = sink.mails[1:]
         assert mail.data == sent
         assert list(mail.message().iter_attachments()) == []
-        assert "plan.pdf (le serveur d'envoi n'accepte pas" in mail.message().get_body(("plain",)).get_content()  # type: ignore[union-attr]
+        assert "plan.pdf (le serveur d'envoi n'accepte pas" in mail.message().get_body(("plain",)).get_content()
         assert message.left_out(0) is not None
 
 
@@ -378,7 +378,7 @@ async def test_a_code_is_mailed_by_a_robot(open_bridge: Opener, mail_sink: MailS
     async with open_bridge(**to(mail_sink)) as bridge:
         await bridge.connection.challenge("liste@ailleurs.example", "12345678", asker, key="k")
     (mail,) = mail_sink.mails
-    said = mail.message().get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    said = mail.message().get_body(("plain",)).get_content()
     assert (mail.sender, mail.recipients) == ("<>", ("liste@ailleurs.example",))
     french, english = said.split("--------")
     assert "!pont code 12345678" in french

@@ -57,7 +57,7 @@ async def test_a_certificate_of_another_name_is_refused(irc_folder: Callable[[],
     folder = irc_folder()
     other = Certificate.make(folder / "autre", names=("irc.autre.example",))
     async with Ngircd(irc_folder(), certificate=other) as server:
-        config = IrcConfig(**secured(server), nick="ponts2", server_password="secret")  # type: ignore[arg-type]
+        config = IrcConfig(**secured(server), nick="ponts2", server_password="secret")
         why = await refusal(config)
         assert isinstance(why, NotReady)
         assert "au nom d'un autre" in why.reason
@@ -104,7 +104,7 @@ async def test_services_that_are_away_are_waited_for(irc_folder: Callable[[], Pa
         await server.services.stop()
         config = IrcConfig(
             host=server.host, port=server.port, security="none", nick="ponts7",
-            sasl="plain", account="pont", password="secret",  # type: ignore[arg-type]
+            sasl="plain", account="pont", password="secret",
         )  # fmt: skip
         why = await refusal(config)
         assert isinstance(why, NotReady)

@@ -38,7 +38,7 @@ class Shelf(Tickets):
 async def bridge(settings: Callable[[str], Settings]) -> AsyncIterator[TestServer]:
     """Of the same identity; /other is a proxy that answers anything, /down one that reaches nothing."""
     identity = settings("https://x.test").storage.identity.get_secret_value()
-    site = shares_site(Shelf(Secrets(derive(identity, "core"))), language="fr")  # type: ignore[arg-type]
+    site = shares_site(Shelf(Secrets(derive(identity, "core"))), language="fr")
     outer = web.Application()
     outer.add_subapp("/ours", site)
 
@@ -76,7 +76,7 @@ async def test_who_answers(
 
 
 async def test_another_identity_is_not_us(settings: Callable[[str], Settings]) -> None:
-    site = shares_site(Shelf(Secrets(b"another")), language="fr")  # type: ignore[arg-type]
+    site = shares_site(Shelf(Secrets(b"another")), language="fr")
     async with TestServer(site) as server:
         found = await check_web.web(settings(f"http://127.0.0.1:{server.port}"), running=True)
     assert found.level is Level.FAIL

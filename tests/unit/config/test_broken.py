@@ -149,7 +149,7 @@ def test_secrets_are_read_from_files_and_never_shown(folder: Path) -> None:
     config.write_text(config.read_text().replace("      password: secret", "      password: !file mot-de-passe", 1))
     settings = load(config)
     email = next(iter(settings.bridges.values())).config
-    assert email.submission.password.get_secret_value() == "tr0ub4dor"  # type: ignore[attr-defined]
+    assert email.submission.password.get_secret_value() == "tr0ub4dor"
     for secret in ("tr0ub4dor", "AAECAwQFBg", "ICEiIyQl", "aaaaaaaa", "hhhhhhhh"):
         assert secret not in repr(settings)
         assert secret not in str(settings)

@@ -43,7 +43,7 @@ class HostileBridge(Bridge[HostileConfig]):
             case b"crash":
                 ctypes.string_at(0)
             case b"memory":
-                return [b"x" * (1 << 28) for _ in range(64)]  # type: ignore[list-item]
+                return [b"x" * (1 << 28) for _ in range(64)]
             case b"raise":
                 raise KeyError("no such header")
             case b"deep":

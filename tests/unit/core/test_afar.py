@@ -53,7 +53,7 @@ async def after(s: Stage, said: str, *, rows: int, **more: object) -> list[tuple
     """Where what is shown and which words, once there are ``rows`` of them; their order between places is free."""
     s.shown.log.clear()
     s.net.shown.log.clear()
-    await s.net.say(said, **more)  # type: ignore[arg-type]
+    await s.net.say(said, **more)
     async with asyncio.timeout(5):
         while len(s.shown.log) + len(s.net.shown.log) < rows:
             await asyncio.sleep(0.01)

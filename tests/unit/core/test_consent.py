@@ -265,7 +265,7 @@ async def test_consent_follows_the_room_and_rules_do_not(tmp_path: Path) -> None
                         await asyncio.sleep(0.005)
             return found
 
-        s.hs.facts = closes  # type: ignore[method-assign]
+        s.hs.facts = closes
         s.hs.facts_of[new] = facts(room=new, encrypted=True, present=PEOPLE, predecessor=ROOM)
         await s.event("upgraded", to=new)
         await s.calm()

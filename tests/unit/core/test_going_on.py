@@ -146,7 +146,7 @@ async def test_what_was_released_comes_before_what_came_later(tmp_path: Path) ->
             await gate.wait()
             return await real_facts(room)
 
-        s.hs.facts = facts  # type: ignore[method-assign]
+        s.hs.facts = facts
         await s.event("changed", what="access")
         await asyncio.sleep(0.1)
         real_read, one, real_turn = box._read, asyncio.Lock(), box._turn
@@ -163,7 +163,7 @@ async def test_what_was_released_comes_before_what_came_later(tmp_path: Path) ->
                 await go.wait()
             return await real_turn(source, reader)
 
-        box._read, box._turn = read, turn  # type: ignore[method-assign]
+        box._read, box._turn = read, turn
         for n in range(24):
             await s.net.say(f"{n:02}")
         go.set()
@@ -183,7 +183,7 @@ async def test_a_check_that_failed_is_made_again(tmp_path: Path) -> None:
                 raise Undeliverable("le serveur Matrix a refusé (M_USER_LOCKED)")
             return await real(room)
 
-        s.hs.facts = facts  # type: ignore[method-assign]
+        s.hs.facts = facts
         await s.event("changed", what="access")
         await until(lambda: asked == 1 and not s.kernel.inbox.waiting)
         await s.net.say("dehors")
@@ -376,7 +376,7 @@ def _tombs(s: Stage) -> None:
     def read(item: Any) -> Any:
         return (Upgraded(room=ROOM, to=NEW, by=ALICE),) if b'"tomb"' in item.raw else real(item)
 
-    s.hs.read = read  # type: ignore[method-assign]
+    s.hs.read = read
 
 
 async def test_nothing_leaves_by_a_link_that_only_brings_in(tmp_path: Path) -> None:

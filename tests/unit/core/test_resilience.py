@@ -116,7 +116,7 @@ async def test_nothing_leaves_between_a_new_rule_and_the_check_of_it(tmp_path: P
             await gate.wait()
             return await real(room)
 
-        s.hs.facts = slow  # type: ignore[method-assign]
+        s.hs.facts = slow
         s.hs.facts_of[ROOM] = facts(rule="restricted")
         await s.event("changed", what="access")
         said = await s.say("après la règle")
@@ -152,7 +152,7 @@ async def test_a_machines_words_are_no_command(tmp_path: Path) -> None:
 async def test_one_chat_in_two_rooms(tmp_path: Path) -> None:
     async with stage(tmp_path) as s:
         other = "!other:test"
-        s.hs.facts_of[other] = dataclasses.replace(facts(), room=other)  # type: ignore[index]
+        s.hs.facts_of[other] = dataclasses.replace(facts(), room=other)
         await s.link("#c", room=other)
         await s.say("dit dans le premier")
         (sent,) = await s.net.shown.until(1)
@@ -191,7 +191,7 @@ async def test_refused_credentials_are_not_shown_again_and_again(tmp_path: Path)
         await until(lambda: len(s.net.shown.failures) < 99)
         await asyncio.sleep(0.5)
         assert len(s.net.shown.failures) == 98
-        assert s.kernel.supervisor.watched["net"].state == "bad credentials"  # type: ignore[index]
+        assert s.kernel.supervisor.watched["net"].state == "bad credentials"
 
 
 async def test_only_a_moderator_lets_strangers_in(tmp_path: Path) -> None:

@@ -278,7 +278,7 @@ async def test_stopped_while_it_is_looked_at_nothing_is_uncertain(
     def once(s: Stage) -> None:
         s.net.limits = Limits(repeatable=False)
 
-    scanner.scan = never  # type: ignore[method-assign]
+    scanner.scan = never
     async with stage(tmp_path, checks=checks(scanner), prepare=once) as s:
         await said(s, b"un plan")
         async with asyncio.timeout(5):
@@ -300,7 +300,7 @@ async def test_other_bytes_than_those_that_were_looked_at_are_not_sent(tmp_path:
             s.hs.rooms.files["plan.pdf"] = data.pop()
             return found
 
-        scanner.scan = scan  # type: ignore[method-assign]
+        scanner.scan = scan
         await said(s, b"un plan")
         (notice,) = await s.shown.until(1)
         assert sent == ["il a changé depuis que l'antivirus l'a contrôlé"]

@@ -188,7 +188,7 @@ async def test_its_time_ends_it(play: Stage, monkeypatch: pytest.MonkeyPatch) ->
 
 async def test_unlinking_ends_it(play: Stage) -> None:
     url = await (await handed(play)).files[0].link()
-    (link,) = await play.kernel.links.of_connection("net")  # type: ignore[arg-type]
+    (link,) = await play.kernel.links.of_connection("net")
     await play.say("!pont retirer 1")
     await play.shown.until(1)
     async with play.db.snapshot() as tx:
@@ -202,7 +202,7 @@ async def test_unlinking_ends_it(play: Stage) -> None:
 async def test_a_room_whose_rules_forbid_it_gives_nothing(play: Stage) -> None:
     """For as long as they do."""
     url = await (await handed(play)).files[0].link()
-    (link,) = await play.kernel.links.of_connection("net")  # type: ignore[arg-type]
+    (link,) = await play.kernel.links.of_connection("net")
     for held, raised in (("checking", NotReady), ("suspended", Withdrawn)):
         async with play.db.transaction() as tx:
             await play.kernel.links.hold(tx, link, held)
@@ -215,7 +215,7 @@ async def test_a_room_whose_rules_forbid_it_gives_nothing(play: Stage) -> None:
 
 async def test_an_encrypted_room_gives_nothing_without_consent(play: Stage) -> None:
     url = await (await handed(play)).files[0].link()
-    (link,) = await play.kernel.links.of_connection("net")  # type: ignore[arg-type]
+    (link,) = await play.kernel.links.of_connection("net")
     async with play.db.transaction() as tx:
         await play.kernel.rooms.encrypted(tx, link.room)
     with pytest.raises(Withdrawn):
@@ -239,13 +239,13 @@ async def test_a_file_from_a_network_for_another(tmp_path: Path) -> None:
     """A hub: it ends with the link that it came by too."""
     async with stage(tmp_path, nets=("net", "irc"), public_url=URL) as play:
         await play.link("#autre", net="irc")
-        connection: Any = play.kernel.supervisor.connection("net")  # type: ignore[arg-type]
+        connection: Any = play.kernel.supervisor.connection("net")
         connection.files["f1"] = b"photo"
         await play.net.say("voici", files=(File(name="a.png", mime="image/png", ref=FileRef("f1")),))
         (message,) = await play.nets["irc"].shown.until(1)
         url = await message.files[0].link()
         assert await read(play, url) == b"photo"
-        (link,) = await play.kernel.links.of_connection("net")  # type: ignore[arg-type]
+        (link,) = await play.kernel.links.of_connection("net")
         async with play.db.transaction() as tx:
             await play.kernel.links.want(tx, link, "gone")
         with pytest.raises(Withdrawn):

@@ -79,7 +79,7 @@ async def test_a_channel_that_leads_elsewhere(*, linked: bool):
                 assert "banni" in told[0] or "banni" in told[1]
             else:
                 with pytest.raises(Misconfigured) as why:
-                    await connection.find("#a", {}, ASKER)  # type: ignore[attr-defined]
+                    await connection.find("#a", {}, ASKER)
                 assert "##a" in why.value.remedy
             await until(lambda: [line.target for line in script.lines("PART")] == ["##a"])
             running.cancel()
